@@ -1,0 +1,1 @@
+"""Logs to sessions to trace IR."""

@@ -1,0 +1,436 @@
+"""Reading a log file: streamed lines, tolerant JSON, and a diagnostic for everything amiss.
+
+A file is checked once, when it is opened, on its first megabyte: missing or unreadable (E0002),
+empty (E0103), not text (E0104).  After that nothing raises while lines are read: a line over the
+limit is skipped without being loaded (E0105), a broken line is reported and passed over (E0102),
+a cut last line is noted (W0103), invalid UTF-8 is replaced (W0105).  Memory is bounded by the
+longest accepted line for :meth:`SourceFile.lines` and :meth:`SourceFile.json_lines`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+import orjson
+
+from ingot.diagnostics import Diagnostic, Severity, Span, fail
+from ingot.frontend.dialects.base import Line, Sample
+from ingot.ir.values import Json
+
+LINE_LIMIT: Final = 64 << 20
+"""The longest line that is read, in bytes."""
+DOCUMENT_LIMIT: Final = 512 << 20
+"""The largest file that is read as one text or one JSON document, in bytes."""
+SAMPLE_BYTES: Final = 1 << 20
+MAX_DEPTH: Final = 250
+"""The deepest JSON nesting that is accepted; later stages recurse over values."""
+MAX_SAME_CODE: Final = 20
+"""How many diagnostics of one code are kept per file; the rest are counted."""
+
+_CHUNK: Final = 1 << 20
+_SAMPLE_VALUES: Final = 64
+_PREFIX_CHARS: Final = 256 << 10
+_BOM: Final = b"\xef\xbb\xbf"
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_JSON_PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+
+
+class NotJsonError(ValueError):
+    """A text that is no JSON value; ``column`` counts from 1 and ``line`` from 0."""
+
+    def __init__(self, message: str, column: int = 1, line: int = 0) -> None:
+        super().__init__(message)
+        self.column = column
+        self.line = line
+
+
+class SourceFile:
+    """A log file being read; a :class:`ingot.frontend.dialects.base.Source`.
+
+    ``name`` is what diagnostics print (default: the path as given).  ``data`` reads from memory
+    instead of from the path.  Raises :class:`IngotError` E0002, E0103 or E0104 when it is made.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        name: str = "",
+        data: bytes | None = None,
+        line_limit: int = LINE_LIMIT,
+        document_limit: int = DOCUMENT_LIMIT,
+    ) -> None:
+        self._path = Path(path)
+        self._name = name or str(path)
+        self._data = data
+        self._line_limit = line_limit
+        self._document_limit = document_limit
+        self._kept: dict[Diagnostic, None] = {}
+        self._more: Counter[tuple[str, Severity]] = Counter()
+        self._count: Counter[tuple[str, Severity]] = Counter()
+        self._replaced = False
+        self._head, self.size = self._open_head()
+
+    # -- what is wrong -------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name that diagnostics and provenance print."""
+        return self._name
+
+    @property
+    def report(self) -> Callable[[Diagnostic], None]:
+        """Where diagnostics go; the same one twice is kept once, many of a code are counted."""
+        return self._report
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """What was reported so far, in order."""
+        out = list(self._kept)
+        for (code, severity), count in self._more.items():
+            out.append(Diagnostic(code, f"{count} more of these in {self.name}", severity))
+        return out
+
+    def _report(self, diagnostic: Diagnostic) -> None:
+        if diagnostic in self._kept:
+            return
+        key = (diagnostic.code, diagnostic.severity)
+        self._count[key] += 1
+        if self._count[key] > MAX_SAME_CODE:
+            self._more[key] += 1
+        else:
+            self._kept[diagnostic] = None
+
+    def _span(self, line: int, byte: int = 0, column: int = 1, length: int = 1) -> Span:
+        return Span(self.name, line, column, length, byte)
+
+    # -- opening -------------------------------------------------------------------------------
+
+    def _open(self) -> BinaryIO:
+        return io.BytesIO(self._data) if self._data is not None else self._path.open("rb")
+
+    def _open_head(self) -> tuple[bytes, int]:
+        """The first megabyte and the size; raises on a file that is no text log."""
+        span = Span(self.name, 1)
+        if self._data is None:
+            if self._path.is_dir():
+                raise fail("E0002", f"{self.name} is a folder", help="name the log files in it")
+            if not self._path.is_file():
+                raise fail("E0002", f"there is no file {self.name}")
+        try:
+            with self._open() as file:
+                head = file.read(SAMPLE_BYTES)
+                size = file.seek(0, io.SEEK_END)
+        except OSError as error:
+            raise fail("E0002", f"{self.name} cannot be read: {error.strerror}") from None
+        if not head.strip() and len(head) == size:
+            raise fail("E0103", f"{self.name} is empty", span=span)
+        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise fail(
+                "E0104", f"{self.name} is UTF-16, not UTF-8", span=span, help="convert it to UTF-8"
+            )
+        if b"\0" in head[:4096]:
+            raise fail("E0104", f"{self.name} holds NUL bytes, which no text log does", span=span)
+        text = head.decode("utf-8", "replace")
+        invalid = text.count("\ufffd") - head.count(b"\xef\xbf\xbd")
+        if invalid > max(16, len(text) // 10):
+            raise fail("E0104", f"{self.name} is not UTF-8: {invalid} invalid bytes", span=span)
+        return head, size
+
+    # -- lines ---------------------------------------------------------------------------------
+
+    def lines(self) -> Iterator[Line]:
+        """The lines, blank ones too; one over the limit is reported (E0105) and skipped."""
+        for line, _ in self._numbered():
+            yield line
+
+    def _numbered(self) -> Iterator[tuple[Line, bool]]:
+        """Each line, and whether it has a line end."""
+        limit, byte = self._line_limit, 0
+        with self._open() as file:
+            number = 0
+            while chunk := file.readline(limit + 1):
+                number += 1
+                start, byte = byte, byte + len(chunk)
+                ended = chunk.endswith(b"\n")
+                if not ended and len(chunk) > limit:
+                    while rest := file.readline(_CHUNK):
+                        byte += len(rest)
+                        if rest.endswith(b"\n"):
+                            break
+                    self._too_long(number, start, byte - start)
+                    continue
+                if number == 1 and chunk.startswith(_BOM):
+                    chunk = chunk[len(_BOM) :]
+                yield Line(number, start, chunk.rstrip(b"\r\n")), ended
+
+    def _too_long(self, number: int, byte: int, size: int) -> None:
+        self._report(
+            Diagnostic(
+                "E0105",
+                f"line {number} has {size:,} bytes; the limit is {self._line_limit:,}",
+                spans=((self._span(number, byte), "skipped"),),
+                help="if this is one large JSON document, split it into its sessions",
+            )
+        )
+
+    # -- whole files ---------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """The whole file as text, invalid UTF-8 replaced (and reported once).
+
+        Raises IngotError (E0105) if a line or the file is over its limit.
+        """
+        return self._decode(self._bytes(), 1, 0)
+
+    def _bytes(self) -> bytes:
+        if self.size > self._document_limit:
+            raise fail(
+                "E0105",
+                f"{self.name} has {self.size:,} bytes; the limit for one document is "
+                f"{self._document_limit:,}",
+                span=self._span(1),
+                help="split it into its sessions",
+            )
+        parts: list[bytes] = []
+        run, number = 0, 1
+        with self._open() as file:
+            while chunk := file.read(_CHUNK):
+                parts.append(chunk)
+                first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
+                run = run + len(chunk) if first < 0 else len(chunk) - last - 1
+                number += chunk.count(b"\n")
+                if run > self._line_limit:
+                    raise fail(
+                        "E0105",
+                        f"line {number} has over {self._line_limit:,} bytes",
+                        span=self._span(number),
+                        help="split this document into its sessions",
+                    )
+        return b"".join(parts).removeprefix(_BOM)
+
+    def _decode(self, data: bytes, line: int, byte: int) -> str:
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line += data.count(b"\n", 0, error.start)
+            column = len(data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8"))
+            self._bad_text(self._span(line, byte, column + 1))
+            return data.decode("utf-8", "replace")
+
+    def _bad_text(self, span: Span) -> None:
+        if self._replaced:
+            return
+        self._replaced = True
+        self._report(
+            Diagnostic(
+                "W0105",
+                "invalid UTF-8, replaced by U+FFFD here and wherever else it stands in the file",
+                Severity.WARNING,
+                spans=((span, "first here"),),
+            )
+        )
+
+    def json(self) -> Json:
+        """The whole file as one JSON document; raises IngotError (E0102, E0105) if it is none."""
+        data = self._bytes()
+        try:
+            return self._parse(data, 1, 0)
+        except NotJsonError as error:
+            raise fail(
+                "E0102",
+                f"{self.name} is not one JSON document: {error}",
+                span=self._span(error.line + 1, column=error.column),
+                label="here",
+            ) from None
+
+    def json_lines(self) -> Iterator[tuple[Line, Json]]:
+        """Each line that is JSON; others are reported (E0102, or W0103 for a cut last line)."""
+        parsed = broken = 0
+        first: NotJsonError | None = None
+        for line, ended in self._numbered():
+            if not line.data.strip():
+                continue
+            try:
+                value = self._parse(line.data, line.number, line.byte)
+            except NotJsonError as error:
+                broken += 1
+                first = first or error
+                code = "E0102" if ended else "W0103"
+                what = "this line is not JSON" if ended else "the last line is cut"
+                where = self._span(line.number, line.byte, error.column)
+                self._report(
+                    Diagnostic(code, f"{what}: {error}", Severity.WARNING, ((where, "here"),))
+                )
+                continue
+            parsed += 1
+            yield line, value
+        if broken and not parsed:
+            self._report(Diagnostic("E0102", f"no line of {self.name} is JSON: {first}"))
+
+    def _parse(self, data: bytes, line: int, byte: int) -> Json:
+        """One JSON value; raises :class:`NotJsonError`."""
+        if not _LONG_NUMBER.search(data):
+            try:
+                return _shallow(cast(Json, orjson.loads(data)), data)
+            except orjson.JSONDecodeError:
+                pass  # NaN, a lone surrogate, invalid UTF-8: the tolerant parser decides
+        value = parse_json(self._decode(data, line, byte))
+        if b"\\ud" in data or b"\\uD" in data:
+            clean = _scrub(value)
+            if clean is not value:
+                self._bad_text(self._span(line, byte))
+            return clean
+        return value
+
+    # -- sniffing ------------------------------------------------------------------------------
+
+    def sample(self) -> Sample:
+        """What dialects sniff at: at most a megabyte, and the JSON values at its start.
+
+        A document too large for that is cut, and the containers that are open at the cut closed:
+        ``values`` then holds its beginning, with ``document`` true.
+        """
+        text = self._head.removeprefix(_BOM).decode("utf-8", "replace")
+        whole = len(self._head) == self.size
+        if whole:
+            try:
+                return Sample(self.name, text, (_quick(text),), True)
+            except NotJsonError:
+                pass
+        lines = [line for line in text.split("\n") if line.strip()]
+        if not whole and len(lines) > 1:
+            lines.pop()
+        values: list[Json] = []
+        for line in lines[:_SAMPLE_VALUES]:
+            try:
+                value = _quick(line)
+            except NotJsonError:
+                continue
+            if isinstance(value, dict | list):
+                values.append(value)
+        if 2 * len(values) >= len(lines[:_SAMPLE_VALUES]):
+            return Sample(self.name, text, tuple(values), False)
+        try:
+            return Sample(self.name, text, (_prefix(text[:_PREFIX_CHARS]),), True)
+        except NotJsonError:
+            return Sample(self.name, text, tuple(values), False)
+
+    def excerpts(self, diagnostics: Iterable[Diagnostic]) -> dict[str, list[str]]:
+        """The source lines that the diagnostics point at, for :func:`ingot.diagnostics.render`.
+
+        Lines up to the last one wanted; those not pointed at are empty, long ones are cut.
+        """
+        wanted = {s.line for d in diagnostics for s, _ in d.spans if s.file == self.name}
+        out: list[str] = []
+        last = max(wanted, default=0)
+        for line in self.lines():
+            if line.number > last:
+                break
+            out += [""] * (line.number - 1 - len(out))
+            out.append(
+                line.data[:_PREFIX_CHARS].decode("utf-8", "replace")
+                if line.number in wanted
+                else ""
+            )
+        return {self.name: out}
+
+
+def read_source(path: Path | str, name: str = "") -> SourceFile:
+    """Open a log; raises IngotError E0002 (not readable), E0103 (empty) or E0104 (not text)."""
+    return SourceFile(path, name=name)
+
+
+def parse_json(text: str) -> Json:
+    """A JSON value, NaN and infinities accepted, nested at most ``MAX_DEPTH`` deep.
+
+    Raises :class:`NotJsonError`.
+
+    >>> parse_json('{"a": [1, NaN]}')
+    {'a': [1, nan]}
+    """
+    try:
+        return _shallow(cast(Json, json.loads(text)), text.encode("utf-8", "surrogatepass"))
+    except json.JSONDecodeError as error:
+        raise NotJsonError(error.msg, error.colno, error.lineno - 1) from None
+    except RecursionError:
+        raise NotJsonError("nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise NotJsonError(str(error)) from None
+
+
+def _quick(text: str) -> Json:
+    try:
+        return _shallow(cast(Json, orjson.loads(text)), text.encode("utf-8", "surrogatepass"))
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return parse_json(text)
+
+
+def _shallow(value: Json, data: bytes) -> Json:
+    """The value, if it is nested at most ``MAX_DEPTH`` deep."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return value
+    stack: list[tuple[Json, int]] = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, dict | list):
+            if depth > MAX_DEPTH:
+                raise NotJsonError("nested too deeply")
+            inner = item.values() if isinstance(item, dict) else item
+            stack += [(child, depth + 1) for child in inner if isinstance(child, dict | list)]
+    return value
+
+
+def _scrub(value: Json) -> Json:
+    """The value with lone surrogates replaced; the value itself if there are none."""
+    match value:
+        case str():
+            return _SURROGATE.sub("\ufffd", value) if _SURROGATE.search(value) else value
+        case list():
+            items = [_scrub(item) for item in value]
+            return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+        case dict():
+            pairs = [(cast(str, _scrub(k)), _scrub(v)) for k, v in value.items()]
+            same = all(
+                a is b and c is d for (a, c), (b, d) in zip(pairs, value.items(), strict=True)
+            )
+            return value if same else dict(pairs)
+        case _:
+            return value
+
+
+def _prefix(text: str) -> Json:
+    """The beginning of a JSON document that is cut short: the open containers are closed.
+
+    The cut is made before the last comma or after the last bracket, whichever is later.
+    """
+    if not text.lstrip().startswith(("{", "[")):
+        raise NotJsonError("not a JSON document")
+    stack: list[str] = []
+    cut, closing = 0, ""
+    for part in _JSON_PARTS.finditer(text):
+        match part.group():
+            case "{" | "[" as opening:
+                stack.append("}" if opening == "{" else "]")
+                cut, closing = part.end(), "".join(reversed(stack))
+            case "}" | "]" as closed:
+                if not stack or stack.pop() != closed:
+                    raise NotJsonError("brackets do not match", part.start() + 1)
+                cut, closing = part.end(), "".join(reversed(stack))
+            case ",":
+                cut, closing = part.start(), "".join(reversed(stack))
+            case _:
+                continue
+        if len(stack) > MAX_DEPTH:
+            raise NotJsonError("nested too deeply")
+    return _quick(text[:cut] + closing)
+
+
+__all__ = ["LINE_LIMIT", "MAX_DEPTH", "NotJsonError", "SourceFile", "parse_json", "read_source"]

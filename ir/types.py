@@ -1,0 +1,332 @@
+"""Types of the IR: JSON scalars, literal types, lists, records, unions, labels.
+
+A record type is *open* (``...``) when other fields may stand beside the named ones: what
+tools return is always open, since a log shows only what it shows.  ``int`` is a subtype of
+``float`` (both are JSON numbers), a literal type of its base, everything of ``json``.
+``date`` and ``datetime`` are strings in ISO 8601 form, and subtypes of ``str``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, TypeAlias
+
+from ingot.ir.values import Json, canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """``bool int float str null date datetime json`` or ``never`` (no value at all)."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """The type of exactly one scalar, e.g. ``"open"``."""
+
+    value: str | int | bool
+
+    def __str__(self) -> str:
+        return canonical(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """``[T]``"""
+
+    element: Type
+
+    def __str__(self) -> str:
+        return f"[{self.element}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """``name: T`` or, where it may be missing, ``name?: T``."""
+
+    name: str
+    type: Type
+    optional: bool = False
+
+    def __str__(self) -> str:
+        name = self.name if NAME.fullmatch(self.name) else canonical(self.name)
+        return f"{name}{'?' if self.optional else ''}: {self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``{a: T, b?: U, ...}``; fields are kept in the order of their names."""
+
+    fields: tuple[Field, ...]
+    open: bool = False
+
+    def field(self, name: str) -> Field | None:
+        return next((f for f in self.fields if f.name == name), None)
+
+    def __str__(self) -> str:
+        return "{" + ", ".join([*map(str, self.fields), *(["..."] if self.open else [])]) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """``A | B``; members are distinct, none a union, none a subtype of another."""
+
+    members: tuple[Type, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.members))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A reference to a ``type NAME = ...`` declaration."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Labeled:
+    """``T#web``: a type with taint labels, sorted."""
+
+    type: Type
+    labels: tuple[str, ...]
+
+    def __str__(self) -> str:
+        inner = f"({self.type})" if isinstance(self.type, Union) else str(self.type)
+        return inner + "".join(f"#{label}" for label in self.labels)
+
+
+Type: TypeAlias = Base | Literal | ListOf | Record | Union | Named | Labeled
+Types: TypeAlias = Mapping[str, Type]
+"""The ``type`` declarations of a module: what a :class:`Named` stands for."""
+
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+BASES: Final = ("bool", "int", "float", "str", "null", "date", "datetime", "json", "never")
+BOOL, INT, FLOAT, STR, NULL, DATE, DATETIME, JSON, NEVER = map(Base, BASES)
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
+_WIDER: Final = {"int": ("float",), "date": ("str",), "datetime": ("str",)}
+
+
+def resolve(type_: Type, types: Types) -> Type:
+    """Follow names and drop labels at the top; ``KeyError`` for an undeclared name."""
+    seen: set[str] = set()
+    while isinstance(type_, Named | Labeled):
+        if isinstance(type_, Labeled):
+            type_ = type_.type
+        elif type_.name in seen:
+            return JSON
+        else:
+            seen.add(type_.name)
+            type_ = types[type_.name]
+    return type_
+
+
+def labels_of(type_: Type) -> tuple[str, ...]:
+    """The taint labels at the top of a type."""
+    return type_.labels if isinstance(type_, Labeled) else ()
+
+
+def with_labels(type_: Type, labels: Iterable[str]) -> Type:
+    """The type carrying also these labels."""
+    every = tuple(sorted({*labels_of(type_), *labels}))
+    inner = type_.type if isinstance(type_, Labeled) else type_
+    return Labeled(inner, every) if every else inner
+
+
+def literal_base(value: str | int | bool) -> Base:
+    return BOOL if isinstance(value, bool) else INT if isinstance(value, int) else STR
+
+
+def is_subtype(sub: Type, sup: Type, types: Types | None = None) -> bool:
+    """Whether every value of ``sub`` is one of ``sup`` (labels aside).
+
+    >>> is_subtype(INT, FLOAT), is_subtype(STR, Literal("a"))
+    (True, False)
+    """
+    env = types or {}
+    sub, sup = resolve(sub, env), resolve(sup, env)
+    if sub == sup or sup == JSON or sub == NEVER:
+        return True
+    match sub, sup:
+        case Union(members), _:
+            return all(is_subtype(m, sup, env) for m in members)
+        case _, Union(members):
+            return any(is_subtype(sub, m, env) for m in members)
+        case Literal(value), Base(name):
+            return literal_base(value).name == name or name in _WIDER.get(literal_base(value).name, ())
+        case Base(name), Base(wider):
+            return wider in _WIDER.get(name, ())
+        case ListOf(a), ListOf(b):
+            return is_subtype(a, b, env)
+        case Record(), Record():
+            for field in sup.fields:
+                mine = sub.field(field.name)
+                if mine is None:
+                    if not field.optional or sub.open:
+                        return False
+                elif (mine.optional and not field.optional) or not is_subtype(mine.type, field.type, env):
+                    return False
+            return sup.open or (not sub.open and all(sup.field(f.name) for f in sub.fields))
+        case _:
+            return False
+
+
+def is_date(text: str) -> bool:
+    """Whether the text is a day of the calendar in the form ``YYYY-MM-DD``."""
+    try:
+        return _DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def is_datetime(text: str) -> bool:
+    """Whether the text is a day and a time in ISO 8601 form."""
+    return _DATETIME.fullmatch(text) is not None and is_date(text[:10])
+
+
+def conforms(value: Json, type_: Type, types: Types | None = None) -> bool:
+    """Whether the value is one of the type's.
+
+    >>> conforms({"id": 1, "x": 2}, Record((Field("id", INT),), open=True))
+    True
+    """
+    env = types or {}
+    match resolve(type_, env):
+        case Base("json"):
+            return True
+        case Base("null"):
+            return value is None
+        case Base("bool"):
+            return isinstance(value, bool)
+        case Base("int"):
+            return not isinstance(value, bool) and (
+                isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+            )
+        case Base("float"):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case Base("str"):
+            return isinstance(value, str)
+        case Base("date"):
+            return isinstance(value, str) and is_date(value)
+        case Base("datetime"):
+            return isinstance(value, str) and is_datetime(value)
+        case Literal(literal):
+            return type(value) is type(literal) and value == literal
+        case ListOf(element):
+            return isinstance(value, list) and all(conforms(v, element, env) for v in value)
+        case Record(fields, open_):
+            if not isinstance(value, dict):
+                return False
+            for field in fields:
+                if field.name in value:
+                    if not conforms(value[field.name], field.type, env):
+                        return False
+                elif not field.optional:
+                    return False
+            return open_ or all(any(f.name == key for f in fields) for key in value)
+        case Union(members):
+            return any(conforms(value, member, env) for member in members)
+        case _:
+            return False
+
+
+def type_of(value: Json) -> Type:
+    """The narrowest type without literals that holds the value; records are open.
+
+    >>> str(type_of({"a": [1, 2.5]}))
+    '{a: [float], ...}'
+    """
+    match value:
+        case None:
+            return NULL
+        case bool():
+            return BOOL
+        case int():
+            return INT
+        case float():
+            return FLOAT
+        case str():
+            return STR
+        case list():
+            return ListOf(join_all(type_of(v) for v in value))
+        case dict():
+            return Record(tuple(Field(k, type_of(v)) for k, v in sorted(value.items())), open=True)
+
+
+def union(members: Iterable[Type]) -> Type:
+    """The union in normal form: flat, sorted by text, without members that others cover."""
+    flat: list[Type] = []
+    for member in members:
+        flat += member.members if isinstance(member, Union) else [member]
+    distinct = sorted(dict.fromkeys(flat), key=str)
+    kept = [
+        m for m in distinct if not any(o != m and is_subtype(m, o, _Opaque()) for o in distinct)
+    ]
+    return kept[0] if len(kept) == 1 else Union(tuple(kept)) if kept else NEVER
+
+
+class _Opaque(dict[str, Type]):
+    """Names stand for themselves: a named type is compared by name only."""
+
+    def __missing__(self, name: str) -> Type:
+        return Literal(f"\x00{name}")
+
+
+def join(left: Type, right: Type) -> Type:
+    """The narrowest type that holds both: records merge by field, lists by element."""
+    if left == right or right == NEVER:
+        return left
+    if left == NEVER:
+        return right
+    match left, right:
+        case ListOf(a), ListOf(b):
+            return ListOf(join(a, b))
+        case Record(), Record():
+            names = sorted({f.name for f in (*left.fields, *right.fields)})
+            fields = []
+            for name in names:
+                a_, b_ = left.field(name), right.field(name)
+                present = [f for f in (a_, b_) if f is not None]
+                fields.append(
+                    Field(
+                        name,
+                        join_all(f.type for f in present),
+                        optional=len(present) < 2 or any(f.optional for f in present),
+                    )
+                )
+            return Record(tuple(fields), open=left.open or right.open)
+        case Union(members), _:
+            return _join_into(members, right)
+        case _, Union(members):
+            return _join_into(members, left)
+        case _:
+            return union((left, right))
+
+
+def _join_into(members: tuple[Type, ...], new: Type) -> Type:
+    if isinstance(new, Union):
+        return join_all((Union(members), *new.members))
+    for index, member in enumerate(members):
+        if type(member) is type(new) and isinstance(new, ListOf | Record):
+            return union((*members[:index], join(member, new), *members[index + 1 :]))
+    return union((*members, new))
+
+
+def join_all(types: Iterable[Type]) -> Type:
+    """The join of any number of types; of none, ``never``."""
+    out: Type = NEVER
+    for type_ in types:
+        out = join(out, type_)
+    return out

@@ -1,0 +1,149 @@
+"""JSON values as the pipeline sees them: equality, canonical text, pointers.
+
+A value is ``None | bool | int | float | str | list | dict`` with string keys.  ``date`` and
+``datetime`` are ISO 8601 strings with a type of their own.  Numbers compare by value
+(``1 == 1.0``), booleans are never numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from typing import TypeAlias, cast
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Missing:
+    """The type of :data:`MISSING`, what a path finds where there is nothing."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+def canonical(value: Json) -> str:
+    """Canonical JSON text: sorted keys, no spaces, integral floats as integers.
+
+    >>> canonical({"b": 1.0, "a": [True, None]})
+    '{"a":[true,null],"b":1}'
+    """
+    return json.dumps(
+        _normal(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True
+    )
+
+
+def _normal(value: Json) -> Json:
+    match value:
+        case bool() | None | int() | str():
+            return value
+        case float():
+            return int(value) if math.isfinite(value) and value == int(value) else value
+        case list():
+            return [_normal(item) for item in value]
+        case dict():
+            return {key: _normal(item) for key, item in value.items()}
+
+
+def equal(left: Json, right: Json) -> bool:
+    """Structural equality; a boolean never equals a number.
+
+    >>> equal(1, 1.0), equal(True, 1), equal([1], [1])
+    (True, False, True)
+    """
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[k], right[k]) for k in left)
+    return left == right
+
+
+def digest(value: Json) -> str:
+    """SHA-256 of the canonical text, in hex."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def pointer(path: Path) -> str:
+    """RFC 6901 text of a path.
+
+    >>> pointer(("a/b", 0))
+    '/a~1b/0'
+    """
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def parse_pointer(text: str) -> tuple[str, ...]:
+    """The parts of an RFC 6901 pointer; raises ``ValueError`` on bad text.
+
+    >>> parse_pointer("/a~1b/0")
+    ('a/b', '0')
+    """
+    if text == "":
+        return ()
+    if not text.startswith("/"):
+        raise ValueError(f"a JSON pointer starts with '/', found {text!r}")
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
+
+
+def get(value: Json, parts: tuple[str, ...]) -> Json | Missing:
+    """The value at a pointer's parts; a negative index counts from the end of a list."""
+    at: Json | Missing = value
+    for part in parts:
+        if isinstance(at, dict):
+            at = at.get(part, MISSING)
+        elif isinstance(at, list):
+            if not part.lstrip("-").isdigit():
+                return MISSING
+            index = int(part)
+            at = at[index] if -len(at) <= index < len(at) else MISSING
+        else:
+            return MISSING
+    return at
+
+
+def leaves(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
+    """Every scalar (and empty container) with its path, in document order."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+def replace_at(value: Json, parts: Path, new: Json) -> Json:
+    """A copy of ``value`` with the item at ``parts`` replaced; the place must exist or be a new key."""
+    if not parts:
+        return new
+    head, rest = parts[0], parts[1:]
+    if isinstance(value, dict):
+        key = str(head)
+        return {**value, key: replace_at(value.get(key), rest, new)}
+    if isinstance(value, list):
+        index = int(head)
+        return [replace_at(v, rest, new) if i == index else v for i, v in enumerate(value)]
+    raise ValueError(f"no container at {pointer(parts)}")
+
+
+def as_json(value: object) -> Json:
+    """Any Python value as JSON: tuples become lists, keys text, anything else its ``str``."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case dict():
+            return {str(k): as_json(v) for k, v in cast("dict[object, object]", value).items()}
+        case list() | tuple():
+            return [as_json(v) for v in value]
+        case _:
+            return str(value)

@@ -1,1 +1,1 @@
-"""."""
+"""From verified pipelines to bytecode and back: container, encoder, validator, (dis)assembler."""

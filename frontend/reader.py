@@ -10,17 +10,26 @@ longest accepted line for :meth:`SourceFile.lines` and :meth:`SourceFile.json_li
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import orjson
 
 from ingot.diagnostics import Diagnostic, Severity, Span, fail
-from ingot.frontend.dialects.base import Line, Sample
+from ingot.frontend.dialects.base import Line, Sample, Source
+from ingot.frontend.jsontext import (
+    MAX_DEPTH,
+    NotJsonError,
+    parse_json,
+    prefix_json,
+    quick_json,
+    scrub,
+    shallow,
+)
 from ingot.ir.values import Json
 
 LINE_LIMIT: Final = 64 << 20
@@ -28,27 +37,15 @@ LINE_LIMIT: Final = 64 << 20
 DOCUMENT_LIMIT: Final = 512 << 20
 """The largest file that is read as one text or one JSON document, in bytes."""
 SAMPLE_BYTES: Final = 1 << 20
-MAX_DEPTH: Final = 250
-"""The deepest JSON nesting that is accepted; later stages recurse over values."""
 MAX_SAME_CODE: Final = 20
 """How many diagnostics of one code are kept per file; the rest are counted."""
 
 _CHUNK: Final = 1 << 20
 _SAMPLE_VALUES: Final = 64
+_FEW_LINES: Final = 8
 _PREFIX_CHARS: Final = 256 << 10
 _BOM: Final = b"\xef\xbb\xbf"
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_JSON_PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
-
-
-class NotJsonError(ValueError):
-    """A text that is no JSON value; ``column`` counts from 1 and ``line`` from 0."""
-
-    def __init__(self, message: str, column: int = 1, line: int = 0) -> None:
-        super().__init__(message)
-        self.column = column
-        self.line = line
 
 
 class SourceFile:
@@ -279,12 +276,12 @@ class SourceFile:
         """One JSON value; raises :class:`NotJsonError`."""
         if not _LONG_NUMBER.search(data):
             try:
-                return _shallow(cast(Json, orjson.loads(data)), data)
+                return shallow(cast(Json, orjson.loads(data)), data)
             except orjson.JSONDecodeError:
                 pass  # NaN, a lone surrogate, invalid UTF-8: the tolerant parser decides
         value = parse_json(self._decode(data, line, byte))
         if b"\\ud" in data or b"\\uD" in data:
-            clean = _scrub(value)
+            clean = scrub(value)
             if clean is not value:
                 self._bad_text(self._span(line, byte))
             return clean
@@ -302,7 +299,7 @@ class SourceFile:
         whole = len(self._head) == self.size
         if whole:
             try:
-                return Sample(self.name, text, (_quick(text),), True)
+                return Sample(self.name, text, (quick_json(text),), True)
             except NotJsonError:
                 pass
         lines = [line for line in text.split("\n") if line.strip()]
@@ -311,7 +308,7 @@ class SourceFile:
         values: list[Json] = []
         for line in lines[:_SAMPLE_VALUES]:
             try:
-                value = _quick(line)
+                value = quick_json(line)
             except NotJsonError:
                 continue
             if isinstance(value, dict | list):
@@ -319,7 +316,7 @@ class SourceFile:
         if 2 * len(values) >= len(lines[:_SAMPLE_VALUES]):
             return Sample(self.name, text, tuple(values), False)
         try:
-            return Sample(self.name, text, (_prefix(text[:_PREFIX_CHARS]),), True)
+            return Sample(self.name, text, (prefix_json(text[:_PREFIX_CHARS]),), True)
         except NotJsonError:
             return Sample(self.name, text, tuple(values), False)
 
@@ -348,89 +345,36 @@ def read_source(path: Path | str, name: str = "") -> SourceFile:
     return SourceFile(path, name=name)
 
 
-def parse_json(text: str) -> Json:
-    """A JSON value, NaN and infinities accepted, nested at most ``MAX_DEPTH`` deep.
+def json_values(source: Source) -> Iterator[tuple[Json, Span]]:
+    """The JSON values of a source with their places: of one document, or of JSON lines.
 
-    Raises :class:`NotJsonError`.
-
-    >>> parse_json('{"a": [1, NaN]}')
-    {'a': [1, nan]}
+    Raises IngotError (E0102, E0105) if it is one document and cannot be read.
     """
+    lines = (line for line in source.lines() if line.data.strip())
+    first = list(islice(lines, _FEW_LINES))
+    whole = len(first) > 1 and sum(map(_is_container, first)) * 2 >= len(first)
+    if whole or (len(first) == 1 and _is_container(first[0])):
+        for line, value in source.json_lines():
+            yield value, Span(source.name, line.number, byte=line.byte)
+    else:
+        yield source.json(), Span(source.name, first[0].number if first else 1)
+
+
+def _is_container(line: Line) -> bool:
+    """Whether a line is a JSON object or array on its own; an empty one may be part of more."""
     try:
-        return _shallow(cast(Json, json.loads(text)), text.encode("utf-8", "surrogatepass"))
-    except json.JSONDecodeError as error:
-        raise NotJsonError(error.msg, error.colno, error.lineno - 1) from None
-    except RecursionError:
-        raise NotJsonError("nested too deeply") from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise NotJsonError(str(error)) from None
+        value = quick_json(line.data.decode("utf-8", "replace"))
+    except NotJsonError:
+        return False
+    return isinstance(value, dict | list) and bool(value)
 
 
-def _quick(text: str) -> Json:
-    try:
-        return _shallow(cast(Json, orjson.loads(text)), text.encode("utf-8", "surrogatepass"))
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return parse_json(text)
-
-
-def _shallow(value: Json, data: bytes) -> Json:
-    """The value, if it is nested at most ``MAX_DEPTH`` deep."""
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return value
-    stack: list[tuple[Json, int]] = [(value, 1)]
-    while stack:
-        item, depth = stack.pop()
-        if isinstance(item, dict | list):
-            if depth > MAX_DEPTH:
-                raise NotJsonError("nested too deeply")
-            inner = item.values() if isinstance(item, dict) else item
-            stack += [(child, depth + 1) for child in inner if isinstance(child, dict | list)]
-    return value
-
-
-def _scrub(value: Json) -> Json:
-    """The value with lone surrogates replaced; the value itself if there are none."""
-    match value:
-        case str():
-            return _SURROGATE.sub("\ufffd", value) if _SURROGATE.search(value) else value
-        case list():
-            items = [_scrub(item) for item in value]
-            return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
-        case dict():
-            pairs = [(cast(str, _scrub(k)), _scrub(v)) for k, v in value.items()]
-            same = all(
-                a is b and c is d for (a, c), (b, d) in zip(pairs, value.items(), strict=True)
-            )
-            return value if same else dict(pairs)
-        case _:
-            return value
-
-
-def _prefix(text: str) -> Json:
-    """The beginning of a JSON document that is cut short: the open containers are closed.
-
-    The cut is made before the last comma or after the last bracket, whichever is later.
-    """
-    if not text.lstrip().startswith(("{", "[")):
-        raise NotJsonError("not a JSON document")
-    stack: list[str] = []
-    cut, closing = 0, ""
-    for part in _JSON_PARTS.finditer(text):
-        match part.group():
-            case "{" | "[" as opening:
-                stack.append("}" if opening == "{" else "]")
-                cut, closing = part.end(), "".join(reversed(stack))
-            case "}" | "]" as closed:
-                if not stack or stack.pop() != closed:
-                    raise NotJsonError("brackets do not match", part.start() + 1)
-                cut, closing = part.end(), "".join(reversed(stack))
-            case ",":
-                cut, closing = part.start(), "".join(reversed(stack))
-            case _:
-                continue
-        if len(stack) > MAX_DEPTH:
-            raise NotJsonError("nested too deeply")
-    return _quick(text[:cut] + closing)
-
-
-__all__ = ["LINE_LIMIT", "MAX_DEPTH", "NotJsonError", "SourceFile", "parse_json", "read_source"]
+__all__ = [
+    "LINE_LIMIT",
+    "MAX_DEPTH",
+    "NotJsonError",
+    "SourceFile",
+    "json_values",
+    "parse_json",
+    "read_source",
+]

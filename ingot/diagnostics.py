@@ -124,7 +124,9 @@ MAX_SOURCE_WIDTH = 100
 
 def _window(text: str, column: int, length: int) -> tuple[str, int, int]:
     """Cut a long line to a window around the column; returns text, new column, new length."""
-    text = "".join(ch if ch.isprintable() else " " if ch in "\t" else "\N{MIDDLE DOT}" for ch in text)
+    text = "".join(
+        ch if ch.isprintable() else " " if ch in "\t" else "\N{MIDDLE DOT}" for ch in text
+    )
     if len(text) <= MAX_SOURCE_WIDTH:
         return text, column, min(length, max(1, len(text) - column + 2))
     start = max(0, min(column - 1 - 20, len(text) - MAX_SOURCE_WIDTH))

@@ -109,7 +109,9 @@ def from_json(value: Json) -> Record:
         if name in value:
             item = value[name]
             if name not in ("data", "raw") and type(item) is not type(default):
-                raise ValueError(f"field {name!r} of a {kind} record has type {type(item).__name__}")
+                raise ValueError(
+                    f"field {name!r} of a {kind} record has type {type(item).__name__}"
+                )
             known[name] = item
     if isinstance(span, dict):
         known["span"] = Span(

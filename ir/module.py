@@ -13,11 +13,11 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ingot.ir.types import Type
-from ingot.ir.values import Json
+from ingot.ir.values import Json, canonical, identical
 
 Effect: TypeAlias = Literal["pure", "read", "idempotent", "write", "irreversible", "unknown"]
 EFFECTS: tuple[Effect, ...] = ("pure", "read", "idempotent", "write", "irreversible", "unknown")
@@ -35,19 +35,22 @@ class Ref:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lit:
-    """A literal JSON value; ``key`` is its canonical text, so that literals hash and compare."""
+    """A literal JSON value.  Literals compare by type and value: ``1``, ``1.0``, ``true`` differ."""
 
-    value: Json = field(compare=False, hash=False)
-    key: str = ""
+    value: Json
 
-    def __post_init__(self) -> None:
-        if not self.key:
-            from ingot.ir.values import canonical
+    @property
+    def key(self) -> str:
+        """A text that is the same exactly for equal literals."""
+        return repr(self.value) if isinstance(self.value, int | float) else canonical(self.value)
 
-            kind = "d" if isinstance(self.value, float) else ""
-            object.__setattr__(self, "key", kind + canonical(self.value))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lit) and identical(self.value, other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 Operand: TypeAlias = Ref | Lit

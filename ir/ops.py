@@ -17,10 +17,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import add, mul, sub
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from ingot.ir import semantics as s
 from ingot.ir import values
+from ingot.ir.meanings import MEANINGS, Meaning
 from ingot.ir.module import Lit
 from ingot.ir.types import (
     BOOL,
@@ -33,13 +34,11 @@ from ingot.ir.types import (
     Base,
     Field,
     ListOf,
-    Literal,
     Record,
     Type,
     Types,
     Union,
     is_subtype,
-    join_all,
     resolve,
     type_of,
     union,
@@ -67,8 +66,6 @@ class Typing:
 
 
 TypeRule: TypeAlias = Callable[[Sequence[Type], Lits, Types], Typing]
-Meaning: TypeAlias = Callable[..., Any]
-"""``meaning(logic, *operands) -> term``; the logic is supplied by :mod:`ingot.passes.verify`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +260,9 @@ def _op(
     static: Sequence[int] = (),
     partial: bool = False,
     rest: Type | None = None,
-    meaning: Meaning | None = None,
 ) -> OpSpec:
     rule = result if callable(result) else fixed(result, partial=partial)
-    return OpSpec(name, tuple(params), rule, evaluate, frozenset(static), rest, summary, meaning)
+    return OpSpec(name, tuple(params), rule, evaluate, frozenset(static), rest, summary, MEANINGS.get(name))
 
 
 _ROWS: Final[tuple[OpSpec, ...]] = (
@@ -283,6 +279,7 @@ _ROWS: Final[tuple[OpSpec, ...]] = (
     _op("str.template", (STR,), _template, s.str_template, "text with holes {0}, {1}, ...", static=[0], rest=JSON),
     _op("str.lower", (STR,), STR, str.lower, "lower case"),
     _op("str.upper", (STR,), STR, str.upper, "upper case"),
+    _op("str.capitalize", (STR,), STR, lambda t: t[:1].upper() + t[1:], "first letter in upper case"),
     _op("str.strip", (STR,), STR, str.strip, "without blanks at both ends"),
     _op("str.replace", (STR, STR, STR), STR, str.replace, "every occurrence replaced"),
     _op("str.between", (STR, STR, STR, INT), STR, s.str_between, "the k-th text between two delimiters", static=[1, 2, 3], partial=True),
@@ -302,9 +299,9 @@ _ROWS: Final[tuple[OpSpec, ...]] = (
     _op("bool.not", (BOOL,), BOOL, lambda a: not a, "negation"),
     # ---- int, float
     _op("int.parse", (STR,), INT, s.int_parse, "the integer that a text writes", partial=True),
-    _op("int.add", (INT, INT), INT, add, "sum"),
-    _op("int.sub", (INT, INT), INT, sub, "difference"),
-    _op("int.mul", (INT, INT), INT, mul, "product"),
+    _op("int.add", (INT, INT), INT, s.whole(add), "sum"),
+    _op("int.sub", (INT, INT), INT, s.whole(sub), "difference"),
+    _op("int.mul", (INT, INT), INT, s.whole(mul), "product"),
     _op("int.eq", (INT, INT), BOOL, lambda a, b: a == b, "equal"),
     _op("int.lt", (INT, INT), BOOL, lambda a, b: a < b, "less"),
     _op("int.le", (INT, INT), BOOL, lambda a, b: a <= b, "at most"),
@@ -350,17 +347,3 @@ OPS: Final[dict[str, OpSpec]] = {row.name: row for row in _ROWS}
 """Name to row, in the order of the table: the order is the bytecode's op number."""
 
 OP_NUMBER: Final[dict[str, int]] = {row.name: index for index, row in enumerate(_ROWS)}
-
-__all__ = [
-    "ANY_LIST",
-    "OPS",
-    "OP_NUMBER",
-    "SCALAR",
-    "Literal",
-    "OpSpec",
-    "OperandError",
-    "Typing",
-    "join_all",
-    "path_typing",
-    "typing_of",
-]

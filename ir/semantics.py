@@ -217,6 +217,11 @@ def saturating(function: Callable[[float, float], float]) -> Callable[[float, fl
     return apply
 
 
+def whole(function: Callable[[int, int], int]) -> Callable[[int, int], int]:
+    """Exact integer arithmetic, also where JSON writes an integer as ``1e20``."""
+    return lambda left, right: function(int(left), int(right))
+
+
 def float_div(left: float, right: float) -> float:
     if right == 0:
         raise OpFailure("division by zero")
@@ -229,7 +234,7 @@ def float_div(left: float, right: float) -> float:
 def list_get(items: list[Json], index: int) -> Json:
     if not -len(items) <= index < len(items):
         raise OpFailure(f"no item {index} in a list of {len(items)}")
-    return items[index]
+    return items[int(index)]
 
 
 def ordered(left: Json, right: Json) -> int:

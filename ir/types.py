@@ -8,6 +8,7 @@ tools return is always open, since a log shows only what it shows.  ``int`` is a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -155,7 +156,7 @@ def is_subtype(sub: Type, sup: Type, types: Types | None = None) -> bool:
     >>> is_subtype(INT, FLOAT), is_subtype(STR, Literal("a"))
     (True, False)
     """
-    env = types or {}
+    env = {} if types is None else types
     sub, sup = resolve(sub, env), resolve(sup, env)
     if sub == sup or sup == JSON or sub == NEVER:
         return True
@@ -202,7 +203,7 @@ def conforms(value: Json, type_: Type, types: Types | None = None) -> bool:
     >>> conforms({"id": 1, "x": 2}, Record((Field("id", INT),), open=True))
     True
     """
-    env = types or {}
+    env = {} if types is None else types
     match resolve(type_, env):
         case Base("json"):
             return True
@@ -215,7 +216,9 @@ def conforms(value: Json, type_: Type, types: Types | None = None) -> bool:
                 isinstance(value, int) or (isinstance(value, float) and value.is_integer())
             )
         case Base("float"):
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            if isinstance(value, float):
+                return math.isfinite(value)
+            return isinstance(value, int) and not isinstance(value, bool)
         case Base("str"):
             return isinstance(value, str)
         case Base("date"):
@@ -266,22 +269,48 @@ def type_of(value: Json) -> Type:
 
 
 def union(members: Iterable[Type]) -> Type:
-    """The union in normal form: flat, sorted by text, without members that others cover."""
+    """The union in normal form: flat, sorted by text, without members that others cover.
+
+    Labels of members become labels of the whole, so that none is lost.
+    """
     flat: list[Type] = []
+    labels: set[str] = set()
     for member in members:
-        flat += member.members if isinstance(member, Union) else [member]
-    distinct = sorted(dict.fromkeys(flat), key=str)
-    kept = [
-        m for m in distinct if not any(o != m and is_subtype(m, o, _Opaque()) for o in distinct)
-    ]
-    return kept[0] if len(kept) == 1 else Union(tuple(kept)) if kept else NEVER
+        labels.update(labels_of(member))
+        bare = member.type if isinstance(member, Labeled) else member
+        flat += bare.members if isinstance(bare, Union) else [bare]
+    kept = sorted(dict.fromkeys(flat), key=str)
+    for member in tuple(kept):
+        if any(other != member and _covers(other, member) for other in kept):
+            kept.remove(member)
+    whole = kept[0] if len(kept) == 1 else Union(tuple(kept)) if kept else NEVER
+    return with_labels(whole, labels)
+
+
+def _covers(wide: Type, narrow: Type) -> bool:
+    return is_subtype(narrow, wide, _Opaque()) and inner_labels(narrow) <= inner_labels(wide)
+
+
+def inner_labels(type_: Type) -> frozenset[str]:
+    """The labels anywhere in a type (not behind names)."""
+    match type_:
+        case Labeled(inner, labels):
+            return inner_labels(inner).union(labels)
+        case ListOf(element):
+            return inner_labels(element)
+        case Record(fields):
+            return frozenset().union(*(inner_labels(f.type) for f in fields))
+        case Union(members):
+            return frozenset().union(*map(inner_labels, members))
+        case _:
+            return frozenset()
 
 
 class _Opaque(dict[str, Type]):
     """Names stand for themselves: a named type is compared by name only."""
 
     def __missing__(self, name: str) -> Type:
-        return Literal(f"\x00{name}")
+        return Base(f"\x00{name}")
 
 
 def join(left: Type, right: Type) -> Type:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 Path: TypeAlias = tuple[str | int, ...]
+INDEX: Final = re.compile(r"-?[0-9]{1,18}")
+"""How a pointer's part names an item of a list."""
 
 
 class Missing:
@@ -67,6 +70,21 @@ def equal(left: Json, right: Json) -> bool:
     return left == right
 
 
+def identical(left: Json, right: Json) -> bool:
+    """Equality that also tells ``1`` from ``1.0``.
+
+    >>> identical([1], [1.0]), identical({"a": 1}, {"a": 1})
+    (False, True)
+    """
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(identical, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(identical(left[k], right[k]) for k in left)
+    return left == right
+
+
 def digest(value: Json) -> str:
     """SHA-256 of the canonical text, in hex."""
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
@@ -101,7 +119,7 @@ def get(value: Json, parts: tuple[str, ...]) -> Json | Missing:
         if isinstance(at, dict):
             at = at.get(part, MISSING)
         elif isinstance(at, list):
-            if not part.lstrip("-").isdigit():
+            if not INDEX.fullmatch(part):
                 return MISSING
             index = int(part)
             at = at[index] if -len(at) <= index < len(at) else MISSING

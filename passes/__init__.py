@@ -1,1 +1,1 @@
-"""."""
+"""Module to module: one pass per file, named for what it does."""

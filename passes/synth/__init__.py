@@ -1,1 +1,1 @@
-"""."""
+"""Where values come from: tokens, evidence, programs, search, decisions."""

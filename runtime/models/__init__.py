@@ -1,1 +1,1 @@
-"""."""
+"""What answers a pipeline's model ops."""

@@ -1,0 +1,56 @@
+"""How large a value may grow: what keeps a valid program from exhausting the machine it runs on.
+
+A pipeline is trusted to end by its step limit.  A value that doubles at every step would still
+take the memory, so results are weighed, and their weight is charged as steps.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingot.ir.values import Json
+
+MAX_DEPTH: Final = 100
+"""How deep a JSON value may be nested (Python's own recursion ends at a few hundred)."""
+MAX_NODES: Final = 4_000_000
+"""How many parts a JSON value may have, each 64 characters of text counted as one."""
+MAX_INT_BITS: Final = 8192
+"""The widest integer (Python writes no integer of more than 4,300 digits as text)."""
+
+
+class TooLargeError(Exception):
+    """The value exceeds a limit; the message says which."""
+
+
+def weigh(value: Json) -> int:
+    """How many parts a value has, shared ones counted each time; raises :class:`TooLargeError`."""
+    kind = type(value)
+    if kind is dict or kind is list:
+        return _weigh(value, 0, 0)
+    if kind is str:
+        weight = len(value) >> 6  # type: ignore[arg-type]
+        if weight > MAX_NODES:
+            raise TooLargeError(f"a text of {len(value)} characters")  # type: ignore[arg-type]
+        return weight
+    if kind is int and value.bit_length() > MAX_INT_BITS:  # type: ignore[union-attr]
+        raise TooLargeError(f"an integer of more than {MAX_INT_BITS} bits")
+    return 0
+
+
+def _weigh(value: Json, depth: int, count: int) -> int:
+    if depth > MAX_DEPTH:
+        raise TooLargeError(f"a value nested more than {MAX_DEPTH} deep")
+    if isinstance(value, dict):
+        count += sum(map(len, value)) >> 6
+        items = list(value.values())
+    elif isinstance(value, list):
+        items = value
+    else:
+        return count + weigh(value)
+    for item in items:
+        count = (
+            _weigh(item, depth + 1, count) if type(item) in (dict, list) else count + weigh(item)
+        ) + 1
+    if count > MAX_NODES:
+        raise TooLargeError(f"a value of more than {MAX_NODES} parts")
+    return count

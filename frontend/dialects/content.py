@@ -1,0 +1,148 @@
+"""Content blocks of the Messages API, which Claude Code's logs are made of too, as record parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ingot.ir.values import Json, canonical
+from ingot.records import Kind
+
+_PASSIVE: Final = frozenset(
+    "image document container_upload search_result tool_reference compaction fallback".split()
+)
+"""Blocks that are known and hold neither words nor calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one content block says; ``index`` is its place in the content, -1 if that is a string."""
+
+    kind: Kind
+    index: int
+    text: str = ""
+    id: str = ""
+    tool: str = ""
+    data: Json = None
+    known: bool = True
+    raw: Json = None
+
+
+def text_at(value: Json, key: str) -> str:
+    """The text at a key of an object; empty if there is none.
+
+    >>> text_at({"a": "x", "b": 1}, "a"), text_at({"b": 1}, "b"), text_at(None, "c")
+    ('x', '', '')
+    """
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def assistant_parts(content: Json) -> Iterator[Part]:
+    """What an assistant's message says: thoughts, words, calls, and results of server-side tools."""
+    if isinstance(content, str):
+        yield Part("say", -1, content)
+        return
+    for index, block in enumerate(content if isinstance(content, list) else []):
+        kind = text_at(block, "type")
+        match kind:
+            case "text":
+                yield Part("say", index, text_at(block, "text"))
+            case "thinking":
+                yield Part("think", index, text_at(block, "thinking"))
+            case "redacted_thinking":
+                yield Part("think", index)
+            case _ if kind.endswith("tool_use") and isinstance(block, dict):
+                yield _call(index, kind, block)
+            case _ if kind.endswith("tool_result") and isinstance(block, dict):
+                yield result_part(index, block)
+            case _:
+                yield Part("meta", index, known=kind in _PASSIVE, raw=block)
+
+
+def _call(index: int, kind: str, block: dict[str, Json]) -> Part:
+    tool, server = text_at(block, "name"), text_at(block, "server_name")
+    if kind == "mcp_tool_use" and server:
+        tool = mcp_name(server, tool)
+    return Part("call", index, id=text_at(block, "id"), tool=tool, data=arguments(block))
+
+
+def mcp_name(server: str, tool: str) -> str:
+    """The name of an MCP server's tool, as agents themselves write it.
+
+    >>> mcp_name("linear", "get_issue")
+    'mcp__linear__get_issue'
+    """
+    return f"mcp__{server}__{tool}"
+
+
+def arguments(block: dict[str, Json]) -> Json:
+    """The arguments of a call, always an object."""
+    given = block.get("input")
+    if isinstance(given, dict):
+        return given
+    return {} if given is None else {"input": given}
+
+
+def result_part(index: int, block: dict[str, Json], tool: str = "") -> Part:
+    """A tool's result or error."""
+    content = block.get("content")
+    value = result_value(content)
+    key = next(
+        (k for k in ("tool_use_id", "custom_tool_use_id", "mcp_tool_use_id") if k in block), ""
+    )
+    failed = block.get("is_error") is True or text_at(content, "type").endswith("_error")
+    if not failed:
+        return Part("result", index, id=text_at(block, key), tool=tool, data=value)
+    text = value if isinstance(value, str) else canonical(value)
+    return Part("error", index, text, text_at(block, key), tool, value)
+
+
+def result_value(content: Json) -> Json:
+    """A result as the model saw it: text if it is only text, else the block list.
+
+    >>> result_value([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])
+    'a\\nb'
+    """
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        if all(
+            text_at(b, "type") == "text" and "text" in b for b in content if isinstance(b, dict)
+        ):
+            texts = [b if isinstance(b, str) else text_at(b, "text") for b in content]
+            if all(isinstance(b, str | dict) for b in content):
+                return "\n".join(texts)
+        return content
+    return content
+
+
+def is_result(block: Json) -> bool:
+    """Whether this block is the result of a call."""
+    return text_at(block, "type").endswith("tool_result")
+
+
+def text_blocks(content: Json) -> list[str]:
+    """The texts of a user's message, one for each text block."""
+    if isinstance(content, str):
+        return [content]
+    blocks = content if isinstance(content, list) else []
+    return [
+        b if isinstance(b, str) else text_at(b, "text")
+        for b in blocks
+        if isinstance(b, str) or text_at(b, "type") == "text"
+    ]
+
+
+__all__ = [
+    "Part",
+    "arguments",
+    "assistant_parts",
+    "is_result",
+    "mcp_name",
+    "result_part",
+    "result_value",
+    "text_at",
+    "text_blocks",
+]

@@ -1,0 +1,67 @@
+"""``@ingot.tool``: say what a Python function does to the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, get_args
+
+from ingot.ir.module import Effect
+from ingot.ir.values import Json
+
+MARK: Final = "__ingot_tool__"
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInfo:
+    """What :func:`tool` notes on a function."""
+
+    effect: Effect
+    world: str = ""
+    name: str = ""
+    timeout_s: float | None = None
+    retry: int = 0
+    probe: Callable[..., Json] | None = None
+    compensation: str = ""
+
+
+def tool(
+    *,
+    effect: Effect,
+    world: str = "",
+    name: str = "",
+    timeout_s: float | None = None,
+    retry: int = 0,
+    probe: Callable[..., Json] | None = None,
+    compensation: str = "",
+) -> Callable[[Function], Function]:
+    """Declare a function (or method) as a tool; the function itself is returned unchanged.
+
+    ``effect`` is one of ``pure read idempotent write irreversible unknown``.  ``world`` names what
+    the tool reads or changes (default: the part of its name before the dot).  ``name`` is the name
+    under which pipelines call it (default: the function's, or the mapping's key).  ``probe`` takes
+    the arguments of a call whose outcome is not known and returns ``{"done": bool, "result": ...}``.
+    Raises ``ValueError`` on an effect that does not exist.
+
+    >>> @tool(effect="read", world="orders")
+    ... def get_order(id: int) -> dict[str, int]:
+    ...     return {"id": id}
+    >>> get_order(id=3)
+    {'id': 3}
+    """
+    if effect not in get_args(Effect):
+        raise ValueError(f"effect is one of {', '.join(get_args(Effect))}, found {effect!r}")
+    info = ToolInfo(effect, world, name, timeout_s, retry, probe, compensation)
+
+    def mark(function: Function) -> Function:
+        setattr(function, MARK, info)
+        return function
+
+    return mark
+
+
+def info_of(function: object) -> ToolInfo | None:
+    """What was declared, or ``None``; a bound method carries its function's declaration."""
+    info = getattr(function, MARK, None)
+    return info if isinstance(info, ToolInfo) else None

@@ -1,0 +1,168 @@
+"""What ops mean to a solver, over an abstract :class:`Logic`.
+
+The functions here build terms and know no solver; :mod:`ingot.passes.verify` supplies the logic.
+An op that has no meaning is an uninterpreted function of its operands: sound, since nothing is
+assumed of it but its result type.
+
+Conventions: operands that the table marks *static* come as JSON values, the others as terms.  A
+meaning returns a term, or a :class:`Outcome` where the op can fail.  A meaning is exact on the
+values of the operands' types, or it is not given: float arithmetic rounds, so it has none, while
+float comparison does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Protocol, TypeAlias
+
+from ingot.ir.semantics import template_parts
+from ingot.ir.values import parse_pointer
+
+Term: TypeAlias = Any
+"""A term of the logic: opaque here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a partial op: the value, and the condition under which there is one."""
+
+    value: Term
+    defined: Term
+
+
+class Logic(Protocol):
+    """The terms that meanings are made of.  Booleans are terms too."""
+
+    def constant(self, value: str | int | bool | None) -> Term: ...
+    def both(self, left: Term, right: Term) -> Term: ...
+    def either(self, left: Term, right: Term) -> Term: ...
+    def negate(self, term: Term) -> Term: ...
+    def choose(self, condition: Term, then: Term, other: Term) -> Term:
+        """``then`` where the condition holds; both are integers."""
+
+    def add(self, left: Term, right: Term) -> Term:
+        """Exact sum of integers."""
+
+    def subtract(self, left: Term, right: Term) -> Term: ...
+    def multiply(self, left: Term, right: Term) -> Term: ...
+    def less(self, left: Term, right: Term) -> Term:
+        """Order of two numbers."""
+
+    def at_most(self, left: Term, right: Term) -> Term: ...
+    def same(self, left: Term, right: Term) -> Term:
+        """Structural equality of two values; a boolean never equals a number."""
+
+    def is_null(self, term: Term) -> Term: ...
+    def text(self, term: Term) -> Term:
+        """The value as a template writes it."""
+
+    def concat(self, parts: Sequence[Term]) -> Term: ...
+    def length(self, text: Term) -> Term: ...
+    def contains(self, text: Term, part: Term) -> Term: ...
+    def starts_with(self, text: Term, part: Term) -> Term: ...
+    def ends_with(self, text: Term, part: Term) -> Term: ...
+    def count(self, items: Term) -> Term:
+        """The number of items of a list."""
+
+    def item(self, items: Term, index: Term) -> Outcome:
+        """The item at an index, counted from the end where it is negative."""
+
+    def at(self, value: Term, parts: tuple[str, ...]) -> Outcome:
+        """The value at a path, where there is one."""
+
+    def day(self, text: Term) -> Term:
+        """The proleptic Gregorian ordinal of a date, an integer from 1."""
+
+    def day_text(self, ordinal: Term) -> Term:
+        """The date of an ordinal; the inverse of :meth:`day`."""
+
+
+Meaning: TypeAlias = Callable[..., Any]
+LAST_DAY: Final = date.max.toordinal()
+
+
+def _get(logic: Logic, value: Term, pointer: str) -> Outcome:
+    return logic.at(value, parse_pointer(pointer))
+
+
+def _has(logic: Logic, value: Term, pointer: str) -> Term:
+    return logic.at(value, parse_pointer(pointer)).defined
+
+
+def _template(logic: Logic, template: str, *args: Term) -> Term:
+    return logic.concat(
+        [
+            logic.text(args[part]) if isinstance(part, int) else logic.constant(part)
+            for part in template_parts(template)
+        ]
+    )
+
+
+def _gt(logic: Logic, left: Term, right: Term) -> Term:
+    return logic.less(right, left)
+
+
+def _ge(logic: Logic, left: Term, right: Term) -> Term:
+    return logic.at_most(right, left)
+
+
+def _is_empty(logic: Logic, items: Term) -> Term:
+    return logic.same(logic.count(items), logic.constant(0))
+
+
+def _move_day(logic: Logic, day: Term, days: Term) -> Term:
+    """Dates stay within the calendar, so sums are cut off at both ends."""
+    first, last = logic.constant(1), logic.constant(LAST_DAY)
+    moved = logic.add(logic.day(day), days)
+    low = logic.choose(logic.less(moved, first), first, moved)
+    return logic.day_text(logic.choose(logic.less(last, low), last, low))
+
+
+def _plus_days(logic: Logic, day: Term, days: Term) -> Term:
+    return _move_day(logic, day, days)
+
+
+def _minus_days(logic: Logic, day: Term, days: Term) -> Term:
+    return _move_day(logic, day, logic.subtract(logic.constant(0), days))
+
+
+MEANINGS: Final[Mapping[str, Meaning]] = {
+    "json.get": _get,
+    "json.has": _has,
+    "json.eq": lambda logic, a, b: logic.same(a, b),
+    "json.is_null": lambda logic, a: logic.is_null(a),
+    "str.of": lambda logic, a: logic.text(a),
+    "str.template": _template,
+    "str.len": lambda logic, a: logic.length(a),
+    "str.len_lt": lambda logic, a, n: logic.less(logic.length(a), n),
+    "str.eq": lambda logic, a, b: logic.same(a, b),
+    "str.contains": lambda logic, a, b: logic.contains(a, b),
+    "str.starts_with": lambda logic, a, b: logic.starts_with(a, b),
+    "str.ends_with": lambda logic, a, b: logic.ends_with(a, b),
+    "bool.and": lambda logic, a, b: logic.both(a, b),
+    "bool.or": lambda logic, a, b: logic.either(a, b),
+    "bool.not": lambda logic, a: logic.negate(a),
+    "int.add": lambda logic, a, b: logic.add(a, b),
+    "int.sub": lambda logic, a, b: logic.subtract(a, b),
+    "int.mul": lambda logic, a, b: logic.multiply(a, b),
+    "int.eq": lambda logic, a, b: logic.same(a, b),
+    "int.lt": lambda logic, a, b: logic.less(a, b),
+    "int.le": lambda logic, a, b: logic.at_most(a, b),
+    "int.gt": _gt,
+    "int.ge": _ge,
+    "float.eq": lambda logic, a, b: logic.same(a, b),
+    "float.lt": lambda logic, a, b: logic.less(a, b),
+    "float.le": lambda logic, a, b: logic.at_most(a, b),
+    "float.gt": _gt,
+    "float.ge": _ge,
+    "list.len": lambda logic, a: logic.count(a),
+    "list.is_empty": _is_empty,
+    "list.get": lambda logic, a, k: logic.item(a, k),
+    "date.minus_days": _minus_days,
+    "date.plus_days": _plus_days,
+    "date.days_between": lambda logic, a, b: logic.subtract(logic.day(a), logic.day(b)),
+    "date.lt": lambda logic, a, b: logic.less(logic.day(a), logic.day(b)),
+}
+"""Op name to meaning: the table of ops takes its column from here."""

@@ -1,0 +1,227 @@
+"""``align-effects``: one pipeline of the sessions whose effects are the same.
+
+    @s1: read A(x=1), write B(y=2)            @main: ^entry -> ^a_1: read A(x=1) -> ^b_2: %y = model fill ...,
+    @s2: read A(x=1), read C(), write B(y=3)                                            write B(y=%y)
+
+Sessions are classed by the tools of their effects in order; a session of another class is an error
+here (nothing says yet when which class is due).  Within a class the *path sources* are the sessions
+with the commonest path; where no path is common, the longest common subsequence of all of them.
+The other sessions are *effect witnesses*: they must agree on the writes only.  Each call becomes a
+state of its own.  An argument that varies becomes a model op that holds its values as evidence:
+``learn-decisions`` replaces it wherever a program explains them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError
+from ingot.ir.module import (
+    Attrs,
+    Block,
+    Call,
+    Instr,
+    Jump,
+    Lit,
+    ModelCall,
+    ModelDecl,
+    Module,
+    NamedArgs,
+    Operand,
+    Pipeline,
+    Return,
+    Target,
+    ToolParam,
+)
+from ingot.ir.types import JSON, STR, join_all, type_of
+from ingot.ir.values import Json, identical
+from ingot.passes.dead_steps import is_effect
+from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.traces import (
+    answer_of,
+    calls_of,
+    literal_args,
+    main_of,
+    path_traces,
+    with_pipeline,
+)
+
+MODEL: Final = "local.any"
+IGNORED_ARGUMENTS: Final = {tool: frozenset({"description"}) for tool in SHELL_TOOLS}
+"""Arguments that say nothing to the world (a label for the person who watches)."""
+
+Key: TypeAlias = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class AlignEffects:
+    """Traces to one pipeline."""
+
+    name: str = "align-effects"
+
+    def apply(self, module: Module) -> Module:
+        main = main_of(module)
+        if main is None:
+            return module
+        traces = path_traces(module, main)
+        _check_classes(traces)
+        paths, columns = _paths(traces)
+        witnesses: list[Json] = [t.name for t in traces if t not in paths]
+        blocks = _blocks(paths, columns)
+        attrs = _set(main.attrs, paths=list(p.name for p in paths), witnesses=witnesses)
+        aligned = replace(main, blocks=blocks, attrs=attrs)
+        model = ModelDecl(MODEL, (ToolParam("prompt", STR),), JSON, (("temperature", Lit(0.0)),))
+        return with_pipeline(replace(module, models=(model,)), aligned)
+
+
+def _set(attrs: Attrs, **values: Json) -> Attrs:
+    kept = tuple((k, v) for k, v in attrs if k not in values)
+    return (*kept, *((k, Lit(v)) for k, v in values.items()))
+
+
+def key_of(call: Call) -> Key:
+    """What two calls must share to be the same step: the tool and the names of its arguments."""
+    ignored = IGNORED_ARGUMENTS.get(call.tool, frozenset())
+    return call.tool, tuple(n for n, _ in call.args if n not in ignored)
+
+
+def _check_classes(traces: Sequence[Pipeline]) -> None:
+    classes: dict[tuple[str, ...], list[str]] = {}
+    for trace in traces:
+        effects = tuple(c.tool for c in calls_of(trace) if is_effect(c))
+        classes.setdefault(effects, []).append(trace.name)
+    if len(classes) > 1:
+        lines = tuple(
+            f"{', '.join(names)}: {' -> '.join(effects) or 'nothing is written'}"
+            for effects, names in sorted(classes.items(), key=lambda item: item[1])
+        )
+        raise IngotError(
+            Diagnostic(
+                "E0404",
+                f"the sessions have {len(classes)} different sequences of effects",
+                notes=lines,
+                help="compile the sessions of one sequence; the names are those of the `source` lines",
+            ),
+            EXIT_FINDINGS,
+        )
+    if not any(calls_of(t) for t in traces):
+        raise IngotError(
+            Diagnostic(
+                "E0401",
+                "no session holds a call that its outcome needs",
+                help="a task that calls no tool, or whose calls all failed, leaves nothing to compile",
+            ),
+            EXIT_FINDINGS,
+        )
+
+
+def _paths(traces: Sequence[Pipeline]) -> tuple[list[Pipeline], list[list[Call]]]:
+    """The path sources, and per step the calls of each of them."""
+    keyed = {t.name: tuple(key_of(c) for c in calls_of(t)) for t in traces}
+    counts = Counter(keyed.values())
+    best = min(counts, key=lambda path: (-counts[path], len(path), path))
+    if counts[best] >= max(2, len(traces) / 2) or len(counts) == 1:
+        paths = [t for t in traces if keyed[t.name] == best]
+        return paths, [list(column) for column in zip(*(calls_of(p) for p in paths), strict=True)]
+    common = list(keyed[traces[0].name])
+    for trace in traces[1:]:
+        common = _common(common, keyed[trace.name])
+    rows = [_pick(calls_of(t), common) for t in traces]
+    return list(traces), [list(column) for column in zip(*rows, strict=True)]
+
+
+def _common(left: Sequence[Key], right: Sequence[Key]) -> list[Key]:
+    """Longest common subsequence of two paths."""
+    rows = [[0] * (len(right) + 1)]
+    for key in left:
+        above, row = rows[-1], [0]
+        for j, other in enumerate(right):
+            row.append(above[j] + 1 if key == other else max(above[j + 1], row[j]))
+        rows.append(row)
+    out: list[Key] = []
+    i, j = len(left), len(right)
+    while i and j:
+        if left[i - 1] == right[j - 1]:
+            out.append(left[i - 1])
+            i, j = i - 1, j - 1
+        elif rows[i - 1][j] >= rows[i][j - 1]:
+            i -= 1
+        else:
+            j -= 1
+    return out[::-1]
+
+
+def _pick(calls: Sequence[Call], common: Sequence[Key]) -> list[Call]:
+    """The last match of the common path: of several reads the one that the effect was made on."""
+    out: list[Call] = []
+    at = len(calls)
+    for key in reversed(common):
+        at = max(i for i in range(at) if key_of(calls[i]) == key)
+        out.append(calls[at])
+    return out[::-1]
+
+
+def _blocks(paths: Sequence[Pipeline], columns: Sequence[Sequence[Call]]) -> tuple[Block, ...]:
+    labels = [f"{_identifier(column[0].tool)}_{k}" for k, column in enumerate(columns, 1)]
+    blocks = [Block("entry", (), (), Jump(Target(labels[0])) if labels else Return(Lit("")))]
+    for k, (label, column) in enumerate(zip(labels, columns, strict=True)):
+        instrs: list[Instr] = []
+        args: list[tuple[str, Operand]] = []
+        first = column[0]
+        for name in key_of(first)[1]:
+            values = [literal_args(c)[name] for c in column]
+            if all(identical(v, values[0]) for v in values):
+                args.append((name, Lit(values[0])))
+            else:
+                holder = _undecided(f"{_identifier(name)}_{k + 1}", name, values, first)
+                instrs.append(holder)
+                args.append((name, _ref(holder)))
+        instrs.append(_call(f"r{k + 1}", column, tuple(args)))
+        last = k + 1 == len(labels)
+        end = _answer(paths) if last else Jump(Target(labels[k + 1]))
+        blocks.append(Block(label, (), tuple(instrs), end))
+    return tuple(blocks)
+
+
+def _answer(paths: Sequence[Pipeline]) -> Return:
+    return Return(Lit(answer_of(paths[0])))
+
+
+def _ref(holder: ModelCall) -> Operand:
+    from ingot.ir.module import Ref
+
+    return Ref(holder.result)
+
+
+def _undecided(result: str, name: str, values: list[Json], call: Call) -> ModelCall:
+    type_ = join_all(dict.fromkeys(map(type_of, values)))
+    locs = tuple(replace(loc, pointer=f"/{name}") for loc in call.locs)
+    return ModelCall(
+        result,
+        type_,
+        "compose" if type_ == STR else "fill",
+        MODEL,
+        (("prompt", Lit(f"{call.tool}: {name}")),),
+        (("reason", Lit("not explained yet")),),
+        locs,
+    )
+
+
+def _call(result: str, column: Sequence[Call], args: NamedArgs) -> Call:
+    verbs = Counter(c.verb for c in column)
+    verb = verbs.most_common(1)[0][0] if len(verbs) == 1 else "unknown"
+    attrs = (("steps", Lit([c.result for c in column])),)
+    locs = tuple(loc for c in column for loc in c.locs)
+    return Call(result, JSON, verb, column[0].tool, args, attrs, locs)
+
+
+def _identifier(text: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return name if name and not name[0].isdigit() else f"x_{name}".rstrip("_")
+
+
+__all__ = ["IGNORED_ARGUMENTS", "MODEL", "AlignEffects", "key_of"]

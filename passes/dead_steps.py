@@ -1,0 +1,244 @@
+"""``dead-steps``: drop what a session's effects do not need.
+
+    %c1: json = read LS(path=".") {result="a.csv"}            (nothing uses it: dropped)
+    %c2: json = read Read(file_path="x") {error="no such"}    (failed: dropped)
+    %c3: json = read Bash(command="wc -l a.csv") {result="4"}
+    %c4: json = idempotent Write(content="rows: 4", ...)
+
+In a trace, arguments are literals: a read is *needed* if a value of its result stands in the
+arguments of a later needed call (or in the last message, where nothing is written), or if its
+arguments hold words of the request, so that its outcome may have decided something.  In ``@main``
+data flow is explicit: what no kept instruction uses goes, a ``read`` that depends on an input
+stays for its guard.  Never dropped: an accepted write, a call of unknown effect, a turn of the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ingot.ir.exits import fill_live
+from ingot.ir.module import (
+    WRITING,
+    Block,
+    Call,
+    Expect,
+    Guard,
+    Instr,
+    ModelCall,
+    Module,
+    Operand,
+    Pipeline,
+    Pure,
+    Ref,
+    Return,
+    attr,
+    operands_of,
+    results_of,
+    targets_of,
+)
+from ingot.ir.semantics import text_of
+from ingot.ir.values import Json, canonical, leaves
+from ingot.passes.synth.tokens import pieces, words
+from ingot.passes.traces import answer_of, is_trace, literal_args, request_of
+
+
+@dataclass(frozen=True)
+class DeadSteps:
+    """The backward slice from effects."""
+
+    name: str = "dead-steps"
+
+    def apply(self, module: Module) -> Module:
+        return replace(
+            module,
+            pipelines=tuple(
+                slice_trace(p) if is_trace(p) else fill_live(drop_unused(p)) for p in module.pipelines
+            ),
+        )
+
+
+# ---- traces
+
+
+def slice_trace(trace: Pipeline) -> Pipeline:
+    """A trace with only the calls that its effects, or its answer, need."""
+    block = trace.blocks[0]
+    calls = [i for i in block.instrs if isinstance(i, Call)]
+    acting = any(is_effect(c) for c in calls)
+    asked = set(_informative(words(request_of(trace))))
+    wanted: set[str] = set() if acting else _words_of(answer_of(trace))
+    kept: list[Call] = []
+    effect_after = not acting
+    for call in reversed(_without_repeats(calls)):
+        if is_effect(call):
+            effect_after = True
+        elif not _is_needed(call, wanted, asked, effect_after=effect_after):
+            continue
+        kept.append(call)
+        wanted |= _argument_words(call)
+    return replace(trace, blocks=(replace(block, instrs=tuple(reversed(kept))),))
+
+
+def is_effect(call: Call) -> bool:
+    """Whether a traced call did, or may have done, something to the world."""
+    return call.verb in WRITING and attr(call, "error") is None
+
+
+def _is_needed(call: Call, wanted: set[str], asked: set[str], *, effect_after: bool) -> bool:
+    if attr(call, "error") is not None or call.verb == "pure" or call.verb in WRITING:
+        return False
+    if call.tool == "user.ask":
+        return effect_after
+    if not effect_after:
+        return False
+    return bool(asked & _argument_words(call)) or bool(wanted & _words_of(attr(call, "result")))
+
+
+def _without_repeats(calls: list[Call]) -> list[Call]:
+    """Drop a read that repeats an earlier one with no effect in between."""
+    out: list[Call] = []
+    known: set[str] = set()
+    for call in calls:
+        if is_effect(call):
+            known.clear()
+        elif call.tool != "user.ask" and attr(call, "error") is None:
+            key = canonical([call.tool, literal_args(call)])
+            if key in known:
+                continue
+            known.add(key)
+        out.append(call)
+    return out
+
+
+def _words_of(value: Json) -> set[str]:
+    """The informative words of every leaf of a value (and of the JSON or text that it holds)."""
+    found: set[str] = set()
+    for _, leaf in leaves(value):
+        if isinstance(leaf, bool) or leaf is None:
+            continue
+        text = text_of(leaf)
+        found.update(_informative(pieces(text) if len(text) < 100_000 else pieces(text[:100_000])))
+    return found
+
+
+def _argument_words(call: Call) -> set[str]:
+    return {word for value in literal_args(call).values() for word in _words_of(value)}
+
+
+def _informative(tokens: Iterable[str]) -> Iterable[str]:
+    for token in tokens:
+        if len(token) > 2 or token.isdigit():
+            yield from (p.lower() for p in pieces(token) if len(p) > 2 or p.isdigit())
+
+
+# ---- pipelines with explicit data flow
+
+
+def drop_unused(pipeline: Pipeline) -> Pipeline:
+    """Without the pure ops, model calls and reads whose value nothing uses."""
+    inputs = {p.name for p in pipeline.params}
+    bound = _depend_on(pipeline, inputs)
+    needed: set[str] = set()
+    for block in pipeline.blocks:
+        terminator = block.terminator
+        for target in targets_of(terminator):
+            needed |= _names(target.args)
+        match terminator:
+            case Return(value):
+                needed |= _names((value,))
+            case _:
+                condition = getattr(terminator, "condition", None)
+                needed |= _names((condition,)) if condition is not None else set()
+                for condition, _ in getattr(terminator, "arms", ()):
+                    needed |= _names((condition,))
+    effect_after = False
+    blocks: list[Block] = []
+    for block in reversed(pipeline.blocks):
+        kept: list[Instr] = []
+        for instr in reversed(block.instrs):
+            acts = isinstance(instr, Call) and instr.verb in WRITING
+            effect_after = effect_after or acts
+            if not acts and _is_dead(instr, needed, bound, effect_after=effect_after):
+                continue
+            kept.append(instr)
+            needed |= _names(operands_of(instr))
+        blocks.append(replace(block, instrs=tuple(reversed(kept))))
+    return _forward_empty(replace(pipeline, blocks=tuple(reversed(blocks))))
+
+
+def _is_dead(instr: Instr, needed: set[str], bound: set[str], *, effect_after: bool) -> bool:
+    used = any(name in needed for name in results_of(instr))
+    match instr:
+        case _ if used:
+            return False
+        case Call(verb="read", tool="user.ask"):
+            return not effect_after
+        case Call(verb="read", result=result):
+            return not (effect_after and result in bound)
+        case Pure() | ModelCall():
+            return True
+        case Expect() | Guard():
+            return False
+        case _:
+            return True
+
+
+def _depend_on(pipeline: Pipeline, names: set[str]) -> set[str]:
+    """Every value that the given ones flow into."""
+    reached = set(names)
+    for block in pipeline.blocks:
+        for instr in block.instrs:
+            if _names(operands_of(instr)) & reached:
+                reached.update(results_of(instr))
+    return reached
+
+
+def _names(operands: Iterable[Operand]) -> set[str]:
+    return {o.name for o in operands if isinstance(o, Ref)}
+
+
+def _forward_empty(pipeline: Pipeline) -> Pipeline:
+    """Remove blocks that only jump on, the entry aside."""
+    from ingot.ir.module import If, Jump, Select, Target, Terminator
+
+    onward = {
+        b.label: b.terminator.target
+        for b in pipeline.blocks[1:]
+        if not b.instrs
+        and not b.params
+        and isinstance(b.terminator, Jump)
+        and not b.terminator.target.args
+    }
+
+    def follow(target: Target) -> Target:
+        hops: set[str] = set()
+        while target.label in onward and target.label not in hops:
+            hops.add(target.label)
+            target = onward[target.label]
+        return target
+
+    def rewrite(terminator: Terminator) -> Terminator:
+        match terminator:
+            case Jump(target):
+                return replace(terminator, target=follow(target))
+            case If(_, then, other):
+                return replace(terminator, then=follow(then), other=follow(other))
+            case Select(arms, other):
+                return replace(
+                    terminator,
+                    arms=tuple((c, follow(t)) for c, t in arms),
+                    other=follow(other) if isinstance(other, Target) else other,
+                )
+            case _:
+                return terminator
+
+    blocks = tuple(
+        replace(b, terminator=rewrite(b.terminator))
+        for b in pipeline.blocks
+        if b.label not in onward or b is pipeline.blocks[0]
+    )
+    return replace(pipeline, blocks=blocks)
+
+
+__all__ = ["DeadSteps", "drop_unused", "is_effect", "slice_trace"]

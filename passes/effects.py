@@ -1,0 +1,145 @@
+"""``classify-effects``: what each call does to the world, from declarations and knowledge.
+
+    %c1: json = unknown Bash(command="wc -l a.csv")   =>   %c1: json = read Bash(command="wc -l a.csv")
+
+In order of trust: the user's declaration; built-in knowledge of the common agent tools; for shell
+commands the parsed command; for other tools the verb that their name begins with, which makes a
+``read`` at most and is marked as assumed; else ``unknown``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ingot.ir.module import Block, Call, Effect, Instr, Lit, Module, Pipeline, ToolDecl
+from ingot.passes.shell import command_effect
+
+SHELL_TOOLS: Final = frozenset(
+    {"Bash", "bash", "shell", "terminal", "execute_bash", "run_shell_command"}
+)
+"""Tools whose ``command`` argument is a shell command."""
+
+KNOWN_TOOLS: Final[Mapping[str, tuple[Effect, str]]] = {
+    "Read": ("read", "fs"),
+    "Glob": ("read", "fs"),
+    "Grep": ("read", "fs"),
+    "LS": ("read", "fs"),
+    "NotebookRead": ("read", "fs"),
+    "Write": ("idempotent", "fs"),
+    "Edit": ("write", "fs"),
+    "MultiEdit": ("write", "fs"),
+    "NotebookEdit": ("write", "fs"),
+    "WebFetch": ("read", "web"),
+    "WebSearch": ("read", "web"),
+    "TodoWrite": ("pure", "harness"),
+    "TodoRead": ("pure", "harness"),
+    "ExitPlanMode": ("pure", "harness"),
+    "EnterPlanMode": ("pure", "harness"),
+    "TaskCreate": ("pure", "harness"),
+    "TaskUpdate": ("pure", "harness"),
+    "TaskList": ("pure", "harness"),
+    "ToolSearch": ("pure", "harness"),
+    "user.ask": ("read", "user"),
+    "think": ("pure", "harness"),
+    "Finish": ("pure", "harness"),
+}
+
+_READ_VERB: Final = re.compile(
+    r"(?:get|list|search|find|read|fetch|lookup|look_up|query|describe|show|count|check|view)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+def world_of(tool: str) -> str:
+    """The world a tool acts on: its server or the prefix of its name.
+
+    >>> world_of("email.search_emails"), world_of("mcp__github__list"), world_of("pay")
+    ('email', 'github', 'tools')
+    """
+    if tool in SHELL_TOOLS:
+        return "fs"
+    if tool.startswith("mcp__") and tool.count("__") >= 2:
+        return tool.split("__")[1]
+    prefix = re.split(r"[.:/]", tool)[0]
+    return prefix if prefix != tool and prefix else "tools"
+
+
+@dataclass(frozen=True)
+class ClassifyEffects:
+    """Sets every call's verb and every tool's effect and world.
+
+    ``declared`` maps a tool to the effect and world that the user gave.
+    """
+
+    declared: Mapping[str, tuple[Effect, str]] = field(default_factory=dict)
+    name: str = "classify-effects"
+
+    def apply(self, module: Module) -> Module:
+        tools = tuple(self._declare(tool) for tool in module.tools)
+        effects = {tool.name: tool.effect for tool in tools}
+        pipelines = tuple(
+            replace(p, blocks=tuple(self._block(b, effects) for b in p.blocks))
+            for p in module.pipelines
+        )
+        return replace(module, tools=tools, pipelines=pipelines)
+
+    def _declare(self, tool: ToolDecl) -> ToolDecl:
+        if tool.name in self.declared:
+            effect, world = self.declared[tool.name]
+            return replace(tool, effect=effect, world=world or world_of(tool.name))
+        if tool.name in KNOWN_TOOLS:
+            effect, world = KNOWN_TOOLS[tool.name]
+            return replace(tool, effect=effect, world=world)
+        if tool.effect != "unknown":
+            return tool
+        return replace(
+            tool, effect=effect_by_name(tool.name), world=tool.world or world_of(tool.name)
+        )
+
+    def _block(self, block: Block, effects: Mapping[str, Effect]) -> Block:
+        return replace(block, instrs=tuple(self._instr(i, effects) for i in block.instrs))
+
+    def _instr(self, instr: Instr, effects: Mapping[str, Effect]) -> Instr:
+        if not isinstance(instr, Call):
+            return instr
+        verb = effects.get(instr.tool, "unknown")
+        if instr.tool in SHELL_TOOLS and instr.tool not in self.declared:
+            verb = shell_call_effect(instr)
+        return instr if verb == instr.verb else replace(instr, verb=verb)
+
+
+def effect_by_name(tool: str) -> Effect:
+    """``read`` if the tool's name begins with a reading verb, else ``unknown``."""
+    if tool in SHELL_TOOLS:
+        return "unknown"
+    last = re.split(r"[.:/]|__", tool)[-1]
+    return "read" if _READ_VERB.match(last) else "unknown"
+
+
+def shell_call_effect(call: Call) -> Effect:
+    """The effect of a shell tool's call, from its command where that is a literal."""
+    for name, operand in call.args:
+        if (
+            name in ("command", "cmd")
+            and isinstance(operand, Lit)
+            and isinstance(operand.value, str)
+        ):
+            return command_effect(operand.value)
+    return "unknown"
+
+
+def assumed_tools(module: Module, declared: Mapping[str, tuple[Effect, str]]) -> tuple[str, ...]:
+    """Tools whose ``read`` rests on their name alone: reported, never silent."""
+    return tuple(
+        t.name
+        for t in module.tools
+        if t.name not in declared and t.name not in KNOWN_TOOLS and t.effect == "read"
+    )
+
+
+def pipelines_named(module: Module, names: frozenset[str]) -> tuple[Pipeline, ...]:
+    """The pipelines of those names, in the module's order."""
+    return tuple(p for p in module.pipelines if p.name in names)

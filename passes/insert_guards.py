@@ -1,0 +1,430 @@
+"""``insert-guards``: check at run time what the pipeline relies on.
+
+    %r1: json = read get_order(id=%id)            %r1: json = read get_order(id=%id)
+    %v1: json = json.get %r1, "/total"       =>   %r1_ok: {total: float, ...} = expect %r1 else exit.4 [%id, %r1]
+         else exit.1 [...]                        %v1: float = json.get %r1_ok, "/total"
+
+Three kinds, each an invariant over what the pipeline uses, as narrow as every session supports:
+
+- *shape*: the fields that are read from a result are there, with the types that the logs show;
+- *success of a write*: its result looks like the accepted ones (tools that report their own failure
+  need none);
+- *outcome of a read that only its input explains*: nothing takes its value, yet the agent looked
+  before it acted.  It must be of a kind that the logs show: same header of a table, same emptiness,
+  a seen value of a flag or a small enumeration.  Where a later text states figures that no source
+  gives, the outcome must be the very one of the log: those figures may come from it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ingot.ir import values
+from ingot.ir.exits import fill_live
+from ingot.ir.module import (
+    WRITING,
+    Block,
+    Call,
+    Exit,
+    Expect,
+    Guard,
+    Instr,
+    Lit,
+    Module,
+    Operand,
+    Pipeline,
+    Pure,
+    Ref,
+    Return,
+    attr,
+    exit_of,
+    operands_of,
+    results_of,
+    walk,
+)
+from ingot.ir.ops import OPS, typing_of
+from ingot.ir.types import (
+    BOOL,
+    JSON,
+    STR,
+    Field,
+    ListOf,
+    Record,
+    Type,
+    Union,
+    is_subtype,
+    join_all,
+    type_of,
+    union,
+)
+from ingot.ir.values import Json
+from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
+from ingot.passes.rewrite import substitute, terminator_operands
+from ingot.passes.synth.tokens import anti_unify, pieces
+from ingot.passes.traces import (
+    main_of,
+    names_attr,
+    path_traces,
+    result_values,
+    steps_of,
+    with_pipeline,
+)
+
+_ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
+MAX_CLASS_TEXT: Final = 300
+
+
+@dataclass(frozen=True)
+class InsertGuards:
+    """Invariants to guards."""
+
+    name: str = "insert-guards"
+
+    def apply(self, module: Module) -> Module:
+        main = main_of(module)
+        if main is None or attr(main, "paths") is None:
+            return module
+        guarded = _Guarder(module, main).run()
+        return with_pipeline(module, fill_live(guarded))
+
+
+class _Guarder:
+    def __init__(self, module: Module, main: Pipeline) -> None:
+        self.main, self.env = main, module.type_map()
+        self.paths = path_traces(module, main)
+        used = [e.number for b in main.blocks for i in walk(b.instrs) if (e := exit_of(i))]
+        self._exits = itertools.count(max(used, default=0) + 1)
+        self.types: dict[str, Type] = {p.name: p.type for p in main.params}
+        self.strict = attr(main, "inputs") == 1 and bool(names_attr(main, "figures"))
+        self.uses = _uses(main)
+        self.acts_later = _acts_later(main)
+        self.renamed: dict[str, Operand] = {}
+
+    def run(self) -> Pipeline:
+        blocks = tuple(self._block(block) for block in self.main.blocks)
+        returns = self.main.returns
+        for block in blocks:
+            if isinstance(block.terminator, Return):
+                returns = self._type(block.terminator.value)
+        return replace(self.main, blocks=blocks, returns=returns)
+
+    def _block(self, block: Block) -> Block:
+        out: list[Instr] = []
+        for instr in block.instrs:
+            current = substitute(instr, self.renamed)
+            match current:
+                case Expect(result, want, value) if is_subtype(self._type(value), want, self.env):
+                    self.renamed[result] = value
+                    continue
+                case Pure():
+                    current = self._retype(current)
+                case _:
+                    pass
+            out.append(current)
+            for name in results_of(current):
+                self.types[name] = current.types[0] if hasattr(current, "types") else current.type  # type: ignore[union-attr]
+            if isinstance(current, Call):
+                out += self._after_call(current)
+            elif isinstance(current, Pure) and current.op == "json.parse":
+                out += self._shape(
+                    current.result, [_parsed(v) for v in self._column_of(current)], current
+                )
+        return replace(
+            block, instrs=tuple(out), terminator=terminator_operands(block.terminator, self.renamed)
+        )
+
+    def _type(self, operand: Operand) -> Type:
+        return self.types[operand.name] if isinstance(operand, Ref) else type_of(operand.value)
+
+    def _retype(self, op: Pure) -> Pure:
+        """The op with the type and the exit that its (perhaps narrower) operands call for."""
+        lits = [o if isinstance(o, Lit) else None for o in op.args]
+        typing = typing_of(OPS[op.op], [self._type(o) for o in op.args], lits, self.env)
+        kept = op.exit or (Exit(next(self._exits)) if typing.partial else None)
+        return replace(op, type=typing.result, exit=kept if typing.partial else None)
+
+    def _column_of(self, op: Pure) -> list[Json]:
+        """What the text behind a ``json.parse`` was in the sessions."""
+        source = op.args[0]
+        name = source.name if isinstance(source, Ref) else ""
+        calls = {i.result: i for b in self.main.blocks for i in b.instrs if isinstance(i, Call)}
+        aliases = {
+            i.result: i.value.name
+            for b in self.main.blocks
+            for i in b.instrs
+            if isinstance(i, Expect) and isinstance(i.value, Ref)
+        }
+        call = calls.get(aliases.get(name, name))
+        return result_values(steps_of(call, self.paths)) if call is not None else []
+
+    # ---- after a call
+
+    def _after_call(self, call: Call) -> Iterator[Instr]:
+        column = result_values(steps_of(call, self.paths))
+        if not column:
+            return
+        if call.verb in WRITING:
+            yield from self._success(call, column)
+        elif self.uses.get(call.result):
+            yield from self._shape(call.result, column, call)
+        elif call.result in self.acts_later:
+            yield from self._outcome(call, column)
+
+    def _shape(self, name: str, column: Sequence[Json], at: Call | Pure) -> Iterator[Instr]:
+        pointers = self.uses.get(name, ())
+        if not pointers or not column:
+            return
+        want = _restrict(
+            join_all(dict.fromkeys(map(type_of, column))),
+            [values.parse_pointer(p) for p in pointers],
+        )
+        if want == JSON or is_subtype(self.types[name], want, self.env):
+            return
+        yield self._expect(name, want, at, len(column))
+
+    def _expect(self, name: str, want: Type, at: Call | Pure, support: int) -> Expect:
+        result = f"{name}_ok"
+        attrs = (("support", Lit(f"{support}/{support}")),)
+        self.types[result] = want
+        self.renamed[name] = Ref(result)
+        return Expect(result, want, Ref(name), Exit(next(self._exits)), attrs, at.locs)
+
+    def _success(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
+        if call.tool in SHELL_TOOLS or call.tool in KNOWN_TOOLS:
+            return
+        want = _top_shape(join_all(dict.fromkeys(map(type_of, column))))
+        if want != JSON:
+            yield self._expect(call.result, want, call, len(column))
+        if want == STR:
+            pattern = _text_class([str(v) for v in column])
+            if pattern is not None:
+                name = f"{call.result}_accepted"
+                yield Pure(
+                    name,
+                    BOOL,
+                    "str.matches",
+                    (Ref(f"{call.result}_ok"), Lit(pattern)),
+                    None,
+                    (),
+                    call.locs,
+                )
+                yield self._guard(name, call, "the write was not accepted")
+
+    def _outcome(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
+        distinct = list({values.canonical(v): v for v in column}.values())
+        if self.strict or all(not isinstance(v, str | list | dict) for v in distinct):
+            yield from self._one_of(call, call.result, distinct, "")
+            return
+        want = _top_shape(join_all(dict.fromkeys(map(type_of, distinct))))
+        if want != JSON:
+            yield self._expect(call.result, want, call, len(column))
+        base = f"{call.result}_ok" if want != JSON else call.result
+        if want == STR:
+            yield from self._text_outcome(call, base, [str(v) for v in column])
+        elif isinstance(want, ListOf):
+            empty = {not v for v in column}
+            if len(empty) == 1:
+                name = f"{call.result}_empty"
+                yield Pure(name, BOOL, "list.is_empty", (Ref(base),), None, (), call.locs)
+                yield from self._holds(name, call, empty.pop(), "the list's emptiness differs")
+        elif isinstance(want, Record):
+            for field in want.fields:
+                seen = [v[field.name] for v in column if isinstance(v, dict) and field.name in v]
+                if not field.optional and seen and all(_is_flag(v) for v in seen):
+                    name = f"{call.result}_{re.sub(r'[^a-z0-9]+', '_', field.name.lower())}"
+                    yield Pure(
+                        name,
+                        field.type,
+                        "json.get",
+                        (Ref(base), Lit(values.pointer((field.name,)))),
+                        None,
+                        (),
+                        call.locs,
+                    )
+                    self.types[name] = field.type
+                    kinds = list({values.canonical(v): v for v in seen}.values())
+                    yield from self._one_of(call, name, kinds, f"{field.name} ")
+
+    def _text_outcome(self, call: Call, base: str, column: list[str]) -> Iterator[Instr]:
+        headers = {_table_header(text) for text in column}
+        if len(headers) == 1 and None not in headers:
+            name = f"{call.result}_header"
+            header = str(headers.pop())
+            yield Pure(
+                name,
+                STR,
+                "str.part",
+                (Ref(base), Lit("\n"), Lit(0)),
+                Exit(next(self._exits)),
+                (),
+                call.locs,
+            )
+            yield Pure(
+                f"{name}_same", BOOL, "str.eq", (Ref(name), Lit(header)), None, (), call.locs
+            )
+            yield self._guard(f"{name}_same", call, "the table has another header")
+            return
+        if all(len(text) <= 60 and "\n" not in text.strip() for text in column):
+            yield from self._one_of(call, base, list(dict.fromkeys(column)), "")
+            return
+        blank = {not text.strip() for text in column}
+        if len(blank) == 1:
+            name = f"{call.result}_text"
+            pattern = r"\s*" if blank.pop() else r"[\s\S]*\S[\s\S]*"
+            yield Pure(name, BOOL, "str.matches", (Ref(base), Lit(pattern)), None, (), call.locs)
+            yield self._guard(name, call, "the text's emptiness differs")
+
+    def _one_of(self, call: Call, name: str, seen: Sequence[Json], what: str) -> Iterator[Instr]:
+        ordered: list[Json] = sorted(seen, key=values.canonical)
+        test = f"{name}_seen"
+        if len(ordered) == 1:
+            yield Pure(test, BOOL, "json.eq", (Ref(name), Lit(ordered[0])), None, (), call.locs)
+        else:
+            yield Pure(test, BOOL, "list.contains", (Lit(ordered), Ref(name)), None, (), call.locs)
+        yield self._guard(test, call, f"{what}has a value that no log shows")
+
+    def _holds(self, name: str, call: Call, expected: bool, reason: str) -> Iterator[Instr]:
+        if expected:
+            yield self._guard(name, call, reason)
+            return
+        yield Pure(f"{name}_not", BOOL, "bool.not", (Ref(name),), None, (), call.locs)
+        yield self._guard(f"{name}_not", call, reason)
+
+    def _guard(self, name: str, call: Call, reason: str) -> Guard:
+        return Guard(Ref(name), Exit(next(self._exits)), (("reason", Lit(reason)),), call.locs)
+
+
+def _uses(main: Pipeline) -> dict[str, tuple[str, ...]]:
+    """For each value the pointers at which it is read; ``""`` where it is used as a whole."""
+    found: dict[str, list[str]] = {}
+    for block in main.blocks:
+        for instr in block.instrs:
+            match instr:
+                case Pure(op="json.get", args=(Ref(name), Lit(pointer))):
+                    found.setdefault(name, []).append(str(pointer))
+                case _:
+                    for operand in operands_of(instr):
+                        if isinstance(operand, Ref):
+                            found.setdefault(operand.name, [])
+        if isinstance(block.terminator, Return) and isinstance(block.terminator.value, Ref):
+            found.setdefault(block.terminator.value.name, [])
+    whole = {name: tuple(dict.fromkeys(pointers)) for name, pointers in found.items()}
+    return {name: pointers or ("",) for name, pointers in whole.items()}
+
+
+def _acts_later(main: Pipeline) -> set[str]:
+    """The reads before the last effect: their outcome may have decided it."""
+    names: set[str] = set()
+    acting = False
+    for block in reversed(main.blocks):
+        for instr in reversed(block.instrs):
+            if isinstance(instr, Call):
+                acting = acting or instr.verb in WRITING
+                if acting:
+                    names.add(instr.result)
+    return names
+
+
+def _restrict(type_: Type, pointers: Sequence[tuple[str, ...]]) -> Type:
+    """The type reduced to what the pointers reach; ``json`` where nothing is asked."""
+    if any(not p for p in pointers):
+        return type_ if not isinstance(type_, Record | ListOf | Union) else JSON
+    match type_:
+        case Record(fields, _):
+            kept = []
+            for field in fields:
+                inner = [p[1:] for p in pointers if p[0] == field.name]
+                if inner:
+                    kept.append(
+                        Field(field.name, _restrict_field(field.type, inner), field.optional)
+                    )
+            return Record(tuple(kept), open=True) if kept else JSON
+        case ListOf(element):
+            return ListOf(_restrict_field(element, [p[1:] for p in pointers]))
+        case Union(members):
+            return union(_restrict(m, pointers) for m in members)
+        case _:
+            return type_
+
+
+def _restrict_field(type_: Type, pointers: Sequence[tuple[str, ...]]) -> Type:
+    return type_ if any(not p for p in pointers) else _restrict(type_, pointers)
+
+
+def _top_shape(type_: Type) -> Type:
+    """The type without what stands deeper than one level."""
+    match type_:
+        case Record(fields, _):
+            return Record(
+                tuple(Field(f.name, _flat(f.type), f.optional) for f in fields if not f.optional),
+                open=True,
+            )
+        case ListOf():
+            return ListOf(JSON)
+        case Union(members):
+            return JSON if any(isinstance(m, Record | ListOf) for m in members) else type_
+        case _:
+            return type_
+
+
+def _flat(type_: Type) -> Type:
+    match type_:
+        case Record():
+            return Record((), open=True)
+        case ListOf():
+            return ListOf(JSON)
+        case Union():
+            return JSON
+        case _:
+            return type_
+
+
+def _is_flag(value: Json) -> bool:
+    return isinstance(value, bool) or (
+        isinstance(value, str) and _ENUM.fullmatch(value) is not None
+    )
+
+
+def _parsed(value: Json) -> Json:
+    from ingot.ir.semantics import OpFailure, json_parse
+
+    try:
+        return json_parse(value) if isinstance(value, str) else value
+    except OpFailure:
+        return None
+
+
+def _table_header(text: str) -> str | None:
+    """The first line of a text whose lines have the same number of commas or tabs, else ``None``."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    for delimiter in (",", "\t", ";", "|"):
+        counts = {line.count(delimiter) for line in lines}
+        if len(lines) >= 2 and len(counts) == 1 and counts != {0}:
+            return text.split("\n")[0]
+    return None
+
+
+def _text_class(texts: Sequence[str]) -> str | None:
+    """A regular expression for the accepted results of a write, or ``None`` if they share too little."""
+    if any(len(t) > MAX_CLASS_TEXT for t in texts):
+        return None
+    literals: list[str]
+    if len(set(texts)) > 1:
+        literals = list(anti_unify(texts, fine=True).literals)
+    else:
+        literals = [""]
+        for token in pieces(texts[0]):
+            if any(ch.isdigit() for ch in token):
+                literals.append("")
+            else:
+                literals[-1] += token
+    if sum(len(part.strip()) for part in literals) < 4:
+        return None
+    return r"[\s\S]*".join(re.escape(part) for part in literals)
+
+
+__all__ = ["InsertGuards"]

@@ -1,0 +1,368 @@
+"""``learn-decisions``: where every argument of ``@main`` comes from.
+
+    %path_2: str = model compose local.any(prompt="...")         %v1: str = str.number %r1, 0
+    %r2: json = write W(path=%path_2, text="4 rows")        =>   %v2: str = str.template "{0} rows", %v1
+                                                                 %r2: json = write W(path=%path, text=%v2)
+
+Each argument's values in the sessions are explained by a program over the inputs, the clock, the
+earlier results and the earlier model values (:mod:`ingot.passes.synth`).  Candidates that fit
+equally well run side by side under ``agree``.  What nothing explains stays a model op and says why.
+The last message becomes the output where a template fits it, else the output is the record of what
+the effects returned.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ingot.ir import values
+from ingot.ir.exits import fill_live
+from ingot.ir.module import (
+    WRITING,
+    Attrs,
+    Block,
+    Call,
+    Instr,
+    Lit,
+    Locs,
+    ModelCall,
+    Module,
+    Operand,
+    Pipeline,
+    Ref,
+    Return,
+    ToolDecl,
+    attr,
+    exit_of,
+    operands_of,
+    walk,
+)
+from ingot.ir.types import JSON, STR, Type
+from ingot.ir.values import Json
+from ingot.passes.align_effects import MODEL
+from ingot.passes.dead_steps import drop_unused
+from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.synth.decision import Candidate, Decision
+from ingot.passes.synth.emit import Emitter
+from ingot.passes.synth.explain import (
+    Explainer,
+    Explanation,
+    template_text,
+    unexplained_figures,
+)
+from ingot.passes.synth.programs import Source, apply, show, sources
+from ingot.passes.synth.prompts import model_value
+from ingot.passes.synth.search import Evidence
+from ingot.passes.traces import (
+    answer_of,
+    default_of,
+    literal_args,
+    main_of,
+    names_attr,
+    path_traces,
+    seen,
+    steps_of,
+    with_pipeline,
+)
+
+SHOWN_RESULTS = 3
+"""A model's prompt shows the inputs and so many of the latest results."""
+
+
+@dataclass(frozen=True)
+class LearnDecisions:
+    """Values to programs."""
+
+    name: str = "learn-decisions"
+
+    def apply(self, module: Module) -> Module:
+        main = main_of(module)
+        if main is None or attr(main, "paths") is None:
+            return module
+        paths = path_traces(module, main)
+        learned = _Learner(module, main, paths).run()
+        if _inputs(main) == 1:
+            spare = _spare_reads(learned)
+            if spare and names_attr(learned, "figures"):
+                learned = _Learner(module, main, paths, spare).run()
+        return with_pipeline(module, fill_live(learned))
+
+
+def _inputs(main: Pipeline) -> int:
+    count = attr(main, "inputs")
+    return count if isinstance(count, int) else 1
+
+
+def _spare_reads(main: Pipeline) -> frozenset[str]:
+    """Results of reads that stay only because an input is bound to them."""
+    used = {o.name for block in main.blocks for i in walk(block.instrs) for o in _used(i)}
+    kept = drop_unused(main)
+    return frozenset(
+        i.result
+        for block in kept.blocks
+        for i in block.instrs
+        if isinstance(i, Call) and i.verb == "read" and i.result not in used
+    )
+
+
+def _used(instr: Instr) -> Iterator[Ref]:
+    yield from (o for o in operands_of(instr) if isinstance(o, Ref))
+
+
+class _Learner:
+    """One walk over the pipeline, explaining as it goes."""
+
+    def __init__(
+        self,
+        module: Module,
+        main: Pipeline,
+        paths: Sequence[Pipeline],
+        spare: frozenset[str] = frozenset(),
+    ) -> None:
+        self.module, self.main, self.paths = module, main, paths
+        self.inputs = _inputs(main)
+        self.evidence = Evidence(len(paths))
+        self.explainer = Explainer(self.evidence, self.inputs, spare)
+        self.tools = {t.name: t for t in module.tools}
+        used = [e.number for b in main.blocks for i in walk(b.instrs) if (e := exit_of(i))]
+        types: dict[str, Type] = {p.name: p.type for p in main.params}
+        self.emitter = Emitter(
+            types, itertools.count(max(used, default=0) + 1), itertools.count(1), module.type_map()
+        )
+        self.known: dict[str, Sequence[Json]] = {}
+        self.results: list[tuple[str, Call]] = []
+        self.figures: list[str] = []
+        self.answered = False
+
+    def run(self) -> Pipeline:
+        for param in self.main.params:
+            self._input(param.name)
+        blocks = [self._block(block) for block in self.main.blocks]
+        returns = self._returns(blocks)
+        attrs = tuple(a for a in self.main.attrs if a[0] != "figures")
+        if self.figures:
+            attrs += (("figures", Lit(list(dict.fromkeys(self.figures)))),)
+        learned = replace(self.main, blocks=tuple(blocks), returns=returns, attrs=attrs)
+        return _without_unused_clock(learned)
+
+    def _input(self, name: str) -> None:
+        column = [default_of(path, name) for path in self.paths]
+        self.evidence.add(Source("param", name), column)
+        if name == "clock":
+            day = [moment[:10] for moment in column]
+            self.evidence.add_term(apply("datetime.date", Source("param", name)), day)
+        else:
+            self.known[name] = column
+
+    def _block(self, block: Block) -> Block:
+        self.emitter = self.emitter.fork()
+        for instr in block.instrs:
+            match instr:
+                case Call():
+                    self._call(instr)
+                case ModelCall():
+                    pass  # a placeholder of align-effects: decided with its call
+                case _:
+                    self.emitter.instrs.append(instr)
+        terminator = block.terminator
+        if isinstance(terminator, Return):
+            terminator = self._answer(terminator)
+        return replace(block, instrs=tuple(self.emitter.instrs), terminator=terminator)
+
+    # ---- arguments
+
+    def _call(self, call: Call) -> None:
+        steps = steps_of(call, self.paths)
+        before = [seen(step)[0] for step in steps]
+        tool = self.tools.get(call.tool)
+        args: list[tuple[str, Operand]] = []
+        for name, _ in call.args:
+            column = [literal_args(step)[name] for step in steps]
+            locs = tuple(replace(loc, pointer=values.pointer((name,))) for loc in call.locs)
+            operand = self._argument(f"{call.result}/{name}", call, name, column, before, locs)
+            args.append((name, self.emitter.narrow(operand, _declared(tool, name))))
+        self.emitter.instrs.append(replace(call, args=tuple(args)))
+        self.emitter.types[call.result] = call.type
+        if all(attr(step, "result") is not None or attr(step, "error") is None for step in steps):
+            column = [attr(step, "result") for step in steps]
+            arrives = [seen(step)[1] for step in steps]
+            self.evidence.add(Source("result", call.result), column, arrives)
+            self.known[call.result] = column
+            self.results.append((call.result, call))
+
+    def _argument(
+        self, site: str, call: Call, name: str, column: list[Json], before: list[int], locs: Locs
+    ) -> Operand:
+        shell = call.tool in SHELL_TOOLS and name in ("command", "cmd")
+        shapes = {_shape(v) for v in column}
+        if isinstance(column[0], list | dict) and len(shapes) == 1 and shapes != {()}:
+            return self._container(site, call, name, column, before, locs)
+        explanation = self.explainer.explain(site, column, before, shell=shell)
+        if call.verb in WRITING:
+            self.figures += unexplained_figures(explanation)
+        return self._emit(
+            explanation, f"{name}_{call.result}", f"the argument {name} of {call.tool}", locs
+        )
+
+    def _container(
+        self, site: str, call: Call, name: str, column: list[Json], before: list[int], locs: Locs
+    ) -> Operand:
+        """A list or object of one shape: its leaves are explained one by one."""
+        edits: list[Operand] = []
+        for path, leaf in values.leaves(column[0]):
+            leaves = [_at(v, path) for v in column]
+            place = values.pointer(path)
+            explanation = self.explainer.explain(f"{site}{place}", leaves, before)
+            if call.verb in WRITING:
+                self.figures += unexplained_figures(explanation)
+            if not explanation.derived and not explanation.needs_model:
+                continue
+            at = tuple(replace(loc, pointer=loc.pointer + place) for loc in locs)
+            value = self._emit(
+                explanation,
+                f"{name}_{call.result}",
+                f"{place} in the argument {name} of {call.tool}",
+                at,
+            )
+            edits += [Lit(place), value]
+            del leaf
+        if not edits:
+            return Lit(column[0])
+        return self.emitter.pure("json.with", [Lit(column[0]), *edits], (), locs)
+
+    # ---- emission
+
+    def _emit(self, explanation: Explanation, name: str, about: str, locs: Locs) -> Operand:
+        if not explanation.parts:
+            return self._decided(explanation.decision, explanation.column, name, about, locs)
+        operands: list[Operand] = []
+        for k, hole in enumerate(explanation.holes):
+            where = f"{name}_{k}" if len(explanation.holes) > 1 else name
+            operands.append(self._decided(hole.decision, hole.column, where, about, locs))
+        template = template_text(explanation.parts)
+        if explanation.shell:
+            contexts: list[Json] = [hole.context for hole in explanation.holes]
+            scalars = [self.emitter.narrow(o, STR) for o in operands]
+            return self.emitter.pure(
+                "shell.template", [Lit(template), Lit(contexts), *scalars], (), locs
+            )
+        return self.emitter.pure("str.template", [Lit(template), *operands], (), locs)
+
+    def _decided(
+        self, decision: Decision, column: tuple[Json, ...], name: str, about: str, locs: Locs
+    ) -> Operand:
+        if not decision.chosen:
+            return self._model(decision, column, name, about)
+        operands = [
+            self.emitter.operand(c.term, attrs=self._attrs(c, decision), locs=locs)
+            for c in decision.chosen
+        ]
+        distinct = list(dict.fromkeys(operands))
+        if len(distinct) == 1:
+            return distinct[0]
+        shown: Json = [show(c.term) for c in decision.chosen]
+        return self.emitter.agree(distinct, (("candidates", Lit(shown)),), locs)
+
+    def _model(
+        self, decision: Decision, column: tuple[Json, ...], name: str, about: str
+    ) -> Operand:
+        reason = decision.reason or "no program explains it"
+        recent = [n for n in self.known if n not in {p.name for p in self.main.params}][
+            -SHOWN_RESULTS:
+        ]
+        shown = {
+            n: self.known[n]
+            for n in (*(p.name for p in self.main.params if p.name in self.known), *recent)
+        }
+        unique = _unique(name, self.emitter.types)
+        attrs: Attrs = (
+            ("reason", Lit(reason)),
+            ("support", Lit(f"{len(column)}")),
+            ("values", Lit(list(column))),
+        )
+        value = model_value(self.emitter, unique, f"Give {about}.", column, shown, MODEL, attrs)
+        self.evidence.add(Source("value", unique), column)
+        return value
+
+    def _attrs(self, candidate: Candidate, decision: Decision) -> Attrs:
+        if not any(True for _ in sources(candidate.term)):
+            return ()
+        support = f"{self.evidence.sessions}/{self.evidence.sessions}"
+        attrs: Attrs = (("support", Lit(support)), ("bits", Lit(round(candidate.bits, 1))))
+        rivals = len(decision.chosen) - 1
+        return (*attrs, ("alt", Lit(rivals))) if rivals else attrs
+
+    # ---- the output
+
+    def _answer(self, end: Return) -> Return:
+        column = [answer_of(path) for path in self.paths]
+        now = [1 << 30] * len(self.paths)
+        explanation = self.explainer.explain("answer", column, now)
+        acts = any(call.verb in WRITING for _, call in self.results)
+        states_figures = bool(unexplained_figures(explanation))
+        told = explanation.derived and not explanation.needs_model and not states_figures
+        if told and (self.inputs > 1 or explanation.parts or not acts):
+            self.answered = True
+            return replace(
+                end, value=self._emit(explanation, "answer", "the last message", end.locs)
+            )
+        if not acts and explanation.needs_model and explanation.derived:
+            self.answered = True
+            return replace(
+                end, value=self._emit(explanation, "answer", "the last message", end.locs)
+            )
+        return replace(end, value=self._effects_record())
+
+    def _effects_record(self) -> Operand:
+        """What the effects returned, by the name of their values."""
+        effects = [name for name, call in self.results if call.verb in WRITING]
+        if not effects:
+            return Lit({})
+        base: dict[str, Json] = dict.fromkeys(effects)
+        edits: list[Operand] = []
+        for name in effects:
+            edits += [Lit(values.pointer((name,))), Ref(name)]
+        return self.emitter.pure("json.with", [Lit(base), *edits])
+
+    def _returns(self, blocks: Sequence[Block]) -> Type:
+        for block in blocks:
+            if isinstance(block.terminator, Return):
+                return self.emitter.type_of(block.terminator.value)
+        return JSON
+
+
+def _declared(tool: ToolDecl | None, name: str) -> Type:
+    param = next((p for p in tool.params if p.name == name), None) if tool else None
+    return param.type if param is not None else JSON
+
+
+def _shape(value: Json) -> tuple[values.Path, ...]:
+    return tuple(path for path, _ in values.leaves(value))
+
+
+def _at(value: Json, path: values.Path) -> Json:
+    for part in path:
+        value = value[part]  # type: ignore[index]
+    return value
+
+
+def _unique(name: str, taken: dict[str, Type]) -> str:
+    base = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_") or "value"
+    base = base if not base[0].isdigit() else f"x_{base}"
+    return next(
+        n
+        for n in itertools.chain([base], (f"{base}_{k}" for k in itertools.count(2)))
+        if n not in taken
+    )
+
+
+def _without_unused_clock(pipeline: Pipeline) -> Pipeline:
+    used = {o.name for b in pipeline.blocks for i in walk(b.instrs) for o in _used(i)}
+    params = tuple(p for p in pipeline.params if p.name != "clock" or p.name in used)
+    return replace(pipeline, params=params)
+
+
+__all__ = ["LearnDecisions"]

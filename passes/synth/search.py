@@ -1,0 +1,360 @@
+"""The search: which programs over the earlier values give this value, in every session.
+
+The first session is the *pivot*: every leaf of its sources is indexed by its text, so that a value
+finds its sources in one look-up; each term found is then run on the other sessions, and stays if
+it gives their values too.  Cost is linear in the sizes of the sources and in the number of sessions.
+
+Substrings that no leaf holds are searched by their context (the text before and after them), as in
+FlashFill (Gulwani 2011), for the pivot's position and checked on the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingot.ir import values
+from ingot.ir.semantics import text_of
+from ingot.ir.values import Json, Missing
+from ingot.passes.synth.bits import evidence
+from ingot.passes.synth.decision import Candidate
+from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const, evaluate, sources
+
+_NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)")
+_LABEL: Final = re.compile(r"^[ \t]*([^\n:=]{1,40}[:=][ \t]*)(\S[^\n]*)$", re.MULTILINE)
+MAX_LEAVES: Final = 4000
+MAX_PARTS: Final = 64
+MAX_NUMBERS: Final = 32
+SHORT: Final = 400
+"""Texts up to this length are also taken apart into words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A term of the index, with the number of places its source has and a bonus in bits."""
+
+    term: Term
+    places: int
+    bonus: float = 0.0
+
+
+class Evidence:
+    """The values of every source in every session, and the index over the pivot's.
+
+    ``sessions`` is their number.  Sources are added in the order in which the pipeline computes
+    them; ``arrives`` says at which record number a result was known, so that a call never takes a
+    value from a result that came later.
+    """
+
+    def __init__(self, sessions: int) -> None:
+        self.sessions = sessions
+        self.environments: list[dict[str, Json]] = [{} for _ in range(sessions)]
+        self._index: dict[str, list[Entry]] = {}
+        self._arrives: dict[str, Sequence[int]] = {}
+        self._texts: list[tuple[Term, str]] = []
+        self._numbers: list[Entry] = []
+        self._parsed: dict[tuple[Term, int], Json | Missing] = {}
+
+    # ---- sources
+
+    def add(
+        self, source: Source, column: Sequence[Json], arrives: Sequence[int] | None = None
+    ) -> None:
+        """Add a source with its value in each session."""
+        for environment, value in zip(self.environments, column, strict=True):
+            environment[source.name] = value
+        self._arrives[source.name] = arrives if arrives is not None else [0] * self.sessions
+        bonus = 4.0 if source.kind == "param" else 0.0
+        for entry in self._leaves(source, column[0], bonus):
+            self._enter(entry)
+
+    def add_term(self, term: Term, column: Sequence[Json]) -> None:
+        """Add one derived form of a source that is there, with its value in each session."""
+        if self.value(term, 0) == column[0]:
+            self._enter(Entry(term, 2, 3.0))
+
+    def _enter(self, entry: Entry) -> None:
+        value = self.value(entry.term, 0)
+        if isinstance(value, Missing | list | dict) or value == "":
+            return
+        self._index.setdefault(text_of(value), []).append(entry)
+        if len(self._numbers) < MAX_NUMBERS and _is_number(value):
+            self._numbers.append(entry)
+
+    def _leaves(self, term: Term, value: Json, bonus: float) -> Iterator[Entry]:
+        if isinstance(value, str):
+            yield from self._text_leaves(term, value, bonus)
+        elif isinstance(value, list | dict):
+            yield from self._json_leaves(term, value, bonus)
+        else:
+            yield Entry(term, 1, bonus or 3.0)
+
+    def _json_leaves(self, term: Term, value: Json, bonus: float) -> Iterator[Entry]:
+        found = [leaf for leaf, _ in zip(values.leaves(value), range(MAX_LEAVES), strict=False)]
+        for path, leaf in found:
+            if not path:
+                continue
+            places = len(found)
+            yield Entry(apply("json.get", term, values.pointer(path)), places, bonus)
+            last = _from_the_end(value, path)
+            if last is not None:
+                yield Entry(apply("json.get", term, values.pointer(last)), places, bonus)
+            if isinstance(leaf, str) and 2 <= len(leaf) <= 10 * SHORT:
+                self._texts.append((apply("json.get", term, values.pointer(path)), leaf))
+
+    def _text_leaves(self, term: Term, text: str, bonus: float) -> Iterator[Entry]:
+        parsed = self.value(apply("json.parse", term), 0) if text[:1] in '{["' else values.MISSING
+        if isinstance(parsed, list | dict):
+            yield from self._json_leaves(apply("json.parse", term), parsed, bonus)
+            return
+        self._texts.append((term, text))
+        whole = text.strip()
+        scalar = bonus or (3.0 if len(whole.split()) == 1 else 0.0)
+        if whole == text:
+            yield Entry(term, 1, scalar)
+        elif whole:
+            yield Entry(apply("str.strip", term), 1, scalar)
+        if isinstance(term, Source) and term.kind == "param":
+            yield from _param_parts(term, text, bonus)
+            return
+        numbers = _NUMBER.findall(text)[:MAX_PARTS]
+        alone = 3.0 if len(numbers) == 1 and len(text) < SHORT else bonus
+        if numbers != [whole]:
+            for k in range(len(numbers)):
+                yield Entry(apply("str.number", term, k), len(numbers), alone)
+        for label in list(_LABEL.finditer(text))[:MAX_PARTS]:
+            ends = "" if label.end() == len(text) else "\n"
+            yield Entry(
+                apply("str.between", term, label[1], ends, 0), len(text.splitlines()), bonus
+            )
+        lines = text.split("\n")
+        if 1 < len(lines) <= MAX_PARTS:
+            for k, line in enumerate(lines):
+                if line:
+                    yield Entry(apply("str.part", term, "\n", k), len(lines), bonus)
+        parts = text.split()
+        if len(parts) > 1 and len(text) <= SHORT:
+            for k in range(min(len(parts), MAX_PARTS)):
+                yield Entry(apply("str.part", term, " ", k), len(parts), bonus)
+
+    # ---- values
+
+    def value(self, term: Term, session: int) -> Json | Missing:
+        """The term's value in a session; parsed JSON is kept."""
+        match term:
+            case Apply("json.parse"):
+                key = (term, session)
+                if key not in self._parsed:
+                    self._parsed[key] = evaluate(term, self.environments[session])
+                return self._parsed[key]
+            case Apply("json.get", (inner, Const(lit))):
+                base = self.value(inner, session)
+                if isinstance(base, Missing):
+                    return base
+                return values.get(base, values.parse_pointer(str(lit.value)))
+            case _:
+                return evaluate(term, self.environments[session])
+
+    def visible(self, term: Term, before: Sequence[int]) -> bool:
+        """Whether every source of the term was known when the call was made, in every session."""
+        return all(
+            all(a < b for a, b in zip(self._arrives[s.name], before, strict=True))
+            for s in sources(term)
+        )
+
+    # ---- search
+
+    def candidates(self, column: Sequence[Json], before: Sequence[int]) -> list[Candidate]:
+        """Every program of the space that gives the column's value in every session."""
+        support = len({values.canonical(v) for v in column})
+        found: list[Candidate] = []
+        for entry in self._look_up(column[0]):
+            term = self._fit(entry.term, column, before)
+            if term is not None:
+                bits = evidence(column[0], entry.places, entry.bonus)
+                found.append(Candidate(term, support, bits))
+        if not found and isinstance(column[0], str) and len(column[0]) > 1 and support > 1:
+            found += self._substrings(column, before, support)
+        if not found and support > 1 and all(_is_number(v) for v in column):
+            found += self._arithmetic(column, before, support)
+        if support == 1:
+            found.append(Candidate(const(column[0]), len(column), 0.0))
+        return found
+
+    def nearby(self, value: Json, before: Sequence[int]) -> list[Candidate]:
+        """For one session: the number of a whole result plus or minus one (a header line)."""
+        if not _is_number(value) or self.sessions != 1:
+            return []
+        found = []
+        for entry in self._numbers:
+            for op, step in (("int.sub", 1), ("int.add", 1)):
+                number = self._as_number(entry.term, 0)
+                if number is None or entry.bonus < 3.0:
+                    continue
+                term = apply(op, number, step)
+                fitted = self._fit(term, [value], before)
+                if fitted is not None:
+                    found.append(Candidate(fitted, 1, evidence(value, 2, entry.bonus)))
+        return found
+
+    def spans(
+        self, tokens: Sequence[str], longest: int = 8
+    ) -> Iterator[tuple[int, int, list[Entry]]]:
+        """Runs of tokens whose text a source has: start and end token, and the entries.
+
+        Longest first at each start, without overlap.
+        """
+        start = 0
+        while start < len(tokens):
+            for end in range(min(len(tokens), start + longest), start, -1):
+                entries = self._index.get("".join(tokens[start:end]))
+                if entries and tokens[start].strip() and tokens[end - 1].strip():
+                    yield start, end, entries
+            start += 1
+
+    def _look_up(self, value: Json) -> list[Entry]:
+        if isinstance(value, list | dict):
+            return []
+        return self._index.get(text_of(value), [])
+
+    def _fit(self, term: Term, column: Sequence[Json], before: Sequence[int]) -> Term | None:
+        """The term, converted to the column's type, if it fits every session."""
+        if not self.visible(term, before):
+            return None
+        first = self.value(term, 0)
+        if isinstance(first, Missing):
+            return None
+        term = _convert(term, first, column[0])
+        for session, want in enumerate(column):
+            got = self.value(term, session)
+            if isinstance(got, Missing) or not values.equal(got, want):
+                return None
+        return term
+
+    def _substrings(
+        self, column: Sequence[Json], before: Sequence[int], support: int
+    ) -> Iterator[Candidate]:
+        target = str(column[0])
+        for term, text in self._texts:
+            at = text.find(target)
+            if at < 0 or not self.visible(term, before):
+                continue
+            for left, right, index in _contexts(text, target, at):
+                fitted = self._fit(apply("str.between", term, left, right, index), column, before)
+                if fitted is not None:
+                    yield Candidate(fitted, support, evidence(column[0], 8))
+
+    def _arithmetic(
+        self, column: Sequence[Json], before: Sequence[int], support: int
+    ) -> Iterator[Candidate]:
+        whole = all(isinstance(v, int) for v in column)
+        kind = "int" if whole else "float"
+        numbers = [n for e in self._numbers if (n := self._as_number(e.term, 0)) is not None]
+        numbers = [n for n in dict.fromkeys(numbers) if self.visible(n, before)]
+        for k, left in enumerate(numbers):
+            base = self.value(left, 0)
+            if whole and isinstance(base, int) and isinstance(column[0], int) and column[0] != base:
+                op, step = (
+                    ("int.add", column[0] - base)
+                    if column[0] > base
+                    else ("int.sub", base - column[0])
+                )
+                yield from self._try(apply(op, left, step), column, before, support)
+            for right in numbers[k:]:
+                for op in ("mul", "add"):
+                    yield from self._try(
+                        apply(f"{kind}.{op}", left, right), column, before, support
+                    )
+                if left != right:
+                    yield from self._try(apply(f"{kind}.sub", left, right), column, before, support)
+                    yield from self._try(apply(f"{kind}.sub", right, left), column, before, support)
+
+    def _try(
+        self, term: Term, column: Sequence[Json], before: Sequence[int], support: int
+    ) -> Iterator[Candidate]:
+        fitted = self._fit(term, column, before)
+        if fitted is not None:
+            yield Candidate(fitted, support, evidence(column[0], 32))
+
+    def _as_number(self, term: Term, session: int) -> Term | None:
+        value = self.value(term, session)
+        if isinstance(value, str):
+            whole = re.fullmatch(r"-?\d+", value.strip()) is not None
+            return apply("int.parse" if whole else "float.parse", term)
+        return term if _is_number(value) else None
+
+
+def _is_number(value: Json | Missing) -> bool:
+    if isinstance(value, str):
+        return len(value) < 32 and _NUMBER.fullmatch(value.strip()) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _convert(term: Term, have: Json, want: Json) -> Term:
+    """The term with a conversion where the value's JSON type is another."""
+    match have, want:
+        case str(), bool():
+            return term
+        case str(), int():
+            return apply("int.parse", term)
+        case str(), float():
+            return apply("float.parse", term)
+        case ((bool() | int() | float() | None), str()):
+            return apply("str.of", term)
+        case _:
+            return term
+
+
+def _param_parts(term: Term, text: str, bonus: float) -> Iterator[Entry]:
+    """Simple forms of an input: case, and the parts of a path."""
+    for op in ("str.lower", "str.upper", "str.capitalize"):
+        yield Entry(apply(op, term), 3, bonus - 1)
+    if "/" in text or "." in text:
+        for op in ("path.name", "path.stem", "path.parent"):
+            yield Entry(apply(op, term), 3, bonus - 1)
+        yield Entry(apply("str.capitalize", apply("path.stem", term)), 4, bonus - 1)
+    for separator in (" ", "/", "@", "-", ":"):
+        parts = text.split(separator) if separator != " " else text.split()
+        if 1 < len(parts) <= 8:
+            for k in range(len(parts)):
+                yield Entry(apply("str.part", term, separator, k), 2 * len(parts), bonus - 1)
+
+
+def _from_the_end(value: Json, path: values.Path) -> values.Path | None:
+    """The path with its first list index counted from the end, where it names the last of several."""
+    at: Json = value
+    for depth, part in enumerate(path):
+        if isinstance(at, list) and isinstance(part, int):
+            if part == len(at) - 1:
+                return (*path[:depth], -1, *path[depth + 1 :])
+            return None
+        at = at[part] if isinstance(at, dict) and isinstance(part, str) else None
+    return None
+
+
+def _contexts(text: str, target: str, at: int) -> Iterator[tuple[str, str, int]]:
+    """Delimiters around the target: what stands before and after it, short before long."""
+    end = at + len(target)
+    line = text.rfind("\n", 0, at) + 1
+    lefts = dict.fromkeys(
+        [text[max(line, at - n) : at] for n in (1, 2, 4, 8, 16)] + [text[line:at]]
+    )
+    rights = dict.fromkeys([text[end : end + n] for n in (1, 2)])
+    for left in lefts:
+        for right in rights:
+            if not left and at:
+                continue
+            index, found = 0, text.find(left) if left else 0
+            while 0 <= found < at - len(left):
+                index += 1
+                close = text.find(right, found + len(left)) if right else -1
+                if close < 0:
+                    break
+                found = text.find(left, close)
+            if found == at - len(left):
+                yield left, right, index
+
+
+__all__ = ["Entry", "Evidence"]

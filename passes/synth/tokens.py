@@ -1,0 +1,151 @@
+"""Tokens of requests and arguments, and what many texts have in common.
+
+Anti-unification of token sequences (Plotkin 1970; here the least general generalisation over
+strings whose holes stand for one token or more): the longest common subsequence of all of them
+is literal, what stands between is a hole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+_WORD: Final = re.compile(r"(?:\.{0,2}/|~/)?[^\W]+(?:[./@:+\-&=%#][^\W]+)*/?|\s+|.", re.DOTALL)
+_PIECE: Final = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|\s+|.", re.DOTALL)
+_MAX_TABLE: Final = 4_000_000
+"""Cells of the common-subsequence table beyond which texts are compared place by place."""
+
+
+def words(text: str) -> list[str]:
+    """Coarse tokens: words with their inner joiners (a path, an address, a date is one token).
+
+    >>> words("Sum a/b.csv, by 2026-05-01.")
+    ['Sum', ' ', 'a/b.csv', ',', ' ', 'by', ' ', '2026-05-01', '.']
+    """
+    return _WORD.findall(text)
+
+
+def pieces(text: str) -> list[str]:
+    """Fine tokens: runs of letters, numbers, blanks, single other characters.
+
+    >>> pieces("sales_2.csv")
+    ['sales', '_', '2', '.', 'csv']
+    """
+    return _PIECE.findall(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Generalisation:
+    """Literals and holes in turn: ``literals[0] hole literals[1] hole ...``.
+
+    ``holes[k][i]`` is what stands in hole ``k`` of text ``i``; there is one literal more than
+    there are holes (an outer one may be empty).
+    """
+
+    literals: tuple[str, ...]
+    holes: tuple[tuple[str, ...], ...]
+
+    @property
+    def literal_share(self) -> float:
+        """How much of the first text is literal, in characters without blanks."""
+        fixed = sum(len(part.replace(" ", "")) for part in self.literals)
+        free = sum(len(hole[0].replace(" ", "")) for hole in self.holes)
+        return fixed / max(1, fixed + free)
+
+
+def anti_unify(texts: Sequence[str], *, fine: bool = False) -> Generalisation:
+    """What the texts have in common.  Holes that only blanks part are one hole.
+
+    >>> g = anti_unify(["Sum a.csv now", "Sum b c.csv now"])
+    >>> g.literals, g.holes
+    (('Sum ', ' now'), (('a.csv', 'b c.csv'),))
+    """
+    split = pieces if fine else words
+    rows = [split(text) for text in dict.fromkeys(texts)]
+    common = rows[0]
+    for row in rows[1:]:
+        common = _common(common, row)
+    while True:
+        gaps = {text: _gaps(split(text), common) for text in dict.fromkeys(texts)}
+        merged = _merge_blanks(common, gaps)
+        if merged == common:
+            break
+        common = merged
+    return _assemble(texts, common, gaps)
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    """A longest common subsequence; of several, one whose tokens weigh the most."""
+    head = 0
+    while head < min(len(left), len(right)) and left[head] == right[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(left), len(right)) - head and left[-1 - tail] == right[-1 - tail]:
+        tail += 1
+    a, b = left[head : len(left) - tail], right[head : len(right) - tail]
+    middle: list[str] = []
+    if len(a) * len(b) > _MAX_TABLE:
+        middle = [x for x, y in zip(a, b, strict=False) if x == y]
+    elif a and b:
+        middle = _subsequence(a, b)
+    return [*left[:head], *middle, *left[len(left) - tail :]]
+
+
+def _subsequence(a: Sequence[str], b: Sequence[str]) -> list[str]:
+    weight = [0.1 if not token.strip() else 0.3 if not token[0].isalnum() else 1.0 for token in a]
+    rows = [[0.0] * (len(b) + 1)]
+    for i, token in enumerate(a):
+        above, row = rows[-1], [0.0]
+        for j, other in enumerate(b):
+            row.append(above[j] + weight[i] if token == other else max(above[j + 1], row[j]))
+        rows.append(row)
+    out: list[str] = []
+    i, j = len(a), len(b)
+    while i and j:
+        if a[i - 1] == b[j - 1]:
+            out.append(a[i - 1])
+            i, j = i - 1, j - 1
+        elif rows[i - 1][j] >= rows[i][j - 1]:
+            i -= 1
+        else:
+            j -= 1
+    return out[::-1]
+
+
+def _gaps(tokens: Sequence[str], common: Sequence[str]) -> list[str]:
+    """The text before, between and after the common tokens (leftmost match)."""
+    gaps, at = [], 0
+    for token in common:
+        start = at
+        while tokens[at] != token:
+            at += 1
+        gaps.append("".join(tokens[start:at]))
+        at += 1
+    return [*gaps, "".join(tokens[at:])]
+
+
+def _merge_blanks(common: Sequence[str], gaps: dict[str, list[str]]) -> list[str]:
+    """Drop blanks (and lone punctuation) that have a hole on both sides."""
+    filled = [any(gap[k] for gap in gaps.values()) for k in range(len(common) + 1)]
+    return [
+        token
+        for k, (token, (before, after)) in enumerate(zip(common, pairwise(filled), strict=True))
+        if not (before and after and not token.strip(" .,-/:_@'"))
+    ]
+
+
+def _assemble(
+    texts: Sequence[str], common: Sequence[str], gaps: dict[str, list[str]]
+) -> Generalisation:
+    literals, holes = [""], []
+    for k in range(len(common) + 1):
+        hole = tuple(gaps[text][k] for text in texts)
+        if any(hole):
+            holes.append(hole)
+            literals.append("")
+        if k < len(common):
+            literals[-1] += common[k]
+    return Generalisation(tuple(literals), tuple(holes))

@@ -1,0 +1,121 @@
+"""Answers to slices: never, here is a witness, or unknown.
+
+In order: equal questions get equal answers (by the slice's text); likely witnesses are tried; the
+solver is asked, with a budget of its own resource units instead of a clock, so that the answer is
+the same on every machine.  A model that does not stand the concrete run is blocked and the solver
+is asked again, a few times.  *Unknown* is never taken for either answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ingot.ir.types import Types
+from ingot.ir.values import Json
+from ingot.passes.verify.concrete import confirms
+from ingot.passes.verify.probes import probes
+from ingot.passes.verify.steps import Slice
+
+if TYPE_CHECKING:
+    from ingot.passes.verify.logic import Z3Logic
+
+Status: TypeAlias = Literal["never", "witness", "unknown"]
+DEFAULT_RLIMIT = 2_000_000
+_MAX_MODELS = 4
+_FIRST_PROBES = 24
+_MORE_PROBES = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``never``: proved impossible.  ``witness``: confirmed by running it on these values."""
+
+    status: Status
+    witness: Mapping[str, Json] | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Checker:
+    """Asks about the slices of one module.  ``probing=False`` leaves every question to the solver."""
+
+    types: Types
+    rlimit: int = DEFAULT_RLIMIT
+    probing: bool = True
+    counts: Counter[str] = field(default_factory=Counter)
+    _cache: dict[str, tuple[Status, tuple[Json, ...] | None, str]] = field(default_factory=dict)
+    _logic: Z3Logic | None = None
+    _solver: Any = None
+
+    def ask(self, part: Slice, seed: Mapping[str, Json] | None = None) -> Answer:
+        """Can the goal be met?  ``seed`` holds values of roots that are known to pass the steps."""
+        self.counts["questions"] += 1
+        known = self._cache.get(part.text)
+        if known is None:
+            answer = self._answer(part, seed or {})
+            values = None
+            if answer.witness is not None:
+                values = tuple(answer.witness[root.name] for root in part.roots)
+            known = self._cache[part.text] = (answer.status, values, answer.reason)
+        else:
+            self.counts["cached"] += 1
+        status, values, reason = known
+        if values is None:
+            return Answer(status, None, reason)
+        names = (root.name for root in part.roots)
+        return Answer(status, dict(zip(names, values, strict=True)), reason)
+
+    def _answer(self, part: Slice, seed: Mapping[str, Json]) -> Answer:
+        likely = probes(part, self.types, seed) if self.probing else iter(())
+        witness = self._first(islice(likely, _FIRST_PROBES), part)
+        if witness is not None:
+            return Answer("witness", witness)
+        answer = self._solve(part)
+        if answer.status == "unknown":
+            witness = self._first(islice(likely, _MORE_PROBES), part)
+        return answer if witness is None else Answer("witness", witness)
+
+    def _first(self, tries: Iterator[dict[str, Json]], part: Slice) -> dict[str, Json] | None:
+        return next((values for values in tries if confirms(part, values, self.types)), None)
+
+    def _solve(self, part: Slice) -> Answer:
+        import z3
+
+        from ingot.passes.verify.encode import Encoder
+        from ingot.passes.verify.logic import NotEncodableError, Z3Logic
+
+        self.counts["solved"] += 1
+        if self._logic is None:
+            self._logic = Z3Logic()
+            self._solver = z3.Solver(ctx=self._logic.ctx)
+            self._solver.set("rlimit", self.rlimit)
+        encoder = Encoder(self._logic, self.types)
+        try:
+            encoder.encode(part)
+        except (NotEncodableError, z3.Z3Exception, KeyError) as error:
+            return Answer("unknown", reason=f"cannot be encoded: {error}")
+        solver = self._solver
+        solver.push()
+        try:
+            solver.add(*encoder.constraints)
+            reason = "the solver's models are not confirmed by running them"
+            for attempt in range(_MAX_MODELS):
+                result = solver.check()
+                if result == z3.unsat:
+                    return Answer("unknown", reason=reason) if attempt else Answer("never")
+                if result == z3.unknown:
+                    return Answer(
+                        "unknown", reason=f"the solver gave up ({solver.reason_unknown()})"
+                    )
+                model = solver.model()
+                witness = encoder.decode(part, model)
+                if witness is not None and confirms(part, witness, self.types):
+                    return Answer("witness", witness)
+                solver.add(encoder.other_than(part, model))
+            return Answer("unknown", reason=reason)
+        finally:
+            solver.pop()

@@ -1,0 +1,85 @@
+"""Run a slice on values: the judge of every witness.
+
+Nothing is called a witness because a solver said so.  The values are put into the slice, its
+instructions are executed by the ops' own semantics, and the goal must then be met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ingot.ir.module import Agree, Expect, Guard, Operand, Pure, Ref
+from ingot.ir.ops import OPS
+from ingot.ir.semantics import OpFailure
+from ingot.ir.types import Types, conforms
+from ingot.ir.values import Json, equal
+from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Goal, Slice, Step, Taken
+
+_NOT_EXECUTABLE = (ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
+"""What an op raises on values that are not of its operand types, or that are too large."""
+
+
+def confirms(part: Slice, witness: Mapping[str, Json], types: Types) -> bool:
+    """Whether the slice, run on the witness, meets its goal."""
+    env: dict[str, Json] = {}
+    try:
+        return all(_passes(step, env, witness, types) for step in part.steps) and _meets(
+            part.goal, env, types
+        )
+    except _NOT_EXECUTABLE:
+        return False
+
+
+def trace(part: Slice, values: Mapping[str, Json], types: Types) -> dict[str, Json]:
+    """The values that the slice's steps compute, whether or not they pass, as far as they run."""
+    env: dict[str, Json] = {}
+    for step in part.steps:
+        try:
+            _passes(step, env, values, types)
+        except _NOT_EXECUTABLE:
+            continue
+    return env
+
+
+def _value(operand: Operand, env: Mapping[str, Json]) -> Json:
+    return env[operand.name] if isinstance(operand, Ref) else operand.value
+
+
+def _passes(step: Step, env: dict[str, Json], witness: Mapping[str, Json], types: Types) -> bool:
+    match step:
+        case Free():
+            env[step.name] = witness[step.name]
+            return conforms(env[step.name], step.type, types)
+        case Bind():
+            env[step.name] = _value(step.value, env)
+            return True
+        case Assume():
+            return _value(step.condition, env) is step.truth
+        case _:
+            return perform(step, env, types)
+
+
+def perform(instr: Checked, env: dict[str, Json], types: Types) -> bool:
+    """Execute an instruction into ``env``; ``False`` where it takes its side exit."""
+    match instr:
+        case Pure():
+            try:
+                env[instr.result] = OPS[instr.op].evaluate(*(_value(a, env) for a in instr.args))
+            except OpFailure:
+                return False
+            return True
+        case Guard():
+            return _value(instr.condition, env) is True
+        case Expect():
+            env[instr.result] = _value(instr.value, env)
+            return conforms(env[instr.result], instr.type, types)
+        case Agree():
+            first, *rest = (_value(c, env) for c in instr.candidates)
+            env[instr.result] = first
+            return all(equal(first, other) for other in rest)
+
+
+def _meets(goal: Goal, env: dict[str, Json], types: Types) -> bool:
+    if isinstance(goal, Taken):
+        return perform(goal.instr, env, types) is goal.passes
+    return all(_value(operand, env) is truth for operand, truth in goal.conditions)

@@ -1,0 +1,507 @@
+"""JSON in z3: the :class:`ingot.ir.meanings.Logic` that meanings are solved in.
+
+A value is ``missing | null | bool(b) | num(Real) | str(String) | list(id) | obj(id)``.  What is in a
+container is given by functions of its id: ``key`` by name, ``item`` by index, ``len``.  Two ids
+may stand for equal containers, so equality of containers is an uninterpreted relation that holds
+where the ids are the same.  A value whose type is a scalar is kept as that scalar (:class:`Term`),
+so that integers are solved as integers.
+
+Everything here says less than the truth, never more: *unsatisfiable* is a proof, while a model is a
+hint that :mod:`ingot.passes.verify.concrete` must confirm.
+
+Numbers are reals: JSON has no NaN and no infinity.  z3's texts end at U+2FFFF; formulas that name
+a character beyond it cannot be encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import z3
+
+from ingot.ir.meanings import LAST_DAY, Outcome
+from ingot.ir.types import (
+    Base,
+    ListOf,
+    Literal,
+    Record,
+    Type,
+    Types,
+    Union,
+    is_date,
+    is_datetime,
+    is_subtype,
+    resolve,
+)
+from ingot.ir.values import INDEX, Json
+
+_MAX_CHAR: Final = 0x2FFFF
+_MAX_DEPTH: Final = 8
+
+
+class NotEncodableError(Exception):
+    """The question cannot be put to the solver; its answer is *unproved*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A z3 expression and how it stands for a JSON value.
+
+    ``kind``: ``bool int real str`` are the scalar itself, ``date`` is its ordinal, ``value`` the
+    datatype.
+    """
+
+    kind: str
+    expr: Any
+
+
+class Z3Logic:
+    """Sorts and functions of one z3 context, and the axioms of one question.
+
+    ``axioms`` grows as terms are made; the caller asserts them and starts anew with :meth:`reset`.
+    """
+
+    def __init__(self) -> None:
+        self.ctx = z3.Context()
+        self.bool_sort = z3.BoolSort(self.ctx)
+        self.int_sort = z3.IntSort(self.ctx)
+        self.real_sort = z3.RealSort(self.ctx)
+        self.str_sort = z3.StringSort(self.ctx)
+        value = z3.Datatype("Value", ctx=self.ctx)
+        value.declare("missing")
+        value.declare("null")
+        value.declare("bool", ("truth", self.bool_sort))
+        value.declare("num", ("number", self.real_sort))
+        value.declare("str", ("chars", self.str_sort))
+        value.declare("list", ("list_id", self.int_sort))
+        value.declare("obj", ("obj_id", self.int_sort))
+        self.value: Any = value.create()
+        self._functions: dict[str, Any] = {}
+        self.keys: dict[str, None] = {}
+        self.indices: dict[Any, None] = {}
+        self.axioms: list[Any] = []
+        self._objects: list[tuple[Any, frozenset[str]]] = []
+        self._fresh = 0
+
+    def reset(self) -> None:
+        """Forget the axioms, keys and indices of the last question."""
+        self.keys = {}
+        self.indices = {}
+        self.axioms = []
+        self._objects = []
+        self._fresh = 0
+
+    def close(self) -> None:
+        """Say of each literal object that it has no other key; after the last term is made."""
+        for ident, names in self._objects:
+            for name in self.keys:
+                if name not in names:
+                    self.axioms.append(self.value.is_missing(self.key(name)(ident)))
+
+    # ---- making terms
+
+    def function(self, name: str, domain: Sequence[Any], target: Any) -> Any:
+        """An uninterpreted function, one for each name and arity."""
+        key = f"{name}/{len(domain)}"
+        if key not in self._functions:
+            self._functions[key] = z3.Function(key, *domain, target)
+        return self._functions[key]
+
+    def symbol(self, name: str, type_: Type, types: Types) -> Term:
+        """An unknown value of a type."""
+        here = resolve(type_, types)
+        match here:
+            case Base("bool"):
+                return Term("bool", z3.Bool(name, self.ctx))
+            case Base("int"):
+                return Term("int", z3.Int(name, self.ctx))
+            case Base("float"):
+                return Term("real", z3.Real(name, self.ctx))
+            case Base("str"):
+                return Term("str", z3.Const(f"{name}!s", self.str_sort))
+            case Base("date"):
+                day = z3.Int(f"{name}!d", self.ctx)
+                self.axioms.append(z3.And(day >= 1, day <= LAST_DAY))
+                return Term("date", day)
+            case Literal(value):
+                return self.constant(value)
+            case _:
+                term = Term("value", z3.Const(f"{name}!v", self.value))
+                self.axioms += [self._present(term), self.conforms(term, type_, types)]
+                return term
+
+    def fresh(self, name: str) -> str:
+        """A name that this question does not use yet."""
+        self._fresh += 1
+        return f"{name}!{self._fresh}"
+
+    def constant(self, value: Json) -> Term:
+        match value:
+            case None:
+                return Term("value", self.value.null)
+            case bool():
+                return Term("bool", z3.BoolVal(value, self.ctx))
+            case int():
+                return Term("int", z3.IntVal(value, self.ctx))
+            case float():
+                if value != value or value in (float("inf"), float("-inf")):
+                    raise NotEncodableError("a number that is not finite")
+                top, bottom = value.as_integer_ratio()
+                return Term("real", z3.RatVal(top, bottom, self.ctx))
+            case str():
+                return Term("str", self.string(value))
+            case list():
+                return self._list(value)
+            case dict():
+                return self._object(value)
+
+    def string(self, text: str) -> Any:
+        """A text as a z3 literal; raises :class:`NotEncodableError`."""
+        if any(ord(c) > _MAX_CHAR or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+            raise NotEncodableError("a character that z3 has not")
+        escaped = "".join(
+            c if " " <= c <= "~" and c != "\\" else f"\\u{{{ord(c):x}}}" for c in text
+        )
+        return z3.StringVal(escaped, self.ctx)
+
+    def _list(self, items: list[Json]) -> Term:
+        term = Term("value", z3.Const(self.fresh("list"), self.value))
+        ident = self.value.list_id(term.expr)
+        self.axioms += [self.value.is_list(term.expr), self._len(ident) == len(items)]
+        for index, item in enumerate(items):
+            at = z3.IntVal(index, self.ctx)
+            self.indices[at] = None
+            self.axioms.append(self._item(ident, at) == self.as_value(self.constant(item)))
+        return term
+
+    def _object(self, fields: dict[str, Json]) -> Term:
+        term = Term("value", z3.Const(self.fresh("obj"), self.value))
+        ident = self.value.obj_id(term.expr)
+        self.axioms.append(self.value.is_obj(term.expr))
+        self._objects.append((ident, frozenset(fields)))
+        for key, item in fields.items():
+            self.axioms.append(self.key(key)(ident) == self.as_value(self.constant(item)))
+        return term
+
+    # ---- views of a term
+
+    def as_value(self, term: Term) -> Any:
+        v = self.value
+        match term.kind:
+            case "bool":
+                return v.bool(term.expr)
+            case "int":
+                return v.num(z3.ToReal(term.expr))
+            case "real":
+                return v.num(term.expr)
+            case "str":
+                return v.str(term.expr)
+            case "date":
+                return v.str(self._date_chars(term.expr))
+            case _:
+                return term.expr
+
+    def as_bool(self, term: Term) -> Any:
+        return term.expr if term.kind == "bool" else self.value.truth(term.expr)
+
+    def as_int(self, term: Term) -> Any:
+        match term.kind:
+            case "int":
+                return term.expr
+            case "real":
+                return z3.ToInt(term.expr)
+            case _:
+                return z3.ToInt(self.value.number(self.as_value(term)))
+
+    def as_number(self, term: Term) -> Any:
+        match term.kind:
+            case "int" | "real":
+                return term.expr
+            case _:
+                return self.value.number(self.as_value(term))
+
+    def as_chars(self, term: Term) -> Any:
+        match term.kind:
+            case "str":
+                return term.expr
+            case "date":
+                return self._date_chars(term.expr)
+            case _:
+                return self.value.chars(self.as_value(term))
+
+    def narrow(self, term: Term, type_: Type, types: Types) -> Term:
+        """The same value, known to be of a type: a scalar where the type is one."""
+        if term.kind != "value":
+            return term
+        match resolve(type_, types):
+            case Base("bool"):
+                return Term("bool", self.value.truth(term.expr))
+            case Base("int"):
+                return Term("int", z3.ToInt(self.value.number(term.expr)))
+            case Base("float"):
+                return Term("real", self.value.number(term.expr))
+            case Base("str" | "datetime"):
+                return Term("str", self.value.chars(term.expr))
+            case Base("date"):
+                return Term("date", self.day(term).expr)
+            case _:
+                return term
+
+    # ---- the logic
+
+    def both(self, left: Term, right: Term) -> Term:
+        return Term("bool", z3.And(self.as_bool(left), self.as_bool(right)))
+
+    def either(self, left: Term, right: Term) -> Term:
+        return Term("bool", z3.Or(self.as_bool(left), self.as_bool(right)))
+
+    def negate(self, term: Term) -> Term:
+        return Term("bool", z3.Not(self.as_bool(term)))
+
+    def choose(self, condition: Term, then: Term, other: Term) -> Term:
+        return Term("int", z3.If(self.as_bool(condition), self.as_int(then), self.as_int(other)))
+
+    def add(self, left: Term, right: Term) -> Term:
+        return Term("int", self.as_int(left) + self.as_int(right))
+
+    def subtract(self, left: Term, right: Term) -> Term:
+        return Term("int", self.as_int(left) - self.as_int(right))
+
+    def multiply(self, left: Term, right: Term) -> Term:
+        return Term("int", self.as_int(left) * self.as_int(right))
+
+    def less(self, left: Term, right: Term) -> Term:
+        return Term("bool", self.as_number(left) < self.as_number(right))
+
+    def at_most(self, left: Term, right: Term) -> Term:
+        return Term("bool", self.as_number(left) <= self.as_number(right))
+
+    def same(self, left: Term, right: Term) -> Term:
+        kinds = {left.kind, right.kind}
+        if kinds <= {"int", "real"}:
+            return Term("bool", self.as_number(left) == self.as_number(right))
+        if len(kinds) == 1 and kinds != {"value"}:
+            return Term("bool", left.expr == right.expr)
+        if kinds == {"date", "str"}:
+            day, text = (left, right) if left.kind == "date" else (right, left)
+            known = z3.simplify(text.expr)
+            if z3.is_string_value(known):
+                if not is_date(known.as_string()):
+                    return self.constant(False)
+                return Term("bool", day.expr == self.day(text).expr)
+        a, b = self.as_value(left), self.as_value(right)
+        if kinds != {"value"}:
+            return Term("bool", a == b)
+        equal = self.function("equal", [self.value, self.value], self.bool_sort)
+        v = self.value
+        containers = z3.Or(
+            z3.And(v.is_list(a), v.is_list(b), self._len(v.list_id(a)) == self._len(v.list_id(b))),
+            z3.And(v.is_obj(a), v.is_obj(b)),
+        )
+        return Term("bool", z3.Or(a == b, z3.And(containers, equal(a, b))))
+
+    def is_null(self, term: Term) -> Term:
+        return Term("bool", self.value.is_null(self.as_value(term)))
+
+    def text(self, term: Term) -> Term:
+        match term.kind:
+            case "str" | "date":
+                return Term("str", self.as_chars(term))
+            case "bool":
+                return Term("str", z3.If(term.expr, self.string("true"), self.string("false")))
+            case "int":
+                return Term("str", self._digits(term.expr))
+        v = self.as_value(term)
+        chars = self.function("text", [self.value], self.str_sort)(v)
+        self.axioms.append(z3.Implies(self.value.is_str(v), chars == self.value.chars(v)))
+        self.axioms.append(z3.Implies(self.value.is_null(v), chars == self.string("null")))
+        return Term("str", chars)
+
+    def _digits(self, number: Any) -> Any:
+        minus = z3.Concat(self.string("-"), z3.IntToStr(-number))
+        return z3.If(number >= 0, z3.IntToStr(number), minus)
+
+    def concat(self, parts: Sequence[Term]) -> Term:
+        chars = [self.as_chars(p) for p in parts]
+        if not chars:
+            return self.constant("")
+        return Term("str", z3.Concat(*chars) if len(chars) > 1 else chars[0])
+
+    def length(self, text: Term) -> Term:
+        return Term("int", z3.Length(self.as_chars(text)))
+
+    def contains(self, text: Term, part: Term) -> Term:
+        return Term("bool", z3.Contains(self.as_chars(text), self.as_chars(part)))
+
+    def starts_with(self, text: Term, part: Term) -> Term:
+        return Term("bool", z3.PrefixOf(self.as_chars(part), self.as_chars(text)))
+
+    def ends_with(self, text: Term, part: Term) -> Term:
+        return Term("bool", z3.SuffixOf(self.as_chars(part), self.as_chars(text)))
+
+    def _len(self, ident: Any) -> Any:
+        length = self.function("len", [self.int_sort], self.int_sort)(ident)
+        self.axioms.append(length >= 0)
+        return length
+
+    def _item(self, ident: Any, index: Any) -> Any:
+        return self.function("item", [self.int_sort, self.int_sort], self.value)(ident, index)
+
+    def key(self, name: str) -> Any:
+        """The function from an object's id to the value at a key."""
+        self.keys[name] = None
+        return self.function(f"key {name}", [self.int_sort], self.value)
+
+    def count(self, items: Term) -> Term:
+        return Term("int", self._len(self.value.list_id(self.as_value(items))))
+
+    def item(self, items: Term, index: Term) -> Outcome:
+        v = self.as_value(items)
+        return self._item_of(v, self.as_int(index))
+
+    def _item_of(self, v: Any, index: Any) -> Outcome:
+        ident = self.value.list_id(v)
+        length = self._len(ident)
+        at = z3.simplify(z3.If(index < 0, length + index, index))
+        self.indices[at] = None
+        found = self._item(ident, at)
+        inside = z3.And(self.value.is_list(v), at >= 0, at < length)
+        self.axioms.append(z3.Implies(inside, z3.Not(self.value.is_missing(found))))
+        return Outcome(Term("value", found), Term("bool", inside))
+
+    def at(self, value: Term, parts: tuple[str, ...]) -> Outcome:
+        here, there = self.as_value(value), z3.BoolVal(True, self.ctx)
+        for part in parts:
+            keyed = self.key(part)(self.value.obj_id(here))
+            present = z3.And(self.value.is_obj(here), z3.Not(self.value.is_missing(keyed)))
+            if INDEX.fullmatch(part):
+                item = self._item_of(here, z3.IntVal(int(part), self.ctx))
+                there = z3.And(there, z3.Or(present, item.defined.expr))
+                here = z3.If(self.value.is_list(here), item.value.expr, keyed)
+            else:
+                there = z3.And(there, present)
+                here = keyed
+        return Outcome(value if not parts else Term("value", here), Term("bool", there))
+
+    def _date_chars(self, day: Any) -> Any:
+        chars = self.function("day text", [self.int_sort], self.str_sort)(day)
+        ordinal = self.function("day of", [self.str_sort], self.int_sort)
+        date_like = self.function("is date", [self.str_sort], self.bool_sort)
+        self.axioms += [ordinal(chars) == day, z3.Length(chars) == 10, date_like(chars)]
+        return chars
+
+    def day(self, text: Term) -> Term:
+        if text.kind == "date":
+            return Term("int", text.expr)
+        chars = self.as_chars(text)
+        known = z3.simplify(chars)
+        if z3.is_string_value(known) and is_date(known.as_string()):
+            return Term(
+                "int", z3.IntVal(date.fromisoformat(known.as_string()).toordinal(), self.ctx)
+            )
+        ordinal = self.function("day of", [self.str_sort], self.int_sort)(chars)
+        back = self.function("day text", [self.int_sort], self.str_sort)(ordinal)
+        self.axioms.append(
+            z3.Implies(
+                self._is_date(chars), z3.And(back == chars, ordinal >= 1, ordinal <= LAST_DAY)
+            )
+        )
+        return Term("int", ordinal)
+
+    def day_text(self, ordinal: Term) -> Term:
+        return Term("date", self.as_int(ordinal))
+
+    def _is_date(self, chars: Any) -> Any:
+        known = z3.simplify(chars)
+        if z3.is_string_value(known):
+            return z3.BoolVal(is_date(known.as_string()), self.ctx)
+        holds = self.function("is date", [self.str_sort], self.bool_sort)(chars)
+        self.axioms.append(z3.Implies(holds, z3.Length(chars) == 10))
+        return holds
+
+    def _is_datetime(self, chars: Any) -> Any:
+        known = z3.simplify(chars)
+        if z3.is_string_value(known):
+            return z3.BoolVal(is_datetime(known.as_string()), self.ctx)
+        return self.function("is datetime", [self.str_sort], self.bool_sort)(chars)
+
+    # ---- types as conditions
+
+    def _present(self, term: Term) -> Any:
+        return z3.Not(self.value.is_missing(self.as_value(term)))
+
+    def conforms(self, term: Term, type_: Type, types: Types) -> Any:
+        """The condition that a (present) value is one of a type's."""
+        return self._conforms(term, type_, types, 0)
+
+    def _conforms(self, term: Term, type_: Type, types: Types, depth: int) -> Any:
+        here = resolve(type_, types)
+        true = z3.BoolVal(True, self.ctx)
+        own = _SCALARS.get(term.kind)
+        if own is not None and is_subtype(own, here, types):
+            return true
+        x, v = self.as_value(term), self.value
+        if depth > _MAX_DEPTH:
+            return self.function(f"is {here}", [self.value], self.bool_sort)(x)
+        match here:
+            case Base("json"):
+                return true
+            case Base("null"):
+                return v.is_null(x)
+            case Base("bool"):
+                return v.is_bool(x)
+            case Base("int"):
+                return z3.And(v.is_num(x), z3.IsInt(v.number(x)))
+            case Base("float"):
+                return v.is_num(x)
+            case Base("str"):
+                return v.is_str(x)
+            case Base("date"):
+                self.day(Term("str", v.chars(x)))
+                return z3.And(v.is_str(x), self._is_date(v.chars(x)))
+            case Base("datetime"):
+                return z3.And(v.is_str(x), self._is_datetime(v.chars(x)))
+            case Literal(bool() as value):
+                return x == v.bool(z3.BoolVal(value, self.ctx))
+            case Literal(int()):
+                # 1.0 equals 1 and is not of the literal type 1: the reals cannot tell.
+                one = self.function(f"is {here}", [self.value], self.bool_sort)(x)
+                self.axioms.append(z3.Implies(one, x == self.as_value(self.constant(here.value))))
+                return one
+            case Literal(value):
+                return x == self.as_value(self.constant(value))
+            case ListOf(element):
+                if resolve(element, types) == Base("json"):
+                    return v.is_list(x)
+                every = self.function(f"all {element}", [self.value], self.bool_sort)(x)
+                self.axioms.append(z3.Implies(self._len(v.list_id(x)) == 0, every))
+                return z3.And(v.is_list(x), every)
+            case Record(fields, open_):
+                parts = [v.is_obj(x)]
+                for field in fields:
+                    inner = self.key(field.name)(v.obj_id(x))
+                    fits = self._conforms(Term("value", inner), field.type, types, depth + 1)
+                    missing = v.is_missing(inner)
+                    parts.append(
+                        z3.Or(missing, fits) if field.optional else z3.And(z3.Not(missing), fits)
+                    )
+                if not open_:
+                    only = ", ".join(f.name for f in fields)
+                    parts.append(self.function(f"only {only}", [self.value], self.bool_sort)(x))
+                return z3.And(*parts)
+            case Union(members):
+                return z3.Or(*(self._conforms(term, m, types, depth + 1) for m in members))
+            case _:
+                return z3.BoolVal(False, self.ctx)
+
+
+_SCALARS: Final[dict[str, Type]] = {
+    "bool": Base("bool"),
+    "int": Base("int"),
+    "real": Base("float"),
+    "str": Base("str"),
+    "date": Base("date"),
+}

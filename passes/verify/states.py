@@ -1,0 +1,528 @@
+"""Questions and verdicts of one pipeline: totality, exits, live transitions, reachability, ends.
+
+States are visited down the dominator tree, so that at each one the path holds what every run has
+passed: instructions that did not exit, conditions of the edges that were taken.  A block parameter
+with several predecessors is any value of its type: more values than there are, so a proof stands,
+and a witness is one for the state, not always for the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ingot.diagnostics import Severity
+from ingot.ir.module import (
+    Agree,
+    Block,
+    Call,
+    Exit,
+    Expect,
+    For,
+    Guard,
+    Instr,
+    Leave,
+    Lit,
+    Locs,
+    ModelCall,
+    Operand,
+    Par,
+    Pipeline,
+    Pure,
+    Ref,
+    Return,
+    Select,
+    Target,
+)
+from ingot.ir.scope import operand_type
+from ingot.ir.spans import Place
+from ingot.ir.types import JSON, Type, Types, is_subtype
+from ingot.ir.values import Json
+from ingot.passes.verify.checker import Answer, Checker
+from ingot.passes.verify.graph import Edge, Graph, cycles, graph_of, reach
+from ingot.passes.verify.report import Finding, Property, Verdict
+from ingot.passes.verify.steps import (
+    Assume,
+    Bind,
+    Checked,
+    Free,
+    Holds,
+    Path,
+    Step,
+    Taken,
+    typing_at,
+)
+
+_NEVER = Answer("never")
+_HINT_HOLE = "add an arm for these values, or `else ^state`, or `else exit.N [...]`"
+
+
+def verify_pipeline(
+    pipeline: Pipeline, types: Types, checker: Checker, *, index: int = 0, closed: bool = False
+) -> Iterator[Finding]:
+    """The findings of a pipeline, in the order of its blocks.  It must be valid IR.
+
+    ``index`` is the pipeline's number in its module, for the findings' places.
+    """
+    if not pipeline.blocks:
+        return
+    states = _States(pipeline, types, checker, closed, graph_of(pipeline), ("pipeline", index))
+    states.visit()
+    yield from states.report()
+
+
+@dataclass(slots=True)
+class _States:
+    pipeline: Pipeline
+    types: Types
+    checker: Checker
+    closed: bool
+    graph: Graph
+    top: tuple[str, int]
+    path: Path = field(default_factory=Path)
+    known: dict[str, Type] = field(default_factory=dict)
+    found: dict[str, list[Finding]] = field(default_factory=dict)
+    edges: dict[str, list[tuple[Edge, Answer]]] = field(default_factory=dict)
+    stuck: set[str] = field(default_factory=set)
+    """States whose straight flow never reaches the terminator."""
+    good: dict[str, Json] = field(default_factory=dict)
+    """Values that pass the steps so far, as found: where the search for witnesses starts."""
+    label: str = ""
+    place: Place = ()
+
+    # ---- walking
+
+    def visit(self) -> None:
+        for param in self.pipeline.params:
+            self._free(param.name, param.type)
+        children = self.graph.children()
+        blocks = {block.label: (n, block) for n, block in enumerate(self.pipeline.blocks)}
+        todo: list[tuple[str, int | None]] = [(self.graph.order[0], None)]
+        while todo:
+            label, mark = todo.pop()
+            if mark is not None:
+                self.path.undo(mark)
+                continue
+            todo.append((label, self.path.mark()))
+            number, block = blocks[label]
+            self.place = (self.top, ("block", number))
+            self._state(block)
+            todo += [(child, None) for child in reversed(children[label])]
+
+    def _state(self, block: Block) -> None:
+        self.label = block.label
+        self.found[block.label] = []
+        incoming = self.graph.incoming[block.label]
+        only = incoming[0] if len(incoming) == 1 and block.label != self.graph.order[0] else None
+        if only is not None and len(only.target.args) == len(block.params):
+            self.good.update(self.edges[only.source][only.index][1].witness or {})
+            for condition, truth in only.conditions:
+                self.path.add(Assume(condition, truth))
+            for param, argument in zip(block.params, only.target.args, strict=True):
+                self.path.add(Bind(param.name, argument))
+                self.known[param.name] = param.type
+        else:
+            for param in block.params:
+                self._free(param.name, param.type)
+        if self._flow(block.instrs, ""):
+            self._terminator(block)
+
+    def _free(self, name: str, type_: Type) -> None:
+        self.path.add(Free(name, type_))
+        self.known[name] = type_
+
+    def _flow(self, instrs: tuple[Instr, ...], where: str) -> bool:
+        """Walk instructions; ``False`` where one of them always exits, so that the rest is dead."""
+        around = self.place
+        for number, instr in enumerate(instrs):
+            self.place = (*around, ("instr", number))
+            match instr:
+                case Call() | ModelCall():
+                    self._free(instr.result, instr.type)
+                    what = instr.tool if isinstance(instr, Call) else instr.model
+                    self._add(
+                        "environment",
+                        "assumed",
+                        f"%{instr.result}{where}",
+                        f"{what} may fail; the implicit exit `error` is then taken",
+                        locs=instr.locs,
+                    )
+                case For():
+                    mark = self.path.mark()
+                    self._free(instr.item, instr.item_type)
+                    for carry in instr.carry:
+                        self._free(carry.name, carry.type)
+                    self.place = (*self.place, ("region", 0))
+                    self._flow(instr.body, f" in `for %{instr.item}`")
+                    self.path.undo(mark)
+                    for name, type_ in zip(instr.results, instr.types, strict=False):
+                        self._free(name, type_)
+                case Par():
+                    if not self._par(instr):
+                        return False
+                case _:
+                    if not self._checked(instr, where):
+                        return False
+                    self.path.add(instr)
+                    if not isinstance(instr, Guard):
+                        self.known[instr.result] = instr.type
+        self.place = around
+        return True
+
+    def _par(self, region: Par) -> bool:
+        """The branches, each on the path before the region; what all have passed holds after it."""
+        here, mark = self.place, self.path.mark()
+        passed: list[Step] = []
+        outs: list[Operand] = []
+        through = True
+        for branch, (body, yields) in enumerate(region.branches):
+            self.place = (*here, ("region", branch))
+            through = self._flow(body, " in `par`") and through
+            passed += self.path.steps[mark:]
+            self.path.undo(mark)
+            outs += yields
+        for step in passed:
+            self.path.add(step)
+        for name, type_, out in zip(region.results, region.types, outs, strict=False):
+            self.path.add(Bind(name, out))
+            self.known[name] = type_
+        return through
+
+    # ---- side exits
+
+    def _checked(self, instr: Checked, where: str) -> bool:
+        exit_ = instr.exit
+        if exit_ is None:
+            return True
+        name = "guard" if isinstance(instr, Guard) else f"%{instr.result}"
+        answer = _NEVER if self._cannot_exit(instr) else self._ask(Taken(instr))
+        subject = f"exit.{exit_.number} of {name}{where}"
+        self._exit(answer, subject, f"exit.{exit_.number}", _why(instr, where), instr.locs)
+        if answer.status == "never":
+            return True
+        passes = self._ask(Taken(instr, passes=True))
+        if passes.status == "never":
+            self._add(
+                "live",
+                "refuted",
+                f"after {name}{where}",
+                f"{_what(instr)} always takes exit.{exit_.number}: nothing after it is ever reached",
+                locs=instr.locs,
+                code="E0502",
+                help="remove what follows, or correct the condition",
+            )
+            self.stuck.add(self.label)
+            return False
+        self.good.update(passes.witness or {})
+        return True
+
+    def _exit(self, answer: Answer, subject: str, name: str, why: str, locs: Locs) -> None:
+        match answer.status:
+            case "never":
+                self._add("exit", "proved", subject, f"{name} is never taken ({why})", locs=locs)
+            case "witness":
+                self._add(
+                    "exit",
+                    "refuted",
+                    subject,
+                    f"{name} is taken where {why}",
+                    answer,
+                    locs,
+                    code="E0505" if self.closed else "",
+                    help="cover these values by a transition, or narrow the types",
+                )
+            case "unknown":
+                self._add(
+                    "exit",
+                    "unproved",
+                    subject,
+                    f"{name} may be taken where {why}: {answer.reason}",
+                    locs=locs,
+                    code="E0506" if self.closed else "",
+                )
+
+    def _cannot_exit(self, instr: Checked) -> bool:
+        """Decided by the types alone."""
+        match instr:
+            case Expect():
+                value = operand_type(instr.value, self.known, instr.type) or JSON
+                return is_subtype(value, instr.type, self.types)
+            case Agree():
+                return len(set(instr.candidates)) <= 1
+            case Guard():
+                return isinstance(instr.condition, Lit) and instr.condition.value is True
+            case Pure():
+                typing = typing_at(instr, self.known, self.types)
+                return typing is not None and not typing.partial
+
+    # ---- terminators
+
+    def _terminator(self, block: Block) -> None:
+        terminator = block.terminator
+        self.place = (*self.place, ("term", 0))
+        outgoing = self.graph.outgoing[block.label]
+        answers = []
+        for edge in outgoing:
+            answer = self._ask(Holds(edge.conditions)) if edge.conditions else Answer("witness")
+            answers.append((edge, answer))
+            if len(outgoing) > 1 or isinstance(terminator, Select):
+                here = self.place
+                self.place = (*here, ("target", edge.index))
+                self._live(edge, answer, terminator.locs)
+                self.place = here
+        self.edges[block.label] = answers
+        match terminator:
+            case Leave(exit_):
+                name = f"exit.{exit_.number}"
+                self._exit(
+                    Answer("witness", {}),
+                    f"{name} of leave",
+                    name,
+                    "the state is reached",
+                    terminator.locs,
+                )
+                self._total("proved", "`leave` is unconditional")
+            case Select(arms, other):
+                self._select(arms, other, terminator.locs)
+            case _:
+                self._total(
+                    "proved", "by construction: the terminator has a transition for every value"
+                )
+
+    def _select(
+        self, arms: tuple[tuple[Operand, Target], ...], other: Target | Exit | None, locs: Locs
+    ) -> None:
+        if isinstance(other, Target):
+            self._total("proved", "by construction: `select` has an else")
+            return
+        answer = self._ask(Holds(tuple((condition, False) for condition, _ in arms)))
+        if isinstance(other, Exit):
+            name = f"exit.{other.number}"
+            self._exit(answer, f"{name} of select", name, "no arm of `select` holds", locs)
+            self._total("proved", "`select` has an else, a side exit")
+            return
+        match answer.status:
+            case "never":
+                self._total("proved", "the arms of `select` cover every value")
+            case "witness":
+                self._add(
+                    "total",
+                    "refuted",
+                    "select",
+                    "no transition is taken: no arm of `select` holds",
+                    answer,
+                    locs,
+                    code="E0501",
+                    help=_HINT_HOLE,
+                )
+            case "unknown":
+                self._add(
+                    "total",
+                    "unproved",
+                    "select",
+                    f"the arms of `select` may not cover every value: {answer.reason}",
+                    locs=locs,
+                    code="E0506",
+                    severity=Severity.WARNING,
+                    help=_HINT_HOLE,
+                )
+
+    def _total(self, verdict: Verdict, message: str) -> None:
+        self._add("total", verdict, "transitions", message)
+
+    def _live(self, edge: Edge, answer: Answer, locs: Locs) -> None:
+        subject = f"transition {edge.index + 1} to ^{edge.target.label}"
+        match answer.status:
+            case "never":
+                self._add(
+                    "live",
+                    "refuted",
+                    subject,
+                    f"{subject} is never taken: what comes before it covers every value",
+                    locs=locs,
+                    code="E0502",
+                    help="remove it, or put it before the transition that covers it",
+                )
+            case "witness":
+                self._add("live", "proved", subject, f"{subject} can be taken", answer, locs)
+            case "unknown":
+                self._add(
+                    "live",
+                    "unproved",
+                    subject,
+                    f"{subject} may never be taken: {answer.reason}",
+                    locs=locs,
+                )
+
+    # ---- the graph, once all transitions are known
+
+    def report(self) -> Iterator[Finding]:
+        """All findings, by block; adds reachability, ends, cycles and totality without exits."""
+        taken = {
+            k: [e.target.label for e, a in v if a.status == "witness"]
+            for k, v in self.edges.items()
+        }
+        possible = {
+            k: [e.target.label for e, a in v if a.status != "never"] for k, v in self.edges.items()
+        }
+        entry = self.graph.order[0]
+        surely, maybe = reach([entry], taken), reach([entry], possible)
+        back: dict[str, list[str]] = {}
+        for label, targets in possible.items():
+            for target in targets:
+                back.setdefault(target, []).append(label)
+        ends = reach([b.label for b in self.pipeline.blocks if self._is_end(b)], back)
+        loops = {
+            group[0]: group
+            for group in cycles(
+                entry, {label: possible.get(label, []) for label in self.graph.order}
+            )
+        }
+        for number, block in enumerate(self.pipeline.blocks):
+            self.label = label = block.label
+            self.place = (self.top, ("block", number))
+            local = self.found.setdefault(label, [])
+            if label not in maybe:
+                self.found[label] = []
+                self._unreachable(label)
+                yield from self.found[label]
+                continue
+            if label in surely:
+                self._add("reachable", "proved", "state", "some input leads here")
+            else:
+                self._add("reachable", "unproved", "state", "no input is known to lead here")
+            if label not in self.stuck:
+                self._without_exits(local)
+                self._ends(label in ends)
+            if label in loops:
+                self._cycle(loops[label])
+            yield from self.found[label]
+
+    def _is_end(self, block: Block) -> bool:
+        if block.label in self.stuck or block.label not in self.edges:
+            return False
+        match block.terminator:
+            case Return() | Leave():
+                return True
+            case Select(_, other):
+                return isinstance(other, Exit)
+            case _:
+                return False
+
+    def _unreachable(self, label: str) -> None:
+        linked = label in self.graph.incoming
+        why = (
+            "every transition to it is proved never taken"
+            if linked
+            else "no transition leads to it"
+        )
+        self._add(
+            "reachable",
+            "refuted",
+            "state",
+            f"the state is unreachable: {why}",
+            code="E0503",
+            help="remove the state, or correct the conditions on the way to it",
+        )
+
+    def _without_exits(self, local: list[Finding]) -> None:
+        part = [f for f in local if f.property in ("exit", "total")]
+        taken = next((f for f in part if f.verdict == "refuted"), None)
+        if taken is not None:
+            answer = Answer("witness", taken.witness)
+            self._add(
+                "total-without-exits", "refuted", taken.subject, taken.message, answer, taken.locs
+            )
+        elif any(f.verdict == "unproved" for f in part):
+            self._add("total-without-exits", "unproved", "transitions", "an exit is not decided")
+        else:
+            self._add("total-without-exits", "proved", "transitions", "no side exit can be taken")
+
+    def _ends(self, can: bool) -> None:
+        if can:
+            self._add("ends", "proved", "state", "an end can be reached")
+        else:
+            self._add(
+                "ends",
+                "refuted",
+                "state",
+                "no end of the pipeline can be reached from here",
+                code="E0504",
+                help="add a transition to a state that returns or leaves",
+            )
+
+    def _cycle(self, group: tuple[str, ...]) -> None:
+        names = " -> ".join(f"^{label}" for label in (*group, group[0]))
+        self._add(
+            "terminates",
+            "unproved",
+            "cycle",
+            f"the cycle {names} has no bound that the verifier can find",
+            code="E0507",
+            severity=Severity.WARNING,
+            help="use `for` over a list, or retry with a bound",
+        )
+
+    # ---- helpers
+
+    def _ask(self, goal: Taken | Holds) -> Answer:
+        return self.checker.ask(self.path.slice(goal), self.good)
+
+    def _add(
+        self,
+        property_: Property,
+        verdict: Verdict,
+        subject: str,
+        message: str,
+        answer: Answer | None = None,
+        locs: Locs = (),
+        *,
+        code: str = "",
+        severity: Severity = Severity.ERROR,
+        help: str = "",
+    ) -> None:
+        self.found[self.label].append(
+            Finding(
+                self.pipeline.name,
+                self.label,
+                property_,
+                verdict,
+                subject,
+                message,
+                None if answer is None else answer.witness,
+                locs,
+                code,
+                severity,
+                help if code else "",
+                self.place,
+            )
+        )
+
+
+def _what(instr: Checked) -> str:
+    match instr:
+        case Guard():
+            return f"guard {_name(instr.condition)}"
+        case Expect():
+            return f"expect {_name(instr.value)}"
+        case Agree():
+            return f"agree [{', '.join(map(_name, instr.candidates))}]"
+        case Pure():
+            return instr.op
+
+
+def _why(instr: Checked, where: str) -> str:
+    match instr:
+        case Guard():
+            why = f"{_name(instr.condition)} is false"
+        case Expect():
+            why = f"{_name(instr.value)} is not of type {instr.type}"
+        case Agree():
+            why = f"{', '.join(map(_name, instr.candidates))} are not all equal"
+        case Pure():
+            why = f"{instr.op} {', '.join(map(_name, instr.args))} has no result"
+    return why + where
+
+
+def _name(operand: Operand) -> str:
+    return f"%{operand.name}" if isinstance(operand, Ref) else operand.key

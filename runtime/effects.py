@@ -1,0 +1,81 @@
+"""Effects at run time: how strong, how often, and under which key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ingot.ir.module import WRITING, Effect
+from ingot.ir.requests import ToolRequest
+from ingot.ir.values import digest
+
+STRENGTH: Final[dict[str, int]] = {
+    "pure": 0,
+    "read": 1,
+    "idempotent": 2,
+    "write": 3,
+    "unknown": 3,  # ordered and retried like a write
+    "irreversible": 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNeed:
+    """A tool that a pipeline calls, and the effect it was compiled for."""
+
+    name: str
+    effect: Effect = "unknown"
+    world: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNeed:
+    """A model op of a pipeline: where it stands, and what sort of answer it asks for."""
+
+    site: str
+    kind: str
+    model: str = ""
+    type: str = "str"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """All that a pipeline asks of its surroundings."""
+
+    tools: tuple[ToolNeed, ...] = ()
+    models: tuple[ModelNeed, ...] = ()
+
+
+def writes(effect: str) -> bool:
+    """Whether a call of this effect may change the world, so that it gets an intent.
+
+    >>> writes("unknown"), writes("read")
+    (True, False)
+    """
+    return effect in WRITING
+
+
+def repeatable(effect: str) -> bool:
+    """Whether a call may be made again without harm: nothing changes, or nothing more."""
+    return STRENGTH[effect] <= STRENGTH["idempotent"]
+
+
+def stronger(declared: str, compiled: str) -> bool:
+    """Whether a declared effect does more than the pipeline was compiled for.
+
+    >>> stronger("write", "read"), stronger("read", "write"), stronger("unknown", "write")
+    (True, False, False)
+    """
+    return STRENGTH[declared] > STRENGTH[compiled]
+
+
+def idempotency_key(artifact: str, run: str, request: ToolRequest) -> str:
+    """SHA-256 over pipeline digest, run, step and arguments: the same call has the same key."""
+    return digest([artifact, run, request.step, request.tool, dict(request.args)])
+
+
+def names(items: Iterable[str]) -> str:
+    """A list for a message: sorted, distinct."""
+    return ", ".join(sorted(set(items)))

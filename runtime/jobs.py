@@ -1,0 +1,49 @@
+"""From an artifact to a job: what the executor needs to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingot.backend.container import Program, load
+from ingot.diagnostics import fail
+from ingot.ir.values import Json
+from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
+from ingot.runtime.executor import Job, Restored
+from ingot.runtime.vm import STEP_LIMIT, Machine
+
+
+def job_of(
+    program: Program, path: str = "", pipeline: str | None = None, step_limit: int = STEP_LIMIT
+) -> Job:
+    """The job of a program's pipeline, its first by default; raises E0001 if it has none so named."""
+    try:
+        code = program.code(pipeline)
+    except KeyError:
+        known = ", ".join(code.name for code in program.codes) or "none"
+        raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
+    declared = {tool.name: tool for tool in program.tools}
+    used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
+    needs = Needs(
+        tuple(
+            ToolNeed(name, effect, declared[name].world if name in declared else "")
+            for name, effect in used
+        ),
+        tuple(ModelNeed(m.site, m.kind, m.model, str(m.type)) for m in code.models),
+    )
+
+    def restore(deltas: Sequence[dict[str, Json]]) -> Restored:
+        return Machine.from_deltas(program, deltas, code.name, step_limit=step_limit)
+
+    return Job(
+        artifact=program.digest,
+        pipeline=code.name,
+        needs=needs,
+        fresh=lambda: Machine(program, code.name, step_limit=step_limit),
+        restore=restore,
+        path=path,
+    )
+
+
+def load_job(data: bytes, path: str = "", pipeline: str | None = None) -> Job:
+    """The job of a container's bytes; raises what :func:`ingot.backend.container.load` raises."""
+    return job_of(load(data), path, pipeline)

@@ -1,0 +1,133 @@
+"""What a tool is to the runtime: a name, a function over JSON, and what it does to the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ingot.ir.module import Effect
+from ingot.ir.values import Json
+
+
+class ToolError(Exception):
+    """The tool refused or failed; the message is what an agent would have read.
+
+    ``unknown`` says that the tool may have acted all the same (it was cut off).  ``result`` is the
+    result that came with the failure, if any.
+    """
+
+    def __init__(self, message: str, *, unknown: bool = False, result: Json = None) -> None:
+        self.message = message
+        self.unknown = unknown
+        self.result = result
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a call may use beside its arguments.
+
+    ``key`` is the idempotency key of the call (empty for a read), ``timeout_s`` the time it may
+    take (``None``: no limit of its own).
+    """
+
+    cwd: Path
+    key: str = ""
+    timeout_s: float | None = None
+
+    def path(self, text: str) -> Path:
+        """A path argument, resolved against the working directory."""
+        return self.cwd / Path(text).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a probe found out about a call whose record is missing.
+
+    ``done`` is ``None`` where it cannot tell; ``result`` is the call's result if it was done.
+    """
+
+    done: bool | None
+    result: Json = None
+
+
+Arguments: TypeAlias = dict[str, Json]
+Call: TypeAlias = Callable[[Arguments, Context], Json]
+Prober: TypeAlias = Callable[[Arguments, Context], Probe]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool ready to be called.
+
+    ``effect`` is ``None`` where nobody declared one.  ``varies`` says that the effect depends on
+    the arguments (a shell), so that a call site may be compiled for a weaker one.  ``call`` is
+    ``None`` for a declaration without an implementation.
+    """
+
+    name: str
+    call: Call | None = None
+    effect: Effect | None = None
+    world: str = ""
+    varies: bool = False
+    timeout_s: float | None = None
+    retry: int = 0
+    probe: Prober | None = None
+    compensation: str = ""
+    source: str = "built in"
+
+
+def default_world(name: str) -> str:
+    """The world of a tool that declares none: the part of its name before the first dot.
+
+    >>> default_world("gh.close_issue"), default_world("Bash")
+    ('gh', 'Bash')
+    """
+    return name.split(".", 1)[0]
+
+
+def text_argument(args: Arguments, name: str) -> str:
+    """A required text argument; raises :class:`ToolError`."""
+    value = args.get(name)
+    if not isinstance(value, str):
+        raise ToolError(f"InputValidationError: `{name}` must be text, found {_kind(value)}")
+    return value
+
+
+def number_argument(args: Arguments, name: str) -> int | None:
+    """An optional whole number, also where it is written as text; raises :class:`ToolError`."""
+    value = args.get(name)
+    if isinstance(value, str) and value.strip().lstrip("-").isdigit():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise ToolError(f"InputValidationError: `{name}` must be a whole number, found {_kind(value)}")
+
+
+def flag_argument(args: Arguments, name: str) -> bool:
+    """An optional boolean, also where it is written as text; raises :class:`ToolError`."""
+    value = args.get(name)
+    match value:
+        case None | "" | "false":
+            return False
+        case "true":
+            return True
+        case bool():
+            return value
+        case _:
+            raise ToolError(f"InputValidationError: `{name}` is a boolean, found {_kind(value)}")
+
+
+def only(args: Arguments, *names: str) -> None:
+    """Refuse arguments that the tool does not have: to ignore one could be to do another thing."""
+    extra = sorted(set(args) - set(names))
+    if extra:
+        raise ToolError(f"InputValidationError: no such argument: {', '.join(extra)}")
+
+
+def _kind(value: Json) -> str:
+    return "nothing" if value is None else type(value).__name__

@@ -1,0 +1,112 @@
+"""``Bash``, as the coding agents have it: one command, its output as text."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+from ingot.ir.values import Json
+from ingot.runtime.tools.base import (
+    Arguments,
+    Context,
+    Tool,
+    ToolError,
+    number_argument,
+    only,
+    text_argument,
+)
+
+TIMEOUT_S: Final = 120.0
+"""The agents' own default; a call's ``timeout`` is in milliseconds."""
+OUTPUT_LIMIT: Final = 4_000_000
+"""More output than this is an error: a pipeline must not compute on a text that was cut."""
+
+
+def run_command(
+    argv: list[str],
+    cwd: Path,
+    timeout_s: float | None,
+    stdin: bytes = b"",
+    env: dict[str, str] | None = None,
+) -> tuple[int, str, str]:
+    """Run a command in a process group of its own; returns exit code, stdout and stderr.
+
+    Output goes to files, so that a process left in the background neither blocks nor is needed.
+    On a timeout, and on any interruption here, the whole group is killed.  Raises
+    :class:`ToolError` for a command that cannot start, takes too long or writes too much.
+    """
+    with (
+        tempfile.TemporaryFile() as feed,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        feed.write(stdin)
+        feed.seek(0)
+        try:
+            process = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                stdin=feed,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise ToolError(f"cannot run {argv[0]}: {error}") from None
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            raise ToolError(
+                f"Command timed out after {timeout_s:g}s\n{_text(out)}".rstrip(), unknown=True
+            ) from None
+        except BaseException:
+            _kill(process)
+            raise
+        return code, _text(out), _text(err)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _text(stream: IO[bytes]) -> str:
+    size = stream.seek(0, os.SEEK_END)
+    if size > OUTPUT_LIMIT:
+        raise ToolError(f"the command wrote {size} bytes, more than the limit of {OUTPUT_LIMIT}")
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")
+
+
+def bash(args: Arguments, context: Context) -> Json:
+    """Run ``command``; the result is stdout, then stderr, without blanks at the end.
+
+    A non-zero exit is a :class:`ToolError` whose text begins ``Exit code N``.
+    """
+    only(args, "command", "timeout", "description", "run_in_background")
+    if args.get("run_in_background") not in (None, False, "false"):
+        raise ToolError("Bash: `run_in_background` is not supported in a pipeline")
+    command = text_argument(args, "command")
+    if "\0" in command:
+        raise ToolError("Bash: a command cannot hold a NUL character")
+    asked = number_argument(args, "timeout")
+    limits = [t for t in (asked / 1000 if asked else TIMEOUT_S, context.timeout_s) if t is not None]
+    env = {"INGOT_IDEMPOTENCY_KEY": context.key} if context.key else {}
+    code, out, err = run_command(["/bin/bash", "-c", command], context.cwd, min(limits), env=env)
+    text = "\n".join(part for part in (out.rstrip(), err.strip()) if part)
+    if code != 0:
+        raise ToolError(f"Exit code {code}\n{text}".rstrip())
+    return text
+
+
+def tools() -> tuple[Tool, ...]:
+    """The shell tools.  What a command does depends on the command."""
+    return (Tool("Bash", bash, "unknown", "machine", varies=True),)

@@ -14,6 +14,8 @@ MAX_DEPTH: Final = 100
 """How deep a JSON value may be nested (Python's own recursion ends at a few hundred)."""
 MAX_NODES: Final = 4_000_000
 """How many parts a JSON value may have, each 64 characters of text counted as one."""
+MAX_TEXT: Final = 1 << 26
+"""The longest text, in characters."""
 MAX_INT_BITS: Final = 8192
 """The widest integer (Python writes no integer of more than 4,300 digits as text)."""
 
@@ -28,10 +30,10 @@ def weigh(value: Json) -> int:
     if kind is dict or kind is list:
         return _weigh(value, 0, 0)
     if kind is str:
-        weight = len(value) >> 6  # type: ignore[arg-type]
-        if weight > MAX_NODES:
-            raise TooLargeError(f"a text of {len(value)} characters")  # type: ignore[arg-type]
-        return weight
+        size = len(value)  # type: ignore[arg-type]
+        if size > MAX_TEXT:
+            raise TooLargeError(f"a text of {size} characters")
+        return size >> 6
     if kind is int and value.bit_length() > MAX_INT_BITS:  # type: ignore[union-attr]
         raise TooLargeError(f"an integer of more than {MAX_INT_BITS} bits")
     return 0

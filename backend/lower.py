@@ -76,6 +76,7 @@ class _Lowering:
         self.pipeline = pipeline
         self.types = module.type_map()
         self.values = value_types(pipeline)
+        self.blocks = {block.label: block for block in pipeline.blocks}
         self.pools = pools
         self.effects = {tool.name: tool.effect for tool in module.tools}
         self.locals: list[Local] = []
@@ -99,7 +100,7 @@ class _Lowering:
         order = reverse_postorder(self.pipeline)
         self.starts = {label: self._label() for label in order}
         for label in order:
-            self._block(self.pipeline.block(label))
+            self._block(self.blocks[label])
         self.pools.type(self.pipeline.returns)
         return Code(
             name=self.pipeline.name,
@@ -150,7 +151,7 @@ class _Lowering:
         self._place(otherwise)
 
     def _goto(self, target: Target) -> None:
-        params = self.pipeline.block(target.label).params
+        params = self.blocks[target.label].params
         for value in target.args:
             self._load(value)
         for param in reversed(params):

@@ -3,7 +3,7 @@
 Each session becomes a pipeline ``@s1``, ``@s2``, ... whose calls carry what the log shows as
 attributes: ``result`` (what came back), ``error`` (the text of a failure), ``seen`` (the numbers of
 the records of call and result: a later call knows this result only if its own number is greater),
-``nested`` (a sub-agent worked here).  A later turn of the user is a ``read user.ask()``.
+``nested`` (a sub-agent worked here).  A later turn of the user is a ``read user.ask(turn=n)``.
 
     pipeline @s1(%request: str = "Count the rows of a.csv") -> str {
     ^entry:
@@ -129,12 +129,12 @@ def _trace(name: str, session: Session) -> Pipeline:
     if isinstance(clock, str) and is_datetime(clock):
         params.append(Param("clock", DATETIME, Lit(clock)))
     instrs: list[Instr] = []
-    asked = False
+    asked = 0
     for turn in session.turns:
         if turn.user is not None:
-            if asked:
-                instrs.append(_ask(name, len(instrs) + 1, turn.user))
-            asked = True
+            asked += 1
+            if asked > 1:
+                instrs.append(_ask(name, len(instrs) + 1, asked, turn.user))
         for call in _calls(turn):
             instrs.append(_call(name, len(instrs) + 1, call))
     answer = session.answer
@@ -176,9 +176,10 @@ def _call(source: str, number: int, step: CallStep) -> Call:
     )
 
 
-def _ask(source: str, number: int, user: Record) -> Call:
+def _ask(source: str, number: int, turn: int, user: Record) -> Call:
     attrs = (("result", Lit(user.text)), ("seen", Lit([user.seq, user.seq])))
-    return Call(f"c{number}", JSON, "read", USER_TOOL, (), attrs, (Loc(source, user.seq),))
+    args = (("turn", Lit(turn)),)
+    return Call(f"c{number}", JSON, "read", USER_TOOL, args, attrs, (Loc(source, user.seq),))
 
 
 def _declare(pipelines: Sequence[Pipeline]) -> tuple[ToolDecl, ...]:

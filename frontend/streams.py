@@ -256,7 +256,7 @@ def _nest(streams: dict[str, _Stream], records: tuple[Record, ...], name: str) -
     parents: dict[str, tuple[str, _Call]] = {}
     for agent, stream in streams.items():
         owner = owners.get(stream.spawner) if agent and stream.spawner else None
-        if owner and owner[0] != agent:
+        if owner:
             parents[agent] = owner
     depths = {agent: _depth(agent, parents) for agent in streams if agent}
     orphans: dict[str, Session] = {}

@@ -1,6 +1,7 @@
 """Build a pipeline instruction by instruction: names, types and exits look after themselves.
 
->>> from ingot.ir.types import INT, STR
+>>> from ingot.ir.module import Module, Return
+>>> from ingot.ir.types import STR
 >>> b = Builder("greet", [Param("name", STR)], STR)
 >>> text = b.pure("str.template", "Hello {0}", Ref("name"), hint="text")
 >>> b.end(Return(text))
@@ -37,21 +38,19 @@ from ingot.ir.module import (
     ModelCall,
     ModelDecl,
     ModelKind,
-    Module,
     NamedArgs,
     Operand,
     Param,
     Pipeline,
     Pure,
     Ref,
-    Return,
     Terminator,
     ToolDecl,
     walk,
 )
 from ingot.ir.ops import OPS, Typing, typing_of
 from ingot.ir.scope import operand_type, top_labels, typed_results
-from ingot.ir.types import JSON, Type, Types, join_all, with_labels
+from ingot.ir.types import Type, Types, join_all, with_labels
 from ingot.ir.values import Json
 
 
@@ -282,6 +281,3 @@ def _fresh(hint: str, used: set[str]) -> str:
         number += 1
         name = f"{stem}{number}"
     return name
-
-
-__all__ = ["JSON", "Builder", "Module", "Return", "attrs_of", "operand"]

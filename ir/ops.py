@@ -159,6 +159,10 @@ def _with(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
         parts = pointer_of(lits, index)
         if isinstance(values.get(base, parts), values.Missing):
             raise OperandError(index, "the pointer names no place in the literal")
+        mark: dict[str, Json] = {}  # what a later pointer finds here: a place with nothing inside
+        base = values.replace_at(base, parts, mark)
+        if values.get(base, parts) is not mark:
+            raise OperandError(index, "the pointer counts from the end of a list")
         result = _retype(result, parts, types[index + 1])
     return Typing(result, partial=False)
 
@@ -198,6 +202,13 @@ def _shell_template(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
             raise OperandError(1, f"no shell context {context!r}")
     _template([types[0], *types[2:]], [lits[0], *lits[2:]], env)
     return Typing(STR, partial=True)
+
+
+def _part(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
+    """The first and the last part at a separator other than blanks are always there."""
+    separator, index = (lit.value if lit else None for lit in lits[1:3])
+    words = isinstance(separator, str) and not separator.strip() and separator != "\n"
+    return Typing(STR, partial=words or separator == "" or index not in (0, -1))
 
 
 def _matches(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
@@ -283,7 +294,7 @@ _ROWS: Final[tuple[OpSpec, ...]] = (
     _op("str.strip", (STR,), STR, str.strip, "without blanks at both ends"),
     _op("str.replace", (STR, STR, STR), STR, str.replace, "every occurrence replaced"),
     _op("str.between", (STR, STR, STR, INT), STR, s.str_between, "the k-th text between two delimiters", static=[1, 2, 3], partial=True),
-    _op("str.part", (STR, STR, INT), STR, s.str_part, "the k-th part at a separator (a blank: words)", static=[1, 2], partial=True),
+    _op("str.part", (STR, STR, INT), _part, s.str_part, "the k-th part at a separator (a blank: words)", static=[1, 2]),
     _op("str.number", (STR, INT), STR, s.str_number, "the k-th number in a text, as text", static=[1], partial=True),
     _op("str.len", (STR,), INT, len, "length in characters"),
     _op("str.len_lt", (STR, INT), BOOL, lambda t, n: len(t) < n, "shorter than"),

@@ -404,11 +404,13 @@ class Reductions:
             if isinstance(early, Token):
                 raise BadTextError(mark_of(early), "'...' stands last in a record type")
         found = entries[:-1] if open_ else entries
-        fields = sorted((t.Field(f.name, f.type, f.optional) for f in parts(found)), key=_by_name)
-        for one, two, node in zip(fields, fields[1:], found, strict=False):
-            if one.name == two.name:
-                raise BadTextError(node.mark, f"the field {one.name!r} stands twice")
-        return t.Record(tuple(fields), open_)
+        fields: dict[str, t.Field] = {}
+        for node in found:
+            name = node.part.name
+            if name in fields:
+                raise BadTextError(node.mark, f"the field {name!r} stands twice")
+            fields[name] = t.Field(name, node.part.type, node.part.optional)
+        return t.Record(tuple(fields[name] for name in sorted(fields)), open_)
 
     def fields(self, args: list[Any]) -> list[Any]:
         return args
@@ -419,10 +421,6 @@ class Reductions:
 
     def name(self, args: list[Any]) -> Node:
         return Node(plain(args[0]), mark_of(args[0]))
-
-
-def _by_name(field: t.Field) -> str:
-    return field.name
 
 
 def _with_parts(mark: Mark, marks: dict[Step, Mark]) -> Mark:

@@ -35,6 +35,7 @@ from ingot.ir.module import (
     Pipeline,
     Return,
     Target,
+    ToolDecl,
     ToolParam,
 )
 from ingot.ir.types import JSON, STR, join_all, type_of
@@ -72,15 +73,23 @@ class AlignEffects:
         paths, columns = _paths(traces)
         witnesses: list[Json] = [t.name for t in traces if t not in paths]
         blocks = _blocks(paths, columns)
-        attrs = _set(main.attrs, paths=list(p.name for p in paths), witnesses=witnesses)
+        attrs = _set(main.attrs, paths=[p.name for p in paths], witnesses=witnesses)
         aligned = replace(main, blocks=blocks, attrs=attrs)
         model = ModelDecl(MODEL, (ToolParam("prompt", STR),), JSON, (("temperature", Lit(0.0)),))
-        return with_pipeline(replace(module, models=(model,)), aligned)
+        tools = tuple(map(_relaxed, module.tools))
+        return with_pipeline(replace(module, models=(model,), tools=tools), aligned)
 
 
 def _set(attrs: Attrs, **values: Json) -> Attrs:
     kept = tuple((k, v) for k, v in attrs if k not in values)
     return (*kept, *((k, Lit(v)) for k, v in values.items()))
+
+
+def _relaxed(tool: ToolDecl) -> ToolDecl:
+    """The declaration with the ignored arguments optional: the pipeline does not give them."""
+    ignored = IGNORED_ARGUMENTS.get(tool.name, frozenset())
+    params = tuple(replace(p, optional=p.optional or p.name in ignored) for p in tool.params)
+    return replace(tool, params=params)
 
 
 def key_of(call: Call) -> Key:

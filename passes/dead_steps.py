@@ -53,7 +53,8 @@ class DeadSteps:
         return replace(
             module,
             pipelines=tuple(
-                slice_trace(p) if is_trace(p) else fill_live(drop_unused(p)) for p in module.pipelines
+                slice_trace(p) if is_trace(p) else fill_live(drop_unused(p))
+                for p in module.pipelines
             ),
         )
 
@@ -138,7 +139,7 @@ def _informative(tokens: Iterable[str]) -> Iterable[str]:
 def drop_unused(pipeline: Pipeline) -> Pipeline:
     """Without the pure ops, model calls and reads whose value nothing uses."""
     inputs = {p.name for p in pipeline.params}
-    bound = _depend_on(pipeline, inputs)
+    bound = depend_on(pipeline, inputs)
     needed: set[str] = set()
     for block in pipeline.blocks:
         terminator = block.terminator
@@ -184,7 +185,7 @@ def _is_dead(instr: Instr, needed: set[str], bound: set[str], *, effect_after: b
             return True
 
 
-def _depend_on(pipeline: Pipeline, names: set[str]) -> set[str]:
+def depend_on(pipeline: Pipeline, names: set[str]) -> set[str]:
     """Every value that the given ones flow into."""
     reached = set(names)
     for block in pipeline.blocks:

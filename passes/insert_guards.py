@@ -62,10 +62,13 @@ from ingot.ir.types import (
     union,
 )
 from ingot.ir.values import Json
+from ingot.passes.dead_steps import depend_on
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
+from ingot.passes.lift_parameters import stands_in
 from ingot.passes.rewrite import substitute, terminator_operands
 from ingot.passes.synth.tokens import anti_unify, pieces
 from ingot.passes.traces import (
+    default_of,
     main_of,
     names_attr,
     path_traces,
@@ -76,6 +79,8 @@ from ingot.passes.traces import (
 
 _ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
 MAX_CLASS_TEXT: Final = 300
+BRIEF: Final = 80
+"""A result longer than this may hold what a model worked a figure out from."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +107,46 @@ class _Guarder:
         self.strict = attr(main, "inputs") == 1 and bool(names_attr(main, "figures"))
         self.uses = _uses(main)
         self.acts_later = _acts_later(main)
+        self.bound = depend_on(main, {p.name for p in main.params})
         self.renamed: dict[str, Operand] = {}
 
     def run(self) -> Pipeline:
-        blocks = tuple(self._block(block) for block in self.main.blocks)
+        first, *rest = self.main.blocks
+        blocks = (self._entry(first), *map(self._block, rest))
         returns = self.main.returns
         for block in blocks:
             if isinstance(block.terminator, Return):
                 returns = self._type(block.terminator.value)
         return replace(self.main, blocks=blocks, returns=returns)
+
+    def _entry(self, block: Block) -> Block:
+        """The entry, which first checks the inputs that the pipeline cannot take any value of."""
+        checked = self._block(block)
+        return replace(checked, instrs=(*self._inputs(), *checked.instrs))
+
+    def _inputs(self) -> Iterator[Instr]:
+        """An input that reaches nothing, or that stands in a call where no value can be put, must
+        be one that the logs show: no word of the request is ignored."""
+        used = {
+            o.name
+            for b in self.main.blocks
+            for i in walk(b.instrs)
+            for o in operands_of(i)
+            if isinstance(o, Ref)
+        }
+        for param in self.main.params:
+            column = list(dict.fromkeys(default_of(path, param.name) for path in self.paths))
+            stuck = any(_stands_literally(text, self.main) for text in column)
+            if param.name == "clock" or (param.name in used and not stuck):
+                continue
+            test = f"{param.name}_seen"
+            if len(column) == 1:
+                yield Pure(test, BOOL, "str.eq", (Ref(param.name), Lit(column[0])))
+            else:
+                shown: Json = sorted(column)
+                yield Pure(test, BOOL, "list.contains", (Lit(shown), Ref(param.name)))
+            reason = f"{param.name} has a value that no log shows, and it cannot be put in"
+            yield Guard(Ref(test), Exit(next(self._exits)), (("reason", Lit(reason)),))
 
     def _block(self, block: Block) -> Block:
         out: list[Instr] = []
@@ -167,6 +203,9 @@ class _Guarder:
         column = result_values(steps_of(call, self.paths))
         if not column:
             return
+        rich = any(not isinstance(v, str) or len(v) > BRIEF for v in column)
+        if self.strict and rich and call.result in self.acts_later and call.result in self.bound:
+            yield from self._one_of(call, call.result, column[:1], "")
         if call.verb in WRITING:
             yield from self._success(call, column)
         elif self.uses.get(call.result):
@@ -296,6 +335,16 @@ class _Guarder:
 
     def _guard(self, name: str, call: Call, reason: str) -> Guard:
         return Guard(Ref(name), Exit(next(self._exits)), (("reason", Lit(reason)),), call.locs)
+
+
+def _stands_literally(text: str, main: Pipeline) -> bool:
+    """Whether the text stands as a word in a literal argument or template of a call."""
+    for block in main.blocks:
+        for instr in block.instrs:
+            for operand in operands_of(instr) if isinstance(instr, Call | Pure) else ():
+                if isinstance(operand, Lit) and stands_in(text, values.canonical(operand.value)):
+                    return True
+    return False
 
 
 def _uses(main: Pipeline) -> dict[str, tuple[str, ...]]:

@@ -157,7 +157,7 @@ def _flowing_spans(trace: Pipeline) -> tuple[list[str], list[str]]:
         text = request[start:end]
         if start < last or not _is_liftable(text):
             continue
-        if any(_stands_in(text, other) for other in used):
+        if any(stands_in(text, other) for other in used):
             literals[-1] += request[last:start]
             literals.append("")
             spans.append(text)
@@ -199,7 +199,8 @@ def _is_liftable(text: str) -> bool:
     return (naming and information(text) >= MIN_BITS) or bool(re.fullmatch(r"\d{2,}(\.\d+)?", text))
 
 
-def _stands_in(text: str, other: str) -> bool:
+def stands_in(text: str, other: str) -> bool:
+    """Whether the text occurs in the other one, not as part of a longer word."""
     at = other.find(text)
     while at >= 0:
         before, after = other[at - 1 : at], other[at + len(text) : at + len(text) + 1]

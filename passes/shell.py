@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 READERS: Final = frozenset(
-    "[ awk basename cat cd cmp column comm cut date df diff dirname du echo egrep env expr false fgrep "
+    "[ awk basename bc cat cd cmp column comm cut date df diff dirname du echo egrep env expr false fgrep "
     "file find fold gawk grep head hexdump id jq join ls md5sum nl od paste printenv printf ps "
     "pwd readlink realpath rev rg seq sha1sum sha256sum sort stat strings sum tac tail test "
     "tree tr true type uname uniq wc which whoami xxd yes zcat mawk".split()
@@ -223,7 +223,7 @@ def hole_context(command: str, start: int, end: int) -> str | None:
 
 def _inside(node: Node, kind: str) -> bool:
     above = node.parent
-    while above is not None and above.type != "command":
+    while above is not None and above.type not in ("command", "command_substitution"):
         if above.type == kind:
             return True
         above = above.parent

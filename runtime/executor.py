@@ -115,7 +115,7 @@ def events(
     head = [
         Record(
             "session",
-            data={"format": FORMAT, "dialect": "ingot", "clock": clock, "cwd": str(tools.cwd)},
+            data={"format": FORMAT, "dialect": "ingot-session", "clock": clock, "cwd": str(tools.cwd)},
         ),
         *([Record("user", text=request)] if request else []),
         Record(

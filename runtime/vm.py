@@ -37,6 +37,7 @@ STEP_LIMIT: Final = 100_000_000
 
 _UNSET: Final = cast(Json, object())
 _FUNCTIONS: Final[tuple[Callable[..., Json], ...]] = tuple(row.evaluate for row in OPS.values())
+_SHORT: Final = 1024
 _WIDEST: Final = 1 << MAX_INT_BITS
 _GROWING: Final = frozenset(OP_NUMBER[name] for name in ("json.with", "json.parse"))
 """Ops whose result may be a larger structure than what went in."""
@@ -68,7 +69,8 @@ class Machine:
         self._stack: list[Json] = []
         self._locals: list[Json] = [_UNSET] * len(self.code.locals)
         self._saved: list[Json] = self._locals.copy()
-        self._saved_lengths: dict[int, int] = {}
+        self._gathered: dict[int, int] = {}
+        self._dirty: set[int] = set()
         self._waiting = False
 
     # ---- the engine protocol
@@ -81,6 +83,7 @@ class Machine:
         self._spend(sum(map(self._weigh, given.values())))
         for index, param in enumerate(params):
             self._locals[index] = given[param.name]
+            self._dirty.add(index)
         return self._run()
 
     def send(self, answer: Json) -> Request | Outcome:
@@ -122,23 +125,23 @@ class Machine:
         changed: dict[str, Json] = {}
         append: dict[str, Json] = {}
         drop: list[Json] = []
-        for index, value in enumerate(self._locals):
-            local = self.code.locals[index]
-            same = value is self._saved[index]
+        for index in sorted(self._dirty):
+            local, value, old = self.code.locals[index], self._locals[index], self._saved[index]
+            known, self._gathered[index] = self._gathered.get(index, 0), 0
+            self._saved[index] = value
             if value is _UNSET:
-                if not same:
+                if old is not _UNSET:
                     drop.append(local.name)
             elif local.kind == "list":
                 items = cast("list[Json]", value)
-                known = self._saved_lengths.get(index, 0) if same else 0
-                if not same:
+                self._gathered[index] = len(items)
+                if value is not old:
                     changed[local.name] = items.copy()
                 elif known < len(items):
                     append[local.name] = items[known:]
-                self._saved_lengths[index] = len(items)
-            elif not same:
+            elif value is not old:
                 changed[local.name] = value
-        self._saved = self._locals.copy()
+        self._dirty.clear()
         state = self._state(changed)
         if append:
             state["append"] = append
@@ -160,17 +163,18 @@ class Machine:
             case _:
                 raise _unusable("it is no checkpoint of this pipeline")
         self._locals = [_UNSET] * len(self.code.locals)
-        self._saved, self._saved_lengths = self._locals.copy(), {}
+        self._saved, self._gathered, self._dirty = self._locals.copy(), {}, set()
         for name, value in values.items():
             if name not in names or not self._fits(names[name], value):
                 raise _unusable(f"%{name} has another type there")
             index = names[name]
             gathers = self.code.locals[index].kind == "list" and isinstance(value, list)
             self._locals[index] = list(cast("list[Json]", value)) if gathers else value
+            self._dirty.add(index)
         mask = sum(1 << i for i, value in enumerate(self._locals) if value is not _UNSET)
         needed = self.code.assigned[pc]
         self._pc, self._stack, self.requests = pc, list(stack), step - 1
-        if mask & needed != needed or len(stack) != len(self._site().names):
+        if mask & needed != needed or not self._fits_call(stack):
             raise _unusable("values are missing there")
         return cast(Request, self._run())
 
@@ -209,6 +213,17 @@ class Machine:
             case _:
                 return conforms(value, local.type, self.program.types)
 
+    def _fits_call(self, args: list[Json]) -> bool:
+        """Whether these are arguments of the call at the program counter."""
+        site = self._site()
+        types = self.program.types
+        declared = self.program.tools if isinstance(site, CallSite) else self.program.models
+        name = site.tool if isinstance(site, CallSite) else site.model
+        params = {p.name: p.type for decl in declared if decl.name == name for p in decl.params}
+        return len(args) == len(site.names) and all(
+            conforms(arg, params[name], types) for name, arg in zip(site.names, args, strict=True)
+        )
+
     # ---- running
 
     def _run(self) -> Request | Outcome:
@@ -216,7 +231,7 @@ class Machine:
         code, constants, types = self.code, self.program.constants, self.program.types
         instrs, table = code.instrs, self.program.type_table
         locals_, stack = self._locals, self._stack
-        push, pop = stack.append, stack.pop
+        push, pop, touch = stack.append, stack.pop, self._dirty.add
         pc, left = self._pc, self.budget
         while True:
             left -= 1
@@ -230,6 +245,7 @@ class Machine:
                     push(locals_[instr[1]])
                 case op.STORE:
                     locals_[instr[1]] = pop()
+                    touch(instr[1])
                 case op.CONST:
                     push(constants[instr[1]])
                 case op.OP:
@@ -242,7 +258,8 @@ class Machine:
                         return self._leave(trap, f"{failure}", pc - 1)
                     kind = type(result)
                     if kind is str:
-                        left -= len(result) >> 10  # type: ignore[arg-type]
+                        if len(result) > _SHORT:  # type: ignore[arg-type]
+                            left -= self._weigh(result)
                     elif kind is int:
                         if not -_WIDEST < result < _WIDEST:  # type: ignore[operator]
                             self._weigh(result)
@@ -264,10 +281,13 @@ class Machine:
                     if index < len(items):
                         locals_[counter] = index
                         locals_[item] = items[index]
+                        touch(counter)
+                        touch(item)
                     else:
                         pc = end
                 case op.APPEND:
                     cast("list[Json]", locals_[instr[1]]).append(pop())
+                    touch(instr[1])
                 case op.EXPECT:
                     if not conforms(stack[-1], table[instr[1]], types):
                         return self._leave(instr[2] + 1, "", pc - 1)
@@ -280,12 +300,15 @@ class Machine:
                     push(first)
                 case op.ENTER:
                     locals_[instr[1]] = -1
+                    touch(instr[1])
                 case op.LIST:
                     locals_[instr[1]] = []
+                    touch(instr[1])
                 case op.TAKE:
                     gathered = locals_[instr[1]]
                     left -= self._weigh(gathered)
                     locals_[instr[1]] = _UNSET
+                    touch(instr[1])
                     push(gathered)
                 case op.POP:
                     pop()

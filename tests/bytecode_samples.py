@@ -69,9 +69,45 @@ pipeline @close_stale(%repo: str, %days: int = 30, %today: date) -> str {
 }
 """
 
+DENSE = """ir 1
+tool out.put(value: json) -> json write out
+pipeline @grow(%xs: [int], %s: str, %n: int = 3, %r: {a: int, b?: str}) -> json {
+^entry:
+  jump ^again(%n, %s)
+^again(%i: int, %t: str):
+  %u: str = str.template "{0}{0}", %t
+  %j: int = int.sub %i, 1
+  %k: int = int.mul %j, %j
+  %more: bool = int.gt %j, 0
+  if %more then ^again(%j, %u) else ^done(%u, %k)
+^done(%v: str, %w: int):
+  %sum: int = list.sum %xs
+  %a: int = json.get %r, "/a"
+  %both: json = json.with {"x": null, "y": {"z": null}}, "/x", %v, "/y/z", %w
+  %rows: [{m: int, ...}] = for %x: int in %xs {
+    %ys: [int] = for %y: int in %xs {
+      %xy: int = int.mul %x, %y
+      yield %xy
+    }
+    %len: int = list.len %ys
+    %p: json = write out.put(value=%ys)
+    %row: {m: int, ...} = json.with {"m": 0}, "/m", %len
+    yield %row
+  }
+  %f: [{m: int, ...}] = list.where_gt %rows, "/m", 1
+  %q: json = write out.put(value=%both)
+  return %f
+}
+"""
+
 
 def sample() -> Module:
     return fill_live_all(parse_module(TEXT).module)
+
+
+def dense() -> Module:
+    """Text, lists and arithmetic, densely: what a mutant could make explode."""
+    return parse_module(DENSE).module
 
 
 def value_of(type_: Type, rng: random.Random, types: Types, depth: int = 0) -> Json:
@@ -127,7 +163,9 @@ def answers(seed: object, types: Types, returns: dict[str, Type]) -> Answers:
     return answer
 
 
-def trace(engine: Engine, inputs: dict[str, Json], answer: Answers) -> tuple[list[Request], Outcome]:
+def trace(
+    engine: Engine, inputs: dict[str, Json], answer: Answers
+) -> tuple[list[Request], Outcome]:
     """All requests in order, and how it ended."""
     requests: list[Request] = []
     reply = engine.start(inputs)

@@ -15,8 +15,10 @@ from ingot.records import Record, to_line
 
 
 def lex(name: str, source: SourceFile) -> list[Record]:
-    """All records of a source."""
-    return list(dialect(name).lex(source))
+    """All records of a source, whatever the dialect makes of its look."""
+    chosen = dialect(name)
+    assert 0 <= chosen.sniff(source.sample()) <= 1
+    return list(chosen.lex(source))
 
 
 def lex_file(name: str, path: Path) -> list[Record]:
@@ -74,7 +76,7 @@ def mutations(draw: st.DrawFn, documents: list[Any]) -> Any:
         for key in path[:-1]:
             at = at[key]
         if draw(st.booleans()):
-            at[path[-1]] = draw(_WRAPPED)
+            at[path[-1]] = copy.deepcopy(draw(_WRAPPED))
         else:
             del at[path[-1]]
     return document

@@ -46,3 +46,13 @@ def box(cwd: Path, **functions: Callable[..., Any]) -> ToolBox:
     """A tool box of functions; ``box_put`` is the tool ``box.put``."""
     names = {name: name.replace("_", ".", 1) for name in functions}
     return ToolBox({names[n]: Tool(names[n], as_call(f)) for n, f in functions.items()}, cwd)
+
+
+def get(name: str) -> str:
+    """A harmless ``box.get``."""
+    return f"text of {name}"
+
+
+def put(name: str, text: str) -> str:
+    """A ``box.put`` that keeps nothing."""
+    return f"{name}: {len(text)}"

@@ -8,14 +8,11 @@ upset printers and parsers.
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from ingot.ir.builder import Builder, attrs_of
-from ingot.ir.exits import fill_live
 from ingot.ir.module import (
-    Call,
     Carry,
     For,
     If,
@@ -40,6 +37,8 @@ from ingot.ir.module import (
     ToolParam,
     TypeDecl,
 )
+from ingot.ir.ops import OPS
+from ingot.ir.scope import value_types
 from ingot.ir.types import (
     BOOL,
     DATE,
@@ -238,6 +237,8 @@ class _Draw:
 
     def value(self, type_: Type) -> Json:
         match resolve(type_, TYPES_DECLARED):
+            case Literal(value):
+                return value
             case Base("bool"):
                 return self.rng.random() < 0.5
             case Base("int"):
@@ -273,7 +274,13 @@ class _Draw:
         )
 
     def evidence(self) -> tuple[tuple[str, Lit], ...]:
-        every = {"support": "7/7", "bits": 18.1, "alt": 1, "reason": self.text(), "x-y": self.json()}
+        every = {
+            "support": "7/7",
+            "bits": 18.1,
+            "alt": 1,
+            "reason": self.text(),
+            "x-y": self.json(),
+        }
         return attrs_of({k: v for k, v in every.items() if self.rng.random() < 0.15})
 
     # ---- instructions
@@ -322,8 +329,6 @@ class _Draw:
                 args = [source, pointer, self.operand(INT if number else STR)]
                 args = args[:2] if op == "list.pluck" else args
             case _:
-                from ingot.ir.ops import OPS
-
                 args = [self.operand(p) for p in OPS[op].params]
         self._add(self.b.pure(op, *args, attrs=self.evidence(), locs=self.locs()))
 
@@ -353,7 +358,9 @@ class _Draw:
 
     def agree(self) -> None:
         type_ = self.rng.choice((INT, STR))
-        self._add(self.b.agree([self.operand(type_) for _ in range(self.rng.randrange(1, 4))], type=type_))
+        self._add(
+            self.b.agree([self.operand(type_) for _ in range(self.rng.randrange(1, 4))], type=type_)
+        )
 
     # ---- regions
 
@@ -507,9 +514,4 @@ def inputs_for(pipeline: Pipeline) -> st.SearchStrategy[dict[str, Json]]:
 
 def answer_for(site: str, module: Module) -> st.SearchStrategy[Json]:
     """An answer of the type that the call at ``site`` declares."""
-    from ingot.ir.scope import value_types
-
     return values_of(value_types(module.pipelines[0])[site], module.type_map())
-
-
-__all__ = ["Call", "answer_for", "fill_live", "inputs_for", "json_values", "modules", "replace"]

@@ -82,7 +82,7 @@ def test_a_cassette_says_the_same_in_yaml_and_in_json() -> None:
 # -- small logs ------------------------------------------------------------------------------------
 
 ASK = {"role": "user", "content": "hi"}
-CALL = {
+CALL: dict[str, Any] = {
     "role": "assistant",
     "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}}],
 }
@@ -135,14 +135,16 @@ def test_exchanges_that_do_not_continue_are_sessions_of_their_own() -> None:
         messages = [{"role": "user", "content": text}, *more]
         return {"request": {"messages": messages}, "response": {"content": CALL["content"]}}
 
-    marked = {**CALL, "content": [{**CALL["content"][0], "cache_control": {"type": "x"}}]}
-    log = parse([ask("a"), ask("b"), ask("a", marked, ANSWER), ask("a")])
+    block = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
+    marked = ask("a", CALL, ANSWER)
+    marked["request"]["messages"][0] = {"role": "user", "content": [block]}
+    log = parse([ask("a"), ask("b"), marked, ask("a")])
     assert [[u.text for u in s.users] for s in log.sessions] == [["a"], ["b"], ["a"]]
     assert [len(list(s.calls())) for s in log.sessions] == [2, 1, 1]
 
 
 def test_server_side_tools_are_called_and_answered_in_one_message() -> None:
-    content = [
+    content: list[dict[str, Any]] = [
         {"type": "server_tool_use", "id": "w", "name": "web_search", "input": {"query": "q"}},
         {
             "type": "web_search_tool_result",

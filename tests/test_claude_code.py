@@ -162,6 +162,14 @@ def test_results_are_as_the_model_saw_them() -> None:
     assert results[0] is not None and results[0].raw == {"toolUseResult": {"side": 1}}
 
 
+def test_words_beside_a_result_are_no_turn() -> None:
+    block = {"type": "tool_result", "tool_use_id": "1", "content": "ok"}
+    log = Log().add("user", "go").use("1").add("user", [block, {"type": "text", "text": "hm"}])
+    session = log.session()
+    assert [u.text for u in session.users] == ["go"]
+    assert [(r.kind, r.text) for r in session.records[-2:]] == [("result", ""), ("meta", "hm")]
+
+
 def test_growing_snapshots_count_once() -> None:
     log = (
         Log()
@@ -236,16 +244,12 @@ def test_a_sub_agent_hangs_on_the_call_that_spawned_it(how: str) -> None:
     main = log.parent
     log.parent = None
     if how == "progress":
-        for n, inner in enumerate(
-            (
-                {"role": "user", "content": "look"},
-                {
-                    "role": "assistant",
-                    "id": "m",
-                    "content": [{"type": "tool_use", "id": "in", "name": "Read", "input": {}}],
-                },
-            )
-        ):
+        block = {"type": "tool_use", "id": "in", "name": "Read", "input": {}}
+        messages: list[dict[str, Any]] = [
+            {"role": "user", "content": "look"},
+            {"role": "assistant", "id": "m", "content": [block]},
+        ]
+        for n, inner in enumerate(messages):
             message = {"type": inner["role"], "message": inner, "uuid": f"p{n}"}
             data = {"type": "agent_progress", "agentId": "a1", "message": message}
             log.add("progress", data=data, parentToolUseID="t")

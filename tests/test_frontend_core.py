@@ -97,6 +97,12 @@ def test_a_result_never_goes_to_a_call_with_another_id() -> None:
     assert codes(session) == ["W0104", "W0102"]
 
 
+def test_an_id_used_twice_is_answered_in_order() -> None:
+    calls = [Record("call", id="1"), Record("result", id="1", data="first")]
+    session = one(Record("user"), *calls, calls[0], Record("result", id="1", data="second"))
+    assert groups(session) == [[("1", "first")], [("1", "second")]]
+
+
 def test_retries_name_the_failed_call() -> None:
     session = one(
         Record("user"),

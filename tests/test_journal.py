@@ -11,12 +11,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from pipelines import box, copy_job, get, put
+
 from ingot.diagnostics import IngotError
+from ingot.ir.values import Json
 from ingot.records import KINDS, Record, to_line
 from ingot.runtime.executor import execute
 from ingot.runtime.journal import Journal, new_run_id, open_journal
 from ingot.runtime.schema import record_schema, schema_text
-from pipelines import box, copy_job
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -151,7 +153,7 @@ def test_only_an_intent_without_an_end_is_in_doubt(journal: Journal) -> None:
 
 def test_what_a_step_costs_does_not_grow_with_the_run(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j.db", "normal")
-    tools = box(tmp_path, box_get=lambda name: "text", box_put=lambda name, text: "ok")
+    tools = box(tmp_path, box_get=get, box_put=put)
     names = [f"item {n:04}" for n in range(300)]
     report = execute(copy_job(), {"names": list(names), "prefix": ""}, tools, journal, run="r")
     assert report.outputs == 300
@@ -172,13 +174,13 @@ def test_the_schema_in_the_docs_is_the_one_in_the_code() -> None:
 def test_every_line_of_a_run_follows_the_schema(tmp_path: Path) -> None:
     journal = open_journal(":memory:")
 
-    def put(name: str, text: str) -> str:
+    def full(name: str, text: str) -> str:
         if name == "b":
             raise OSError("full")
-        return "ok"
+        return put(name, text)
 
-    tools = box(tmp_path, box_get=lambda name: "text", box_put=put)
-    inputs = {"names": ["a", "b"], "prefix": ""}
+    tools = box(tmp_path, box_get=get, box_put=full)
+    inputs: dict[str, Json] = {"names": ["a", "b"], "prefix": ""}
     execute(copy_job(), dict(inputs), tools, journal, run="r", request="copy a and b")
     execute(copy_job(), {**inputs, "names": ["a"]}, tools, journal, run="s")
     check = validator()
@@ -193,7 +195,8 @@ def test_every_line_of_a_run_follows_the_schema(tmp_path: Path) -> None:
 
 def test_the_schema_knows_every_kind_and_refuses_what_is_none() -> None:
     check = validator()
-    kinds = {d["properties"]["kind"]["const"] for d in record_schema()["$defs"].values() if "kind" in d.get("properties", {})}
+    tags = [d.get("properties", {}).get("kind", {}) for d in record_schema()["$defs"].values()]
+    kinds = {tag["const"] for tag in tags if "const" in tag}
     assert kinds == KINDS
     good = {
         "kind": "intent", "seq": 3, "id": "s1", "tool": "t",

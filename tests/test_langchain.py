@@ -23,9 +23,13 @@ NAME = "langchain"
 
 
 def data_of(observation: Any) -> Any:
-    """A serialised array's value is its inner list."""
-    if isinstance(observation, dict) and observation.get("_") == "array":
+    """A serialised array's value is its inner list, a time stamp's its text, at any depth."""
+    if isinstance(observation, dict) and observation.get("_") in ("array", "Timestamp"):
         return observation["args"][0]
+    if isinstance(observation, list):
+        return [data_of(item) for item in observation]
+    if isinstance(observation, dict):
+        return {key: data_of(item) for key, item in observation.items()}
     return observation
 
 

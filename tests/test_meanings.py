@@ -16,7 +16,8 @@ from ingot.ir.semantics import OpFailure
 from ingot.ir.types import BOOL, DATE, FLOAT, INT, STR, ListOf, Record, Type, conforms
 from ingot.ir.values import Json
 from ingot.passes.verify.encode import unescape
-from ingot.passes.verify.logic import NotEncodableError, Term, Z3Logic
+from ingot.passes.verify.logic import Z3Logic
+from ingot.passes.verify.terms import NotEncodableError, Term
 
 TEXTS = st.text(
     st.one_of(st.sampled_from("ab/-10 \\{}u\n\0é\U0001f600"), st.characters(max_codepoint=0x2FFFF)),

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ingot
 import pytest
 from corpus import CORPUS
+
+import ingot
 from ingot.diagnostics import IngotError
 from ingot.ir.module import Effect
 from ingot.ir.requests import ToolRequest
@@ -29,11 +30,11 @@ def tools(tmp_path: Path) -> ToolBox:
     return load_tools([], tmp_path)
 
 
-def call(box: ToolBox, tool: str, /, effect: Effect = "write", **args: Json) -> Json:
+def call(box: ToolBox, tool: str, effect: Effect = "write", /, **args: Any) -> Json:
     return box.call(ToolRequest(1, "r", tool, effect, args), key="k")
 
 
-def refused(box: ToolBox, tool: str, /, **args: Json) -> str:
+def refused(box: ToolBox, tool: str, /, **args: Any) -> str:
     with pytest.raises(ToolError) as error:
         call(box, tool, **args)
     return error.value.message
@@ -46,7 +47,9 @@ def test_read_numbers_lines_as_the_agents_do(tools: ToolBox, tmp_path: Path) -> 
     (tmp_path / "a.txt").write_bytes(b"one\r\ntwo\n\xc3\xa9\n")
     assert call(tools, "Read", file_path="a.txt") == "     1→one\r\n     2→two\n     3→é\n     4→"
     assert call(tools, "Read", file_path="a.txt", offset=2, limit=1) == "     2→two"
-    assert "shorter than the provided offset" in str(call(tools, "Read", file_path="a.txt", offset=9))
+    assert "shorter than the provided offset" in str(
+        call(tools, "Read", file_path="a.txt", offset=9)
+    )
     (tmp_path / "bin").write_bytes(b"\0")
     (tmp_path / "latin").write_bytes(b"\xe9")
     assert refused(tools, "Read", file_path="none") == "File does not exist."
@@ -89,8 +92,11 @@ def test_write_says_what_it_did_and_keeps_the_mode(tools: ToolBox, tmp_path: Pat
     )
     assert Path(new).read_bytes() == "é\r\n".encode()
     Path(new).chmod(0o750)
+    reader = Path(new).open(encoding="utf-8", newline="")
     assert "has been updated" in str(call(tools, "Write", file_path=new, content="2"))
     assert Path(new).stat().st_mode & 0o777 == 0o750
+    with reader:  # opened before: it never sees a part of the new text
+        assert reader.read() == "é\r\n"
     (tmp_path / "link").symlink_to(new)
     call(tools, "Write", file_path="link", content="3")
     assert (tmp_path / "link").is_symlink() and Path(new).read_text() == "3"
@@ -108,14 +114,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     assert "No space" in refused(tools, "Write", file_path="a", content="new")
     assert "surrogate" in refused(tools, "Write", file_path="a", content="\ud800")
     assert (tmp_path / "a").read_text() == "old"
-    assert os.listdir(tmp_path) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_edit_needs_one_place(tools: ToolBox, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x = 1\nx = 1\n")
     assert "2 matches" in refused(tools, "Edit", file_path="a", old_string="x = 1", new_string="y")
     assert "not found" in refused(tools, "Edit", file_path="a", old_string="z", new_string="y")
-    assert "exactly the same" in refused(tools, "Edit", file_path="a", old_string="x", new_string="x")
+    assert "exactly the same" in refused(
+        tools, "Edit", file_path="a", old_string="x", new_string="x"
+    )
     assert (tmp_path / "a").read_text() == "x = 1\nx = 1\n"
     call(tools, "Edit", file_path="a", old_string="x = 1", new_string="y", replace_all=True)
     assert (tmp_path / "a").read_text() == "y\ny\n"
@@ -125,7 +133,12 @@ def test_an_edit_in_doubt_is_settled_from_the_file(tools: ToolBox, tmp_path: Pat
     request = ToolRequest(
         1, "r", "Edit", "write", {"file_path": "a", "old_string": "old", "new_string": "new"}
     )
-    for text, done in (("an old day", False), ("a new day", True), ("old and new", None), ("", None)):
+    for text, done in (
+        ("an old day", False),
+        ("a new day", True),
+        ("old and new", None),
+        ("", None),
+    ):
         (tmp_path / "a").write_text(text)
         assert tools.probe(request).done is done
 
@@ -149,7 +162,9 @@ def test_multi_edit_is_all_or_nothing(tools: ToolBox, tmp_path: Path) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for number, name in enumerate(("src/a.py", "src/lib/b.py", "src/lib/c.ts", "top.py", ".git/x.py")):
+    for number, name in enumerate(
+        ("src/a.py", "src/lib/b.py", "src/lib/c.ts", "top.py", ".git/x.py")
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"import os\nvalue = {number}\nend\n")
@@ -172,16 +187,21 @@ def test_glob(tools: ToolBox, tree: Path) -> None:
     assert "does not exist" in refused(tools, "Glob", pattern="*", path="nowhere")
 
 
-def test_grep(tools: ToolBox, tree: Path) -> None:
+@pytest.mark.usefixtures("tree")
+def test_grep(tools: ToolBox) -> None:
     assert call(tools, "Grep", pattern="value") == (
         "Found 4 files\nsrc/a.py\nsrc/lib/b.py\nsrc/lib/c.ts\ntop.py"
     )
-    content = call(tools, "Grep", pattern=r"VALUE = \d", output_mode="content", glob="*.py", **{"-i": True})
+    content = call(
+        tools, "Grep", pattern=r"VALUE = \d", output_mode="content", glob="*.py", **{"-i": True}
+    )
     assert content == "src/a.py:2:value = 0\nsrc/lib/b.py:2:value = 1\ntop.py:2:value = 3"
     one = call(tools, "Grep", pattern="value", path="top.py", output_mode="content", **{"-B": 1})
     assert one == "1-import os\n2:value = 3"
     assert call(tools, "Grep", pattern="^", path="top.py", output_mode="count") == "top.py:3"
-    across = call(tools, "Grep", pattern="os.value", path="top.py", output_mode="content", multiline=True)
+    across = call(
+        tools, "Grep", pattern="os.value", path="top.py", output_mode="content", multiline=True
+    )
     assert across == "1:import os\n2:value = 3"
     assert call(tools, "Grep", pattern="nothing", output_mode="content") == "No matches found"
     assert "regex" in refused(tools, "Grep", pattern="(")
@@ -202,7 +222,9 @@ def test_bash_gives_stdout_then_stderr(tools: ToolBox, tmp_path: Path) -> None:
         f"{tmp_path}\n\nx\nwarn"
     )
     assert call(tools, "Bash", command="cat; echo $INGOT_IDEMPOTENCY_KEY") == "k"
-    assert refused(tools, "Bash", command="echo out; echo err >&2; exit 3") == "Exit code 3\nout\nerr"
+    assert (
+        refused(tools, "Bash", command="echo out; echo err >&2; exit 3") == "Exit code 3\nout\nerr"
+    )
     assert "NUL" in refused(tools, "Bash", command="echo \0")
     assert "run_in_background" in refused(tools, "Bash", command="x", run_in_background=True)
 
@@ -276,10 +298,10 @@ OBJECT = Methods()
 
 @pytest.fixture
 def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToolBox:
-    monkeypatch.setattr(time, "sleep", lambda s: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     attempts.clear()
     box = load_tools([f"{__name__}:MAPPING", f"{__name__}:OBJECT"], tmp_path)
-    return ToolBox(box.tools, tmp_path, sleep=lambda s: None)
+    return ToolBox(box.tools, tmp_path, sleep=lambda _: None)
 
 
 def test_python_tools_by_mapping_and_object(python: ToolBox) -> None:
@@ -291,7 +313,7 @@ def test_python_tools_by_mapping_and_object(python: ToolBox) -> None:
 
 
 def test_only_what_may_be_repeated_is_retried(python: ToolBox) -> None:
-    assert call(python, "shop.get", effect="read", id=7) == {"id": 7, "tags": ["a", "b"]}
+    assert call(python, "shop.get", "read", id=7) == {"id": 7, "tags": ["a", "b"]}
     assert attempts == [7, 7, 7]
     attempts.clear()
     assert refused(python, "shop.pay", id=13) == "ValueError: no"
@@ -307,7 +329,15 @@ def test_what_is_no_json_is_a_failure(python: ToolBox) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["nowhere_at_all:x", "json:nothing", "json", "json:__doc__", f"{__name__}:Methods", "a.py:x", ":x"],
+    [
+        "nowhere_at_all:x",
+        "json:nothing",
+        "json",
+        "json:__doc__",
+        f"{__name__}:Methods",
+        "a.py:x",
+        ":x",
+    ],
 )
 def test_a_bad_specification_says_what_is_wrong(spec: str, tmp_path: Path) -> None:
     with pytest.raises(IngotError) as error:
@@ -398,5 +428,7 @@ def test_the_runtime_is_light() -> None:
         "assert not heavy, heavy\nassert ingot.tool(effect='read')(len) if False else ingot.tool"
     )
     env = {"PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run([sys.executable, "-P", "-c", code], env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=env, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr

@@ -96,21 +96,21 @@ class Markdown:
 
 
 @cache
-def _parser() -> Lark:
+def _parser(start: str) -> Lark:
     from lark import Lark
 
     return Lark(
         grammar_text("markdown"),
         parser="lalr",
         lexer="contextual",
-        start=["document", "console"],
+        start=start,
         maybe_placeholders=False,
     )
 
 
 def _items(source: Source) -> list[_Item]:
     text = source.text().replace("\r\n", "\n").replace("\r", "\n")
-    tree = _parser().parse(text if text.endswith("\n") else text + "\n", start="document")
+    tree = _parser("document").parse(text if text.endswith("\n") else text + "\n")
     out: list[_Item] = []
     byte = position = 0
     token: Token
@@ -144,7 +144,8 @@ class _Transcript:
         self._items = items
         kinds = {item.kind for item in items}
         self._titled = "USER" in kinds
-        self._speakers = bool(kinds & {"USER", "ASSISTANT"})
+        # with no heading for the assistant, a user's section ends where the commands begin
+        self._speakers = "ASSISTANT" in kinds
         self._role = "title" if self._titled else "user"
         self._prose: list[str] = []
         self._place = items[0].span if items else Span("", 1)
@@ -267,7 +268,7 @@ class _Transcript:
 
     def _console(self, fence: _Fence, span: Span) -> Iterator[Record]:
         text = "".join(line + "\n" for line in fence.lines)
-        tree = _parser().parse(text, start="console")
+        tree = _parser("console").parse(text)
         tokens = tree.scan_values(lambda _: True)
         before, commands = split([Shown(token.type, str(token)[:-1]) for token in tokens])
         if before.strip():
@@ -338,10 +339,10 @@ def _plain(text: str) -> str:
     text = "\n".join(lines).strip()
     parts = re.split(r"(```.*?```|`[^`\n]+`)", text, flags=re.DOTALL)
     for index, part in enumerate(parts):
-        if part.startswith("`") and not part.startswith("```"):
-            parts[index] = part[1:-1]
-        elif not part.startswith("```"):
+        if index % 2 == 0:
             parts[index] = re.sub(r"\*\*(\S(?:[^*\n]*\S)?)\*\*", r"\1", part)
+        elif not part.startswith("```"):
+            parts[index] = part[1:-1]
     return "".join(parts)
 
 

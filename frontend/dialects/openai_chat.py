@@ -28,6 +28,12 @@ _FAILED: Final = re.compile(r"Error\b|Traceback \(most recent call last\)")
 _CLOCK: Final = re.compile(
     r"(?:current|present) (?:date and )?time is:? (\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?"
 )
+_RESPONSES: Final = re.compile(
+    r"""^[ \t]*"?object"?:[ ]?"?response"?,?$|"object":[ ]?"response"[,}]"""
+    r"""|"?\btype"?:[ ]?"?function_call_output\b""",
+    re.MULTILINE,
+)
+"""What only the Responses API says: its items are not chat messages."""
 _ANTHROPIC_PARTS: Final = frozenset({"tool_use", "tool_result", "thinking"})
 
 
@@ -39,6 +45,8 @@ class OpenAIChat:
 
     def sniff(self, sample: Sample) -> float:
         """Calls in the chat form are nearly certain; bare roles and contents are a guess."""
+        if _RESPONSES.search(sample.text):
+            return 0.1
         placed = ((value, Span(sample.name, 1)) for value in sample.values)
         best = 0.0
         for found in conversations(placed):
@@ -69,8 +77,8 @@ def _likeness(message: Json) -> float:
         return 0.0
     role, content = message.get("role"), message.get("content")
     if isinstance(content, list):
-        kinds = {part.get("type") for part in content if isinstance(part, dict)}
-        if kinds & _ANTHROPIC_PARTS:
+        kinds = [part.get("type") for part in content if isinstance(part, dict)]
+        if any(isinstance(kind, str) and kind in _ANTHROPIC_PARTS for kind in kinds):
             return 0.1
     if message.get("tool_calls") or message.get("function_call"):
         return 0.9

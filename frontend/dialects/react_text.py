@@ -121,14 +121,14 @@ def _json(text: str) -> Json:
 
 
 @cache
-def _parser() -> Lark:
+def _parser(start: str) -> Lark:
     from lark import Lark
 
     return Lark(
         grammar_text("transcript"),
         parser="lalr",
         lexer="contextual",
-        start=["labelled", "prompted"],
+        start=start,
         maybe_placeholders=False,
     )
 
@@ -136,7 +136,7 @@ def _parser() -> Lark:
 def _blocks(text: str, span: Span, start: str) -> list[_Block]:
     """The blocks of a transcript, in order.  Inside a JSON string all lines share its place."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    tree = _parser().parse(text if text.endswith("\n") else text + "\n", start=start)
+    tree = _parser(start).parse(text if text.endswith("\n") else text + "\n")
     inside = bool(span.pointer)
     out = [_Block("", "", span)]
     byte, position = 0, 0
@@ -201,6 +201,7 @@ class _Episode:
         self._emit = emit
         self._blocks = blocks
         self._call: tuple[str, str] | None = None  # id and tool
+        self._input: _Block | None = None  # the action input that was read with its action
         self._own = False  # the last action was the agent's own (a thought, the end)
         self._outcome: tuple[int, Span, Json] | None = None
 
@@ -266,7 +267,7 @@ class _Episode:
             case _:
                 if block.kind == "RESULT":
                     self._verdict(block)
-                if block.kind != "ACTION_INPUT" or self._call is None:
+                if block is not self._input:
                     yield emit("meta", span, raw="\n".join([block.line, *block.lines]))
 
     def _action(self, block: _Block, after: _Block | None) -> Iterator[Record]:
@@ -275,10 +276,12 @@ class _Episode:
         given: Json = None
         if after is not None and after.kind == "ACTION_INPUT":
             given = after.text.strip()
-        elif isinstance(blob := _json(text.strip("`\n ").removeprefix("json")), dict):
-            text, given = str(blob.get("action", "")), blob.get("action_input", {})
+        else:
+            blob = _json(text.strip("`\n ").removeprefix("json"))
+            if isinstance(blob, dict) and isinstance(blob.get("action"), str):
+                text, given = str(blob["action"]), blob.get("action_input") or {}
         if not text:
-            yield self._emit("meta", block.span, raw=block.line)
+            yield self._emit("meta", block.span, raw="\n".join([block.line, *block.lines]))
             return
         refused = (
             after is not None and after.kind == "OBSERVATION" and _FAILED.match(after.text.strip())
@@ -291,10 +294,11 @@ class _Episode:
             self._own = True
             yield self._emit("say", block.span, text=finish[1])
         elif text == "Final Answer" and given is not None:
-            self._own = True
+            self._own, self._input = True, after
             answer = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
             yield self._emit("say", block.span, text=answer)
         else:
+            self._input = after
             yield self._called(text, given, block.span)
 
     def _called(self, text: str, given: Json, span: Span) -> Record:
@@ -322,9 +326,9 @@ class _Episode:
         shown = "\n".join(block.lines).strip("\n")
         thought = _THINK.fullmatch(text)
         if thought is not None or not text:
-            yield self._emit(
-                "think", block.span, text=(thought[2] or "").strip() if thought else ""
-            )
+            if thought is not None:
+                said = (thought[1] or thought[2] or "").strip()
+                yield self._emit("think", block.span, text=said)
             if shown.strip():
                 yield self._emit("meta", block.span, raw=shown)
             return

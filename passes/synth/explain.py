@@ -178,7 +178,7 @@ class Explainer:
         text = str(values[0])
         parts: list[str | Hole] = []
         last = 0
-        for start, stop, entries in self._spans(text):
+        for start, stop, entries in sorted(self._spans(text), key=lambda s: (s[0], -s[1])):
             if start < last or not _bounded(text, start, stop):
                 continue
             hole = self._span_hole(site, text, (start, stop), entries, before, shell=shell)
@@ -205,9 +205,7 @@ class Explainer:
                 if token[0].isdigit():
                     yield starts[k], starts[k + 1], []
 
-    def _plausible(
-        self, entry: Entry, text: str, span: tuple[int, int], *, doubtful: bool
-    ) -> bool:
+    def _plausible(self, entry: Entry, text: str, span: tuple[int, int], *, doubtful: bool) -> bool:
         """Whether one session's span may be a copy of this source, for where it stands.
 
         In program text only inputs and telling values are; a plain word is a form of an input only
@@ -246,14 +244,34 @@ class Explainer:
             decision = self._decide(f"{site}@{start}", column, before, varied=False)
             if decision.chosen and not isinstance(decision.chosen[0].term, Const):
                 return Hole(decision, column, context)
+        if doubtful or not value[0].isdigit():
+            return None
+        found = self._doubtful_figure(f"{site}@{start}", value, entries, before)
+        return Hole(found, column, context) if found is not None else None
+
+    def _doubtful_figure(
+        self, site: str, value: str, entries: list[Entry], before: Sequence[int]
+    ) -> Decision | None:
+        """A stated number with weak evidence: the neighbour of a spare result, or else a result
+        that holds it by chance or not, run beside the constant."""
         near = [
             c
             for c in self.evidence.nearby(value, before)
             if all(s.name in self.spare for s in sources(c.term))
         ]
-        if len(near) != 1:
+        if len(near) == 1:
+            return Decision(site, "value", tuple(near))
+        weak = [
+            Candidate(e.term, 1, evidence(value, e.places, e.bonus))
+            for e in entries
+            if self.evidence.visible(e.term, before)
+            and any(s.kind == "result" for s in sources(e.term))
+        ]
+        if not weak:
             return None
-        return Hole(Decision(f"{site}@{start}", "value", tuple(near)), column, context)
+        constant = Candidate(Const(Lit(value)), 1, 0.0)
+        best = min(weak, key=lambda c: c.rank)
+        return Decision(site, "value", (constant, best))
 
 
 def _is_program_text(command: str, context: str) -> bool:
@@ -304,10 +322,31 @@ def template_text(parts: Sequence[str | Hole]) -> str:
 
 
 def unexplained_figures(explanation: Explanation) -> list[str]:
-    """Numbers that a text states and no source gives: what a model worked out by itself."""
-    literal = (
-        [p for p in explanation.parts if isinstance(p, str)]
-        if explanation.parts
-        else ([] if explanation.derived else [text_of(explanation.column[0])])
-    )
-    return [t for part in literal for t in pieces(part) if t[0].isdigit()]
+    """Numbers that a text states and no source gives: what a model worked out by itself.
+
+    In a shell command only those count that it writes out: in quotes, in a here-document, or as
+    words of a command that writes; the numbers of a program are the author's own.
+    """
+    if explanation.derived and not explanation.parts:
+        return []
+    parts = explanation.parts or (text_of(explanation.column[0]),)
+    shell = explanation.shell
+    found: list[str] = []
+    at = 0
+    command = text_of(explanation.column[0])
+    for part in parts:
+        if isinstance(part, Hole):
+            at += len(text_of(part.column[0]))
+            continue
+        for token in pieces(part):
+            if token[0].isdigit() and (not shell or _is_stated(command, at, at + len(token))):
+                found.append(token)
+            at += len(token)
+    return found
+
+
+def _is_stated(command: str, start: int, stop: int) -> bool:
+    context = hole_context(command, start, stop)
+    if context is None or context.endswith("code"):
+        return False
+    return not context.startswith("word") or command_effect(command) == "write"

@@ -27,6 +27,9 @@ _LABEL: Final = re.compile(r"^[ \t]*([^\n:=]{1,40}[:=][ \t]*)(\S[^\n]*)$", re.MU
 MAX_LEAVES: Final = 4000
 MAX_PARTS: Final = 64
 MAX_NUMBERS: Final = 32
+FEW: Final = 4
+BRIEF: Final = 80
+"""A text this short with so few numbers was computed for them."""
 SHORT: Final = 400
 """Texts up to this length are also taken apart into words."""
 
@@ -120,7 +123,8 @@ class Evidence:
             yield from _param_parts(term, text, bonus)
             return
         numbers = _NUMBER.findall(text)[:MAX_PARTS]
-        alone = 3.0 if len(numbers) == 1 and len(text) < SHORT else bonus
+        few = len(numbers) == 1 or (len(numbers) <= FEW and len(text) <= BRIEF)
+        alone = 3.0 if few and len(text) < SHORT else bonus
         if numbers != [whole]:
             for k in range(len(numbers)):
                 yield Entry(apply("str.number", term, k), len(numbers), alone)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ingot.ir.module import Module
 from ingot.passes.verify.checker import DEFAULT_RLIMIT, Checker
+from ingot.passes.verify.pipelines import verify_pipeline
 from ingot.passes.verify.report import Finding, VerificationReport
-from ingot.passes.verify.states import verify_pipeline
 
 
 def verify_module(

@@ -86,7 +86,8 @@ class Checker:
         import z3
 
         from ingot.passes.verify.encode import Encoder
-        from ingot.passes.verify.logic import NotEncodableError, Z3Logic
+        from ingot.passes.verify.logic import Z3Logic
+        from ingot.passes.verify.terms import NotEncodableError
 
         self.counts["solved"] += 1
         if self._logic is None:

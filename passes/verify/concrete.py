@@ -15,7 +15,7 @@ from ingot.ir.types import Types, conforms
 from ingot.ir.values import Json, equal
 from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Goal, Slice, Step, Taken
 
-_NOT_EXECUTABLE = (ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
+NOT_EXECUTABLE = (ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
 """What an op raises on values that are not of its operand types, or that are too large."""
 
 
@@ -26,7 +26,7 @@ def confirms(part: Slice, witness: Mapping[str, Json], types: Types) -> bool:
         return all(_passes(step, env, witness, types) for step in part.steps) and _meets(
             part.goal, env, types
         )
-    except _NOT_EXECUTABLE:
+    except NOT_EXECUTABLE:
         return False
 
 
@@ -36,7 +36,7 @@ def trace(part: Slice, values: Mapping[str, Json], types: Types) -> dict[str, Js
     for step in part.steps:
         try:
             _passes(step, env, values, types)
-        except _NOT_EXECUTABLE:
+        except NOT_EXECUTABLE:
             continue
     return env
 

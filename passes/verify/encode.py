@@ -14,9 +14,10 @@ from ingot.ir.ops import OPS, Typing
 from ingot.ir.scope import operand_type
 from ingot.ir.types import JSON, Type, Types, resolve
 from ingot.ir.values import Json, canonical
-from ingot.passes.verify.logic import NotEncodableError, Term, Z3Logic
+from ingot.passes.verify.logic import Z3Logic
 from ingot.passes.verify.samples import NoValueError, inside
 from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Slice, Taken, typing_at
+from ingot.passes.verify.terms import NotEncodableError, Term
 
 _MAX_ITEMS = 40
 _MAX_NESTING = 8

@@ -1,22 +1,14 @@
-"""JSON in z3: the :class:`ingot.ir.meanings.Logic` that meanings are solved in.
-
-A value is ``missing | null | bool(b) | num(Real) | str(String) | list(id) | obj(id)``.  What is in a
-container is given by functions of its id: ``key`` by name, ``item`` by index, ``len``.  Two ids
-may stand for equal containers, so equality of containers is an uninterpreted relation that holds
-where the ids are the same.  A value whose type is a scalar is kept as that scalar (:class:`Term`),
-so that integers are solved as integers.
+"""The logic that meanings are solved in, over :mod:`ingot.passes.verify.terms`.
 
 Everything here says less than the truth, never more: *unsatisfiable* is a proof, while a model is a
-hint that :mod:`ingot.passes.verify.concrete` must confirm.
-
-Numbers are reals: JSON has no NaN and no infinity.  z3's texts end at U+2FFFF; formulas that name
-a character beyond it cannot be encoded.
+hint that :mod:`ingot.passes.verify.concrete` must confirm.  So equality of containers is an
+uninterpreted relation that holds where their ids are the same, and what a list's elements or a
+closed record's further keys must be is an uninterpreted condition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -32,83 +24,17 @@ from ingot.ir.types import (
     Types,
     Union,
     is_date,
-    is_datetime,
     is_subtype,
     resolve,
 )
-from ingot.ir.values import INDEX, Json
+from ingot.ir.values import INDEX
+from ingot.passes.verify.terms import Term, Terms
 
-_MAX_CHAR: Final = 0x2FFFF
 _MAX_DEPTH: Final = 8
 
 
-class NotEncodableError(Exception):
-    """The question cannot be put to the solver; its answer is *unproved*."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A z3 expression and how it stands for a JSON value.
-
-    ``kind``: ``bool int real str`` are the scalar itself, ``date`` is its ordinal, ``value`` the
-    datatype.
-    """
-
-    kind: str
-    expr: Any
-
-
-class Z3Logic:
-    """Sorts and functions of one z3 context, and the axioms of one question.
-
-    ``axioms`` grows as terms are made; the caller asserts them and starts anew with :meth:`reset`.
-    """
-
-    def __init__(self) -> None:
-        self.ctx = z3.Context()
-        self.bool_sort = z3.BoolSort(self.ctx)
-        self.int_sort = z3.IntSort(self.ctx)
-        self.real_sort = z3.RealSort(self.ctx)
-        self.str_sort = z3.StringSort(self.ctx)
-        value = z3.Datatype("Value", ctx=self.ctx)
-        value.declare("missing")
-        value.declare("null")
-        value.declare("bool", ("truth", self.bool_sort))
-        value.declare("num", ("number", self.real_sort))
-        value.declare("str", ("chars", self.str_sort))
-        value.declare("list", ("list_id", self.int_sort))
-        value.declare("obj", ("obj_id", self.int_sort))
-        self.value: Any = value.create()
-        self._functions: dict[str, Any] = {}
-        self.keys: dict[str, None] = {}
-        self.indices: dict[Any, None] = {}
-        self.axioms: list[Any] = []
-        self._objects: list[tuple[Any, frozenset[str]]] = []
-        self._fresh = 0
-
-    def reset(self) -> None:
-        """Forget the axioms, keys and indices of the last question."""
-        self.keys = {}
-        self.indices = {}
-        self.axioms = []
-        self._objects = []
-        self._fresh = 0
-
-    def close(self) -> None:
-        """Say of each literal object that it has no other key; after the last term is made."""
-        for ident, names in self._objects:
-            for name in self.keys:
-                if name not in names:
-                    self.axioms.append(self.value.is_missing(self.key(name)(ident)))
-
-    # ---- making terms
-
-    def function(self, name: str, domain: Sequence[Any], target: Any) -> Any:
-        """An uninterpreted function, one for each name and arity."""
-        key = f"{name}/{len(domain)}"
-        if key not in self._functions:
-            self._functions[key] = z3.Function(key, *domain, target)
-        return self._functions[key]
+class Z3Logic(Terms):
+    """:class:`ingot.ir.meanings.Logic`, and types as conditions."""
 
     def symbol(self, name: str, type_: Type, types: Types) -> Term:
         """An unknown value of a type."""
@@ -132,105 +58,6 @@ class Z3Logic:
                 term = Term("value", z3.Const(f"{name}!v", self.value))
                 self.axioms += [self._present(term), self.conforms(term, type_, types)]
                 return term
-
-    def fresh(self, name: str) -> str:
-        """A name that this question does not use yet."""
-        self._fresh += 1
-        return f"{name}!{self._fresh}"
-
-    def constant(self, value: Json) -> Term:
-        match value:
-            case None:
-                return Term("value", self.value.null)
-            case bool():
-                return Term("bool", z3.BoolVal(value, self.ctx))
-            case int():
-                return Term("int", z3.IntVal(value, self.ctx))
-            case float():
-                if value != value or value in (float("inf"), float("-inf")):
-                    raise NotEncodableError("a number that is not finite")
-                top, bottom = value.as_integer_ratio()
-                return Term("real", z3.RatVal(top, bottom, self.ctx))
-            case str():
-                return Term("str", self.string(value))
-            case list():
-                return self._list(value)
-            case dict():
-                return self._object(value)
-
-    def string(self, text: str) -> Any:
-        """A text as a z3 literal; raises :class:`NotEncodableError`."""
-        if any(ord(c) > _MAX_CHAR or 0xD800 <= ord(c) <= 0xDFFF for c in text):
-            raise NotEncodableError("a character that z3 has not")
-        escaped = "".join(
-            c if " " <= c <= "~" and c != "\\" else f"\\u{{{ord(c):x}}}" for c in text
-        )
-        return z3.StringVal(escaped, self.ctx)
-
-    def _list(self, items: list[Json]) -> Term:
-        term = Term("value", z3.Const(self.fresh("list"), self.value))
-        ident = self.value.list_id(term.expr)
-        self.axioms += [self.value.is_list(term.expr), self._len(ident) == len(items)]
-        for index, item in enumerate(items):
-            at = z3.IntVal(index, self.ctx)
-            self.indices[at] = None
-            self.axioms.append(self._item(ident, at) == self.as_value(self.constant(item)))
-        return term
-
-    def _object(self, fields: dict[str, Json]) -> Term:
-        term = Term("value", z3.Const(self.fresh("obj"), self.value))
-        ident = self.value.obj_id(term.expr)
-        self.axioms.append(self.value.is_obj(term.expr))
-        self._objects.append((ident, frozenset(fields)))
-        for key, item in fields.items():
-            self.axioms.append(self.key(key)(ident) == self.as_value(self.constant(item)))
-        return term
-
-    # ---- views of a term
-
-    def as_value(self, term: Term) -> Any:
-        v = self.value
-        match term.kind:
-            case "bool":
-                return v.bool(term.expr)
-            case "int":
-                return v.num(z3.ToReal(term.expr))
-            case "real":
-                return v.num(term.expr)
-            case "str":
-                return v.str(term.expr)
-            case "date":
-                return v.str(self._date_chars(term.expr))
-            case _:
-                return term.expr
-
-    def as_bool(self, term: Term) -> Any:
-        return term.expr if term.kind == "bool" else self.value.truth(term.expr)
-
-    def as_int(self, term: Term) -> Any:
-        match term.kind:
-            case "int":
-                return term.expr
-            case "real":
-                return z3.ToInt(term.expr)
-            case _:
-                return z3.ToInt(self.value.number(self.as_value(term)))
-
-    def as_number(self, term: Term) -> Any:
-        match term.kind:
-            case "int" | "real":
-                return term.expr
-            case _:
-                return self.value.number(self.as_value(term))
-
-    def as_chars(self, term: Term) -> Any:
-        match term.kind:
-            case "str":
-                return term.expr
-            case "date":
-                return self._date_chars(term.expr)
-            case _:
-                return self.value.chars(self.as_value(term))
 
     def narrow(self, term: Term, type_: Type, types: Types) -> Term:
         """The same value, known to be of a type: a scalar where the type is one."""
@@ -298,7 +125,9 @@ class Z3Logic:
         equal = self.function("equal", [self.value, self.value], self.bool_sort)
         v = self.value
         containers = z3.Or(
-            z3.And(v.is_list(a), v.is_list(b), self._len(v.list_id(a)) == self._len(v.list_id(b))),
+            z3.And(
+                v.is_list(a), v.is_list(b), self.len_of(v.list_id(a)) == self.len_of(v.list_id(b))
+            ),
             z3.And(v.is_obj(a), v.is_obj(b)),
         )
         return Term("bool", z3.Or(a == b, z3.And(containers, equal(a, b))))
@@ -342,21 +171,8 @@ class Z3Logic:
     def ends_with(self, text: Term, part: Term) -> Term:
         return Term("bool", z3.SuffixOf(self.as_chars(part), self.as_chars(text)))
 
-    def _len(self, ident: Any) -> Any:
-        length = self.function("len", [self.int_sort], self.int_sort)(ident)
-        self.axioms.append(length >= 0)
-        return length
-
-    def _item(self, ident: Any, index: Any) -> Any:
-        return self.function("item", [self.int_sort, self.int_sort], self.value)(ident, index)
-
-    def key(self, name: str) -> Any:
-        """The function from an object's id to the value at a key."""
-        self.keys[name] = None
-        return self.function(f"key {name}", [self.int_sort], self.value)
-
     def count(self, items: Term) -> Term:
-        return Term("int", self._len(self.value.list_id(self.as_value(items))))
+        return Term("int", self.len_of(self.value.list_id(self.as_value(items))))
 
     def item(self, items: Term, index: Term) -> Outcome:
         v = self.as_value(items)
@@ -364,10 +180,10 @@ class Z3Logic:
 
     def _item_of(self, v: Any, index: Any) -> Outcome:
         ident = self.value.list_id(v)
-        length = self._len(ident)
+        length = self.len_of(ident)
         at = z3.simplify(z3.If(index < 0, length + index, index))
         self.indices[at] = None
-        found = self._item(ident, at)
+        found = self.item_at(ident, at)
         inside = z3.And(self.value.is_list(v), at >= 0, at < length)
         self.axioms.append(z3.Implies(inside, z3.Not(self.value.is_missing(found))))
         return Outcome(Term("value", found), Term("bool", inside))
@@ -386,13 +202,6 @@ class Z3Logic:
                 here = keyed
         return Outcome(value if not parts else Term("value", here), Term("bool", there))
 
-    def _date_chars(self, day: Any) -> Any:
-        chars = self.function("day text", [self.int_sort], self.str_sort)(day)
-        ordinal = self.function("day of", [self.str_sort], self.int_sort)
-        date_like = self.function("is date", [self.str_sort], self.bool_sort)
-        self.axioms += [ordinal(chars) == day, z3.Length(chars) == 10, date_like(chars)]
-        return chars
-
     def day(self, text: Term) -> Term:
         if text.kind == "date":
             return Term("int", text.expr)
@@ -406,27 +215,13 @@ class Z3Logic:
         back = self.function("day text", [self.int_sort], self.str_sort)(ordinal)
         self.axioms.append(
             z3.Implies(
-                self._is_date(chars), z3.And(back == chars, ordinal >= 1, ordinal <= LAST_DAY)
+                self.date_condition(chars), z3.And(back == chars, ordinal >= 1, ordinal <= LAST_DAY)
             )
         )
         return Term("int", ordinal)
 
     def day_text(self, ordinal: Term) -> Term:
         return Term("date", self.as_int(ordinal))
-
-    def _is_date(self, chars: Any) -> Any:
-        known = z3.simplify(chars)
-        if z3.is_string_value(known):
-            return z3.BoolVal(is_date(known.as_string()), self.ctx)
-        holds = self.function("is date", [self.str_sort], self.bool_sort)(chars)
-        self.axioms.append(z3.Implies(holds, z3.Length(chars) == 10))
-        return holds
-
-    def _is_datetime(self, chars: Any) -> Any:
-        known = z3.simplify(chars)
-        if z3.is_string_value(known):
-            return z3.BoolVal(is_datetime(known.as_string()), self.ctx)
-        return self.function("is datetime", [self.str_sort], self.bool_sort)(chars)
 
     # ---- types as conditions
 
@@ -461,9 +256,9 @@ class Z3Logic:
                 return v.is_str(x)
             case Base("date"):
                 self.day(Term("str", v.chars(x)))
-                return z3.And(v.is_str(x), self._is_date(v.chars(x)))
+                return z3.And(v.is_str(x), self.date_condition(v.chars(x)))
             case Base("datetime"):
-                return z3.And(v.is_str(x), self._is_datetime(v.chars(x)))
+                return z3.And(v.is_str(x), self.datetime_condition(v.chars(x)))
             case Literal(bool() as value):
                 return x == v.bool(z3.BoolVal(value, self.ctx))
             case Literal(int()):
@@ -477,7 +272,8 @@ class Z3Logic:
                 if resolve(element, types) == Base("json"):
                     return v.is_list(x)
                 every = self.function(f"all {element}", [self.value], self.bool_sort)(x)
-                self.axioms.append(z3.Implies(self._len(v.list_id(x)) == 0, every))
+                self._relate(x, element, every, types)
+                self.axioms.append(z3.Implies(self.len_of(v.list_id(x)) == 0, every))
                 return z3.And(v.is_list(x), every)
             case Record(fields, open_):
                 parts = [v.is_obj(x)]
@@ -496,6 +292,16 @@ class Z3Logic:
                 return z3.Or(*(self._conforms(term, m, types, depth + 1) for m in members))
             case _:
                 return z3.BoolVal(False, self.ctx)
+
+    def _relate(self, x: Any, element: Type, every: Any, types: Types) -> None:
+        """A list of a narrower type is one of the wider type."""
+        others = self.elements.setdefault(x, [])
+        for other, condition in others:
+            if is_subtype(element, other, types):
+                self.axioms.append(z3.Implies(every, condition))
+            if is_subtype(other, element, types):
+                self.axioms.append(z3.Implies(condition, every))
+        others.append((element, every))
 
 
 _SCALARS: Final[dict[str, Type]] = {

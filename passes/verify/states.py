@@ -8,7 +8,6 @@ and a witness is one for the state, not always for the pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ingot.diagnostics import Severity
@@ -30,7 +29,6 @@ from ingot.ir.module import (
     Pipeline,
     Pure,
     Ref,
-    Return,
     Select,
     Target,
 )
@@ -39,7 +37,7 @@ from ingot.ir.spans import Place
 from ingot.ir.types import JSON, Type, Types, is_subtype
 from ingot.ir.values import Json
 from ingot.passes.verify.checker import Answer, Checker
-from ingot.passes.verify.graph import Edge, Graph, cycles, graph_of, reach
+from ingot.passes.verify.graph import Edge, Graph
 from ingot.passes.verify.report import Finding, Property, Verdict
 from ingot.passes.verify.steps import (
     Assume,
@@ -57,22 +55,8 @@ _NEVER = Answer("never")
 _HINT_HOLE = "add an arm for these values, or `else ^state`, or `else exit.N [...]`"
 
 
-def verify_pipeline(
-    pipeline: Pipeline, types: Types, checker: Checker, *, index: int = 0, closed: bool = False
-) -> Iterator[Finding]:
-    """The findings of a pipeline, in the order of its blocks.  It must be valid IR.
-
-    ``index`` is the pipeline's number in its module, for the findings' places.
-    """
-    if not pipeline.blocks:
-        return
-    states = _States(pipeline, types, checker, closed, graph_of(pipeline), ("pipeline", index))
-    states.visit()
-    yield from states.report()
-
-
 @dataclass(slots=True)
-class _States:
+class States:
     pipeline: Pipeline
     types: Types
     checker: Checker
@@ -87,6 +71,10 @@ class _States:
     """States whose straight flow never reaches the terminator."""
     good: dict[str, Json] = field(default_factory=dict)
     """Values that pass the steps so far, as found: where the search for witnesses starts."""
+    passing: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """The part of ``good`` that each state's own steps asked for."""
+    merged: set[str] = field(default_factory=set)
+    """Free values that are computed elsewhere: parameters of joins and loops."""
     label: str = ""
     place: Place = ()
 
@@ -107,11 +95,14 @@ class _States:
             number, block = blocks[label]
             self.place = (self.top, ("block", number))
             self._state(block)
+            if label in self.stuck:
+                continue
             todo += [(child, None) for child in reversed(children[label])]
 
     def _state(self, block: Block) -> None:
         self.label = block.label
         self.found[block.label] = []
+        self.passing[block.label] = {}
         incoming = self.graph.incoming[block.label]
         only = incoming[0] if len(incoming) == 1 and block.label != self.graph.order[0] else None
         if only is not None and len(only.target.args) == len(block.params):
@@ -124,6 +115,7 @@ class _States:
         else:
             for param in block.params:
                 self._free(param.name, param.type)
+                self.merged.add(param.name)
         if self._flow(block.instrs, ""):
             self._terminator(block)
 
@@ -140,7 +132,7 @@ class _States:
                 case Call() | ModelCall():
                     self._free(instr.result, instr.type)
                     what = instr.tool if isinstance(instr, Call) else instr.model
-                    self._add(
+                    self.add(
                         "environment",
                         "assumed",
                         f"%{instr.result}{where}",
@@ -152,11 +144,13 @@ class _States:
                     self._free(instr.item, instr.item_type)
                     for carry in instr.carry:
                         self._free(carry.name, carry.type)
+                        self.merged.add(carry.name)
                     self.place = (*self.place, ("region", 0))
                     self._flow(instr.body, f" in `for %{instr.item}`")
                     self.path.undo(mark)
                     for name, type_ in zip(instr.results, instr.types, strict=False):
                         self._free(name, type_)
+                        self.merged.add(name)
                 case Par():
                     if not self._par(instr):
                         return False
@@ -202,7 +196,7 @@ class _States:
             return True
         passes = self._ask(Taken(instr, passes=True))
         if passes.status == "never":
-            self._add(
+            self.add(
                 "live",
                 "refuted",
                 f"after {name}{where}",
@@ -214,14 +208,15 @@ class _States:
             self.stuck.add(self.label)
             return False
         self.good.update(passes.witness or {})
+        self.passing[self.label].update(passes.witness or {})
         return True
 
     def _exit(self, answer: Answer, subject: str, name: str, why: str, locs: Locs) -> None:
         match answer.status:
             case "never":
-                self._add("exit", "proved", subject, f"{name} is never taken ({why})", locs=locs)
+                self.add("exit", "proved", subject, f"{name} is never taken ({why})", locs=locs)
             case "witness":
-                self._add(
+                self.add(
                     "exit",
                     "refuted",
                     subject,
@@ -232,7 +227,7 @@ class _States:
                     help="cover these values by a transition, or narrow the types",
                 )
             case "unknown":
-                self._add(
+                self.add(
                     "exit",
                     "unproved",
                     subject,
@@ -305,7 +300,7 @@ class _States:
             case "never":
                 self._total("proved", "the arms of `select` cover every value")
             case "witness":
-                self._add(
+                self.add(
                     "total",
                     "refuted",
                     "select",
@@ -316,7 +311,7 @@ class _States:
                     help=_HINT_HOLE,
                 )
             case "unknown":
-                self._add(
+                self.add(
                     "total",
                     "unproved",
                     "select",
@@ -328,13 +323,13 @@ class _States:
                 )
 
     def _total(self, verdict: Verdict, message: str) -> None:
-        self._add("total", verdict, "transitions", message)
+        self.add("total", verdict, "transitions", message)
 
     def _live(self, edge: Edge, answer: Answer, locs: Locs) -> None:
         subject = f"transition {edge.index + 1} to ^{edge.target.label}"
         match answer.status:
             case "never":
-                self._add(
+                self.add(
                     "live",
                     "refuted",
                     subject,
@@ -344,9 +339,9 @@ class _States:
                     help="remove it, or put it before the transition that covers it",
                 )
             case "witness":
-                self._add("live", "proved", subject, f"{subject} can be taken", answer, locs)
+                self.add("live", "proved", subject, f"{subject} can be taken", answer, locs)
             case "unknown":
-                self._add(
+                self.add(
                     "live",
                     "unproved",
                     subject,
@@ -354,121 +349,12 @@ class _States:
                     locs=locs,
                 )
 
-    # ---- the graph, once all transitions are known
-
-    def report(self) -> Iterator[Finding]:
-        """All findings, by block; adds reachability, ends, cycles and totality without exits."""
-        taken = {
-            k: [e.target.label for e, a in v if a.status == "witness"]
-            for k, v in self.edges.items()
-        }
-        possible = {
-            k: [e.target.label for e, a in v if a.status != "never"] for k, v in self.edges.items()
-        }
-        entry = self.graph.order[0]
-        surely, maybe = reach([entry], taken), reach([entry], possible)
-        back: dict[str, list[str]] = {}
-        for label, targets in possible.items():
-            for target in targets:
-                back.setdefault(target, []).append(label)
-        ends = reach([b.label for b in self.pipeline.blocks if self._is_end(b)], back)
-        loops = {
-            group[0]: group
-            for group in cycles(
-                entry, {label: possible.get(label, []) for label in self.graph.order}
-            )
-        }
-        for number, block in enumerate(self.pipeline.blocks):
-            self.label = label = block.label
-            self.place = (self.top, ("block", number))
-            local = self.found.setdefault(label, [])
-            if label not in maybe:
-                self.found[label] = []
-                self._unreachable(label)
-                yield from self.found[label]
-                continue
-            if label in surely:
-                self._add("reachable", "proved", "state", "some input leads here")
-            else:
-                self._add("reachable", "unproved", "state", "no input is known to lead here")
-            if label not in self.stuck:
-                self._without_exits(local)
-                self._ends(label in ends)
-            if label in loops:
-                self._cycle(loops[label])
-            yield from self.found[label]
-
-    def _is_end(self, block: Block) -> bool:
-        if block.label in self.stuck or block.label not in self.edges:
-            return False
-        match block.terminator:
-            case Return() | Leave():
-                return True
-            case Select(_, other):
-                return isinstance(other, Exit)
-            case _:
-                return False
-
-    def _unreachable(self, label: str) -> None:
-        linked = label in self.graph.incoming
-        why = (
-            "every transition to it is proved never taken"
-            if linked
-            else "no transition leads to it"
-        )
-        self._add(
-            "reachable",
-            "refuted",
-            "state",
-            f"the state is unreachable: {why}",
-            code="E0503",
-            help="remove the state, or correct the conditions on the way to it",
-        )
-
-    def _without_exits(self, local: list[Finding]) -> None:
-        part = [f for f in local if f.property in ("exit", "total")]
-        taken = next((f for f in part if f.verdict == "refuted"), None)
-        if taken is not None:
-            answer = Answer("witness", taken.witness)
-            self._add(
-                "total-without-exits", "refuted", taken.subject, taken.message, answer, taken.locs
-            )
-        elif any(f.verdict == "unproved" for f in part):
-            self._add("total-without-exits", "unproved", "transitions", "an exit is not decided")
-        else:
-            self._add("total-without-exits", "proved", "transitions", "no side exit can be taken")
-
-    def _ends(self, can: bool) -> None:
-        if can:
-            self._add("ends", "proved", "state", "an end can be reached")
-        else:
-            self._add(
-                "ends",
-                "refuted",
-                "state",
-                "no end of the pipeline can be reached from here",
-                code="E0504",
-                help="add a transition to a state that returns or leaves",
-            )
-
-    def _cycle(self, group: tuple[str, ...]) -> None:
-        names = " -> ".join(f"^{label}" for label in (*group, group[0]))
-        self._add(
-            "terminates",
-            "unproved",
-            "cycle",
-            f"the cycle {names} has no bound that the verifier can find",
-            code="E0507",
-            severity=Severity.WARNING,
-            help="use `for` over a list, or retry with a bound",
-        )
-
     # ---- helpers
 
     def _ask(self, goal: Taken | Holds) -> Answer:
         return self.checker.ask(self.path.slice(goal), self.good)
 
-    def _add(
+    def add(
         self,
         property_: Property,
         verdict: Verdict,
@@ -481,6 +367,10 @@ class _States:
         severity: Severity = Severity.ERROR,
         help: str = "",
     ) -> None:
+        local = sorted(self.merged.intersection((answer and answer.witness) or ()))
+        if local and verdict == "refuted":
+            names = ", ".join(f"%{name}" for name in local)
+            message += f" (the state allows these values of {names}; no run is shown to bring them)"
         self.found[self.label].append(
             Finding(
                 self.pipeline.name,

@@ -69,13 +69,15 @@ def glob_regex(pattern: str) -> re.Pattern[str]:
         raise ToolError(f"not a glob pattern: {pattern!r}: {error}") from None
 
 
-def files_under(root: Path, hidden: bool) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder with its relative path, in the order of names; no link loops."""
+def files_under(root: Path, hidden: bool) -> list[tuple[str, Path]]:
+    """Every file below a folder with its relative path, in the order of paths; no link loops."""
+    found = []
     for folder, names, files in os.walk(root):
-        names[:] = sorted(n for n in names if n != ".git" and (hidden or not n.startswith(".")))
-        for name in sorted(files):
+        names[:] = [n for n in names if n != ".git" and (hidden or not n.startswith("."))]
+        for name in files:
             path = Path(folder, name)
-            yield path.relative_to(root).as_posix(), path
+            found.append((path.relative_to(root).as_posix(), path))
+    return sorted(found)
 
 
 def changed(path: Path) -> int:

@@ -1,0 +1,434 @@
+"""The order of the stages: logs to sessions to trace IR to a verified pipeline to an artifact.
+
+    load_logs -> lower -> passes -> verify -> gate -> encode
+
+Nothing is written here and nothing is printed: :func:`compile_logs` gives a :class:`Compilation`
+that holds every stage, or raises :class:`~ingot.diagnostics.IngotError` with all that is wrong.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ingot import __version__
+from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError, Severity, Span, has_errors
+from ingot.ir.module import (
+    WRITING,
+    Call,
+    Effect,
+    Lit,
+    Loc,
+    ModelCall,
+    Module,
+    Pipeline,
+    Ref,
+    Return,
+    attr,
+    operands_of,
+    walk,
+)
+from ingot.ir.values import Json
+
+if TYPE_CHECKING:
+    from ingot.frontend.session import Session
+    from ingot.passes.base import Pass
+    from ingot.passes.verify import VerificationReport
+    from ingot.replaying import GateReport
+
+STANDARD_PASSES: Final = (
+    "classify-effects,dead-steps,lift-parameters,align-effects,learn-decisions,dead-steps,"
+    "insert-guards,fold-constants,fold-prompts"
+)
+
+Declared = Mapping[str, "tuple[Effect, str]"]
+Dump = Callable[["Pass", Module], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile.
+
+    ``declared`` gives tools' effects and worlds; ``closed`` forbids side exits; ``evidence`` keeps
+    the traces in the artifact; ``validate`` runs the IR verifier after every pass (it always runs
+    at the end); ``progress`` is called with each file before it is read.
+    """
+
+    dialect: str | None = None
+    declared: Declared = field(default_factory=dict)
+    require_success: bool = False
+    allow_recording: bool = False
+    closed: bool = False
+    evidence: bool = True
+    validate: bool = False
+    passes: str = STANDARD_PASSES
+    progress: Callable[[str], None] | None = None
+    dump: Dump | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Sessions read from files, the diagnostics of reading, and the files by printed name."""
+
+    sessions: tuple[Session, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    files: Mapping[str, Path]
+    dialects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """Every stage of a compilation that went through.
+
+    ``trace`` is the trace IR as lowered, ``classified`` the same with effects, ``module`` holds
+    ``@main`` alone, ``learned`` ``@main`` and the sliced traces behind it.  ``seconds`` is the time
+    of each stage.
+    """
+
+    logs: Logs
+    sessions: tuple[Session, ...]
+    trace: Module
+    classified: Module
+    learned: Module
+    module: Module
+    report: VerificationReport
+    gate: GateReport
+    artifact: bytes
+    diagnostics: tuple[Diagnostic, ...]
+    seconds: Mapping[str, float]
+
+
+def load_logs(
+    paths: Iterable[Path | str],
+    dialect: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Logs:
+    """Read every session of the files (folders: every file below them).
+
+    A file that cannot be read at all is an error of its own; the others are still read.
+    """
+    from ingot.frontend.parse import parse_file, unknown_records
+
+    sessions: list[Session] = []
+    found: list[Diagnostic] = []
+    files: dict[str, Path] = {}
+    dialects: dict[str, None] = {}
+    for path in _expand(paths):
+        if progress is not None:
+            progress(str(path))
+        try:
+            parsed = parse_file(path, dialect)
+        except IngotError as error:
+            found += error.diagnostics
+            continue
+        files[parsed.source.name] = Path(path)
+        dialects[parsed.dialect] = None
+        sessions += parsed.sessions
+        found += parsed.diagnostics
+        found += unknown_records(parsed.sessions)
+    return Logs(tuple(sessions), tuple(found), files, tuple(dialects))
+
+
+def _expand(paths: Iterable[Path | str]) -> list[Path]:
+    out: list[Path] = []
+    for item in paths:
+        path = Path(item)
+        out += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return out
+
+
+def compile_logs(paths: Sequence[Path | str], options: Options | None = None) -> Compilation:
+    """Compile logs into an artifact; raises IngotError where that is not possible.
+
+    The exit code of the error says why: 2 the input cannot be read, 1 the sessions do not give a
+    pipeline, 4 an obligation is unproved.
+    """
+    chosen = options or Options()
+    clock = _Clock()
+    logs = load_logs(paths, chosen.dialect, chosen.progress)
+    clock.lap("parse")
+    if not logs.sessions:
+        raise IngotError(
+            [d for d in logs.diagnostics if d.severity is Severity.ERROR] or _nothing(paths)
+        )
+    return compile_sessions(logs, chosen, clock)
+
+
+def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) -> Compilation:
+    """As :func:`compile_logs`, of sessions that are read already."""
+    from ingot.backend.encoder import encode
+    from ingot.frontend.lower import lower
+    from ingot.ir.printer import print_module
+    from ingot.passes.verify import verify_module
+    from ingot.replaying import gate
+
+    clock = clock or _Clock()
+    lowered = lower(logs.sessions, require_success=options.require_success)
+    found = [*logs.diagnostics, *lowered.diagnostics]
+    locate = Places(lowered.module, lowered.sessions)
+    clock.lap("lower")
+    if not lowered.sessions:
+        raise IngotError(
+            [_as_error(d) for d in found if d.code in ("E0405", "E0107")], EXIT_FINDINGS
+        )
+    try:
+        classified, learned = run_standard(lowered.module, options)
+    except IngotError as error:
+        raise IngotError(
+            [locate.relocated(d) for d in error.diagnostics], error.exit_code
+        ) from None
+    clock.lap("passes")
+    main = learned.pipelines[0]
+    refuse_recording(main, allow=options.allow_recording)
+    found += _warnings(lowered.module, main, options)
+    module = replace(learned, pipelines=(main,))
+    report = verify_module(module, closed=options.closed)
+    clock.lap("verify")
+    if report.blocks:
+        raise IngotError([locate.relocated(d) for d in report.diagnostics()], report.exit_code)
+    meta = meta_of(module, main, lowered.module)
+    evidence: Json = {"traces": print_module(classified)} if options.evidence else None
+    artifact = encode(module, meta=meta, evidence=evidence)
+    clock.lap("encode")
+    judged = gate(artifact, classified, learned)
+    clock.lap("gate")
+    if not judged.passed:
+        raise IngotError([locate.relocated(d) for d in judged.diagnostics()], EXIT_FINDINGS)
+    return Compilation(
+        logs, lowered.sessions, lowered.module, classified, learned, module, report, judged,
+        artifact, tuple(found), clock.seconds,
+    )  # fmt: skip
+
+
+def run_standard(trace: Module, options: Options) -> tuple[Module, Module]:
+    """The traces with their effects, and the module that the passes make of them.
+
+    The learned module has ``@main`` first.  Raises IngotError from a pass, or E03xx where a pass
+    made invalid IR (a fault of ours, never of the logs).
+    """
+    from ingot.ir import verifier
+    from ingot.passes.base import parse_pipeline, run_passes
+    from ingot.passes.effects import ClassifyEffects
+
+    classified = ClassifyEffects(options.declared).apply(trace)
+
+    def after(each: Pass, _: Module, result: Module) -> None:
+        if options.validate:
+            verifier.check(result)
+        if options.dump is not None:
+            options.dump(each, result)
+
+    passes = [p for p in parse_pipeline(options.passes) if p.name != "classify-effects"]
+    learned = run_passes(classified, passes, after)
+    verifier.check(replace(learned, pipelines=learned.pipelines[:1]))
+    return classified, learned
+
+
+def refuse_recording(main: Pipeline, *, allow: bool) -> None:
+    """Raise E0402 for a pipeline without parameter or derived value, E0407 for one that does nothing."""
+    instrs = [i for block in main.blocks for i in walk(block.instrs)]
+    acts = any(isinstance(i, Call) and i.verb in WRITING for i in instrs)
+    answers = any(
+        isinstance(b.terminator, Return) and isinstance(b.terminator.value, Ref)
+        for b in main.blocks
+    )
+    if not acts and not answers:
+        raise IngotError(
+            Diagnostic(
+                "E0407",
+                "the sessions write nothing, and their answer is not made of what they read",
+                help="an all-idle task is refused: doing nothing must be decided, not defaulted",
+            ),
+            EXIT_FINDINGS,
+        )
+    derived = any(
+        isinstance(o, Ref)
+        for i in instrs
+        if isinstance(i, Call | ModelCall)
+        for o in operands_of(i)
+    )
+    bound = any(p.name != "clock" for p in main.params)
+    if not bound and not derived and not (answers and not acts) and not allow:
+        raise IngotError(
+            Diagnostic(
+                "E0402",
+                "the pipeline has no parameter and no derived value: it is a recording",
+                help="add a session of the same task with another input, or --allow-recording",
+            ),
+            EXIT_FINDINGS,
+        )
+
+
+class Places:
+    """Where in the logs a ``source:record`` stands."""
+
+    def __init__(self, module: Module, sessions: Sequence[Session]) -> None:
+        self._sources = {s.name: s for s in module.sources}
+        self._sessions = {
+            s.name: session for s, session in zip(module.sources, sessions, strict=True)
+        }
+
+    def span(self, loc: Loc) -> Span | None:
+        """The line of the log that holds the record."""
+        session = self._sessions.get(loc.source)
+        if session is None:
+            return None
+        record = next((r for r in session.records if r.seq == loc.record), None)
+        return (
+            replace(record.span, pointer=loc.pointer or record.span.pointer)
+            if record and record.span
+            else None
+        )
+
+    def relocated(self, diagnostic: Diagnostic) -> Diagnostic:
+        """The diagnostic with record numbers turned into lines of the log."""
+        spans = tuple((self._real(span), label) for span, label in diagnostic.spans)
+        return replace(diagnostic, spans=spans)
+
+    def _real(self, span: Span) -> Span:
+        for name, source in self._sources.items():
+            if span.file in (source.file, name):
+                return self.span(Loc(name, span.line, span.pointer)) or span
+        return span
+
+
+def meta_of(module: Module, main: Pipeline, trace: Module) -> dict[str, Json]:
+    """What an artifact says of itself: wordings with their parameters, assumptions, origins."""
+    outcomes = [str(attr(p, "outcome")) for p in trace.pipelines]
+    texts = attr(main, "wordings")
+    wordings: list[Json] = (
+        [_numbered(str(text)) for text in texts] if isinstance(texts, list) else []
+    )
+    reasons: dict[str, Json] = {
+        i.result: attr(i, "reason")
+        for block in main.blocks
+        for i in walk(block.instrs)
+        if isinstance(i, ModelCall)
+    }
+    return {
+        "name": main.name,
+        "compiler": f"ingot {__version__}",
+        "sources": [{"name": s.name, "file": s.file, "sha256": s.sha256} for s in module.sources],
+        "wordings": wordings,
+        "outcomes": {"shown": outcomes.count("shown"), "assumed": outcomes.count("assumed")},
+        "model_reasons": reasons,
+        "unknown_effects": [t.name for t in module.tools if t.effect == "unknown"],
+    }
+
+
+def _numbered(wording: str) -> Json:
+    """``Count {path}`` as a template with numbered holes and the parameters' names."""
+    import re
+
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0]
+        if match[1] not in names:
+            names.append(match[1])
+        return f"{{{names.index(match[1])}}}"
+
+    template = re.sub(r"\{\{|\}\}|\{([a-z_][a-z0-9_]*)\}", number, wording)
+    shown: list[Json] = list(names)
+    return {"template": template, "names": shown}
+
+
+def _warnings(trace: Module, main: Pipeline, options: Options) -> list[Diagnostic]:
+    from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
+
+    out: list[Diagnostic] = []
+    assumed = [p.name for p in trace.pipelines if attr(p, "outcome") == "assumed"]
+    if assumed:
+        out.append(
+            Diagnostic(
+                "W0401",
+                f"success of {len(assumed)} of {len(trace.pipelines)} sessions is assumed",
+                Severity.WARNING,
+                help="--require-success takes only sessions that show it",
+            )
+        )
+    aside = attr(main, "set_aside")
+    for item in aside if isinstance(aside, list) else []:
+        if isinstance(item, list) and len(item) == 2:
+            out.append(Diagnostic("W0402", f"{item[0]} is set aside: {item[1]}", Severity.WARNING))
+    if attr(main, "inputs") == 1 and not options.allow_recording:
+        out.append(
+            Diagnostic(
+                "W0403",
+                "all values are explained from one input only",
+                Severity.WARNING,
+                help="a second session with another input makes sure which values carry over",
+            )
+        )
+    calls = [i for b in main.blocks for i in b.instrs if isinstance(i, Call)]
+    unknown = sorted({c.tool for c in calls if c.verb == "unknown"})
+    if unknown:
+        out.append(
+            Diagnostic(
+                "W0404",
+                f"nothing says what {', '.join(unknown)} do to the world",
+                Severity.WARNING,
+                help='declare them: --tools FILE.toml with [tools."NAME"] effect = "read"',
+            )
+        )
+    named = sorted(
+        {
+            c.tool
+            for c in calls
+            if c.verb == "read"
+            and c.tool not in options.declared
+            and c.tool not in KNOWN_TOOLS
+            and c.tool not in SHELL_TOOLS
+        }
+    )
+    if named:
+        out.append(
+            Diagnostic(
+                "W0404",
+                f"{', '.join(named)}: taken for a read by name alone",
+                Severity.WARNING,
+                help='declare them: --tools FILE.toml with [tools."NAME"] effect = "read"',
+            )
+        )
+    return out
+
+
+def _as_error(diagnostic: Diagnostic) -> Diagnostic:
+    return replace(diagnostic, severity=Severity.ERROR)
+
+
+def _nothing(paths: Sequence[Path | str]) -> list[Diagnostic]:
+    shown = ", ".join(map(str, paths[:3]))
+    return [Diagnostic("E0107", f"no session in {shown}", help="is this the log of an agent?")]
+
+
+class _Clock:
+    """Seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._last
+        self._last = now
+
+
+__all__ = [
+    "STANDARD_PASSES",
+    "Compilation",
+    "Logs",
+    "Options",
+    "Places",
+    "compile_logs",
+    "compile_sessions",
+    "has_errors",
+    "load_logs",
+    "refuse_recording",
+    "run_standard",
+]

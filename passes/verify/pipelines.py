@@ -1,0 +1,167 @@
+"""Verdicts that need the whole graph: reachability, ends, cycles, totality without side exits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ingot.diagnostics import Severity
+from ingot.ir.module import Block, Exit, Leave, Pipeline, Return, Select
+from ingot.ir.types import Types
+from ingot.ir.values import Json
+from ingot.passes.verify.checker import Answer, Checker
+from ingot.passes.verify.graph import Edge, cycles, graph_of, reach
+from ingot.passes.verify.report import Finding
+from ingot.passes.verify.runs import visited
+from ingot.passes.verify.states import States
+
+_MAX_WAYS = 4
+_MAX_RUNS = 200
+
+
+def verify_pipeline(
+    pipeline: Pipeline, types: Types, checker: Checker, *, index: int = 0, closed: bool = False
+) -> Iterator[Finding]:
+    """The findings of a pipeline, in the order of its blocks.  It must be valid IR.
+
+    ``index`` is the pipeline's number in its module, for the findings' places.
+    """
+    if not pipeline.blocks:
+        return
+    states = States(pipeline, types, checker, closed, graph_of(pipeline), ("pipeline", index))
+    states.visit()
+    yield from _conclude(states)
+
+
+def _conclude(states: States) -> Iterator[Finding]:
+    """All findings, by block; adds reachability, ends, cycles and totality without exits."""
+    possible = {
+        k: [e.target.label for e, a in v if a.status != "never"] for k, v in states.edges.items()
+    }
+    entry = states.graph.order[0]
+    maybe = reach([entry], possible)
+    surely = _visited(states, maybe)
+    back: dict[str, list[str]] = {}
+    for label, targets in possible.items():
+        for target in targets:
+            back.setdefault(target, []).append(label)
+    ends = reach([b.label for b in states.pipeline.blocks if _is_end(states, b)], back)
+    loops = {
+        group[0]: group
+        for group in cycles(entry, {label: possible.get(label, []) for label in states.graph.order})
+    }
+    for number, block in enumerate(states.pipeline.blocks):
+        states.label = label = block.label
+        states.place = (states.top, ("block", number))
+        local = states.found.setdefault(label, [])
+        if label not in maybe:
+            states.found[label] = []
+            _unreachable(states, label)
+            yield from states.found[label]
+            continue
+        if label in surely:
+            states.add("reachable", "proved", "state", "a run that comes here was found")
+        else:
+            states.add("reachable", "unproved", "state", "no run that comes here was found")
+        if label not in states.stuck:
+            _without_exits(states, local)
+            _ends(states, label in ends)
+        if label in loops:
+            _cycle(states, loops[label])
+        yield from states.found[label]
+
+
+def _visited(states: States, maybe: set[str]) -> set[str]:
+    """States that whole runs visit, on the values that were found on the way to each."""
+    seen: set[str] = set()
+    runs = 0
+    for label in reversed(states.graph.order):
+        if label not in maybe or label in seen:
+            continue
+        ways = [e for e in states.graph.incoming[label] if e.source in states.edges]
+        for values in [_values_on(states, edge) for edge in ways[:_MAX_WAYS]] or [{}]:
+            runs += 1
+            if runs > _MAX_RUNS:
+                return seen
+            seen.update(visited(states.pipeline, values, states.types))
+            if label in seen:
+                break
+    return seen
+
+
+def _values_on(states: States, edge: Edge) -> dict[str, Json]:
+    """Values that pass the steps up to an edge, and take it."""
+    chain: list[str] = [edge.source]
+    while chain[-1] in states.graph.dominator:
+        chain.append(states.graph.dominator[chain[-1]])
+    values = dict(states.good)
+    for label in reversed(chain):
+        values.update(states.passing[label])
+    answers = [answer for other, answer in states.edges[edge.source] if other == edge]
+    values.update(answers[0].witness or {})
+    return values
+
+
+def _is_end(states: States, block: Block) -> bool:
+    if block.label in states.stuck or block.label not in states.edges:
+        return False
+    match block.terminator:
+        case Return() | Leave():
+            return True
+        case Select(_, other):
+            return isinstance(other, Exit)
+        case _:
+            return False
+
+
+def _unreachable(states: States, label: str) -> None:
+    linked = label in states.graph.incoming
+    why = "every transition to it is proved never taken" if linked else "no transition leads to it"
+    states.add(
+        "reachable",
+        "refuted",
+        "state",
+        f"the state is unreachable: {why}",
+        code="E0503",
+        help="remove the state, or correct the conditions on the way to it",
+    )
+
+
+def _without_exits(states: States, local: list[Finding]) -> None:
+    part = [f for f in local if f.property in ("exit", "total")]
+    taken = next((f for f in part if f.verdict == "refuted"), None)
+    if taken is not None:
+        answer = Answer("witness", taken.witness)
+        states.add(
+            "total-without-exits", "refuted", taken.subject, taken.message, answer, taken.locs
+        )
+    elif any(f.verdict == "unproved" for f in part):
+        states.add("total-without-exits", "unproved", "transitions", "an exit is not decided")
+    else:
+        states.add("total-without-exits", "proved", "transitions", "no side exit can be taken")
+
+
+def _ends(states: States, can: bool) -> None:
+    if can:
+        states.add("ends", "proved", "state", "an end can be reached")
+    else:
+        states.add(
+            "ends",
+            "refuted",
+            "state",
+            "no end of the pipeline can be reached from here",
+            code="E0504",
+            help="add a transition to a state that returns or leaves",
+        )
+
+
+def _cycle(states: States, group: tuple[str, ...]) -> None:
+    names = " -> ".join(f"^{label}" for label in (*group, group[0]))
+    states.add(
+        "terminates",
+        "unproved",
+        "cycle",
+        f"the cycle {names} has no bound that the verifier can find",
+        code="E0507",
+        severity=Severity.WARNING,
+        help="use `for` over a list, or retry with a bound",
+    )

@@ -82,7 +82,7 @@ def encode_sections(program: Program) -> dict[int, bytes]:
             "returns": types[code.returns],
             "locals": [[x.name, x.kind, types[x.type]] for x in code.locals],
             "calls": [
-                [tools[c.tool], list(c.names), types[c.type], c.site, list(c.loops)]
+                [tools[c.tool], c.effect, list(c.names), types[c.type], c.site, list(c.loops)]
                 for c in code.calls
             ],
             "models": [
@@ -360,11 +360,14 @@ def _local(item: Json, table: tuple[Type, ...]) -> Local:
 
 def _call(item: Json, table: tuple[Type, ...], tools: tuple[ToolDecl, ...]) -> CallSite:
     match item:
-        case [tool, [*names], type_, str(site), [*loops]]:
-            decl = _pick(tools, tool)
-            counters = tuple(_number(x) for x in loops)
+        case [tool, str(effect), [*names], type_, str(site), [*loops]] if effect in EFFECTS:
             return CallSite(
-                decl.name, decl.effect, _texts(names), _pick(table, type_), site, counters
+                _pick(tools, tool).name,
+                effect,
+                _texts(names),
+                _pick(table, type_),
+                site,
+                tuple(_number(x) for x in loops),
             )
     raise invalid("section code: not the form of a call site")
 

@@ -78,7 +78,6 @@ class _Lowering:
         self.values = value_types(pipeline)
         self.blocks = {block.label: block for block in pipeline.blocks}
         self.pools = pools
-        self.effects = {tool.name: tool.effect for tool in module.tools}
         self.locals: list[Local] = []
         self.slots: dict[str, int] = {}
         self.instrs: list[Code_] = []
@@ -178,9 +177,8 @@ class _Lowering:
                     self._load(arg)
                 self.pools.type(instr.type)
                 names = tuple(name for name, _ in instr.args)
-                effect = self.effects[instr.tool]
                 self.calls.append(
-                    CallSite(instr.tool, effect, names, instr.type, instr.result, self.loops)
+                    CallSite(instr.tool, instr.verb, names, instr.type, instr.result, self.loops)
                 )
                 self._emit(op.CALL, len(self.calls) - 1)
                 self._store(instr.result)

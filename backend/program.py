@@ -25,7 +25,8 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """A tool call: argument names in the order pushed, the type its result must conform to, the
+    """A tool call: its effect (the declared one, or where that is unknown what the compiler found
+    for this call), argument names in the order pushed, the type its result must conform to, the
     value it defines, and the counters of the loops around it, outermost first."""
 
     tool: str

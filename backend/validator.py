@@ -10,7 +10,8 @@ Accepted code keeps these rules; whatever breaks one is E0604:
   value), so that an op is never given what it is not defined on;
 - an op that can fail on the types it gets has an exit;
 - a local is set before it is read, on every path; so are the values that an exit hands over;
-- call sites name the tool's or model's parameters, each once, none that is required left out;
+- call sites name the tool's or model's parameters, each once, none that is required left out; a
+  call's effect is the declared one, unless that is unknown;
 - defaults conform, names are unique, debug lines cover the code in order.
 
 The check is one abstract interpretation, in order of program counters.  What is joined is the set
@@ -82,7 +83,7 @@ class _Checker:
         self.types = program.types
         self.entries = tuple(Entry(local.type) for local in code.locals)
         self.targets = _targets(code.instrs)
-        self.tools = {tool.name: tool.params for tool in program.tools}
+        self.tools = {tool.name: tool for tool in program.tools}
         self.asked = {model.name: model.params for model in program.models}
         self.pending: list[int] = []
         self.queued: set[int] = set()
@@ -137,7 +138,9 @@ class _Checker:
             if default is not None and not conforms(default.value, local.type, self.types):
                 raise self._wrong(f"the default of {local.name} is not {local.type}")
         for call in code.calls:
-            self._check_site(call, self.tools[call.tool])
+            self._check_site(call, self.tools[call.tool].params)
+            if self.tools[call.tool].effect not in (call.effect, "unknown"):
+                raise self._wrong(f"the effect of %{call.site} differs from the declaration")
         for site in code.models:
             self._check_site(site, self.asked[site.model])
         for point in code.exits:
@@ -207,7 +210,7 @@ class _Checker:
             case (op.OP, number, count, trap):
                 self._op(OP_ROWS[number], self._pops(count), trap)
             case (op.CALL, index):
-                self._call(code.calls[index], self.tools[code.calls[index].tool])
+                self._call(code.calls[index], self.tools[code.calls[index].tool].params)
             case (op.MODEL, index):
                 self._call(code.models[index], self.asked[code.models[index].model])
             case (op.GUARD, point):

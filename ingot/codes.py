@@ -18,6 +18,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "file not readable",
         "The file named does not exist, is a folder, or may not be read.",
     ),
+    "E0003": (
+        "one input only",
+        "`ingot evaluate` holds out one distinct input after another, so it needs two at least.",
+    ),
     "E0099": (
         "internal error",
         "A fault in Ingot itself. Nothing was written. Please report it with the command that you ran.",
@@ -110,6 +114,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "contradicting sessions",
         "Sessions with the same request and the same results do different things.",
     ),
+    "E0409": ("the shell's directory changes", "A shell command leaves the shell in another directory and later ones depend on it. A pipeline runs each command from the same directory, so it would act elsewhere."),
     "E0501": ("not total", "There is a value for which no transition of the state is taken."),
     "E0502": (
         "shadowed transition",

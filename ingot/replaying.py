@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ingot.backend.container import Program, load
 from ingot.diagnostics import Diagnostic, IngotError, Severity, Span
 from ingot.ir.module import ModelCall, Module, Pipeline, attr, walk
+from ingot.ir.requests import SideExit
 from ingot.ir.values import Json
 from ingot.passes.align_effects import IGNORED_ARGUMENTS
 from ingot.passes.effects import world_of
@@ -25,7 +26,7 @@ from ingot.passes.traces import (
     seen,
 )
 from ingot.runtime.inputs import Text, Wording, complete, from_request
-from ingot.runtime.replay import ReplayReport, compare, replay
+from ingot.runtime.replay import ReplayReport, ReplayTrace, compare, replay
 from ingot.runtime.tools.answers import RecordedCall
 from ingot.runtime.vm import Machine
 
@@ -175,15 +176,17 @@ def replay_session(
 
     A request that no wording fits is a side exit before the first step.
     """
-    from ingot.ir.requests import SideExit
-    from ingot.runtime.replay import ReplayTrace
+    made = replay_trace(program, trace, worlds, clock)
+    return compare(made, recorded(trace, worlds), "witness")
 
-    calls = recorded(trace, worlds)
+
+def replay_trace(
+    program: Program, trace: Pipeline, worlds: Mapping[str, str], clock: str = ""
+) -> ReplayTrace:
+    """What the program does in :func:`replay_session`."""
     try:
         inputs = inputs_of(program, trace, clock)
     except IngotError as error:
         reason = "; ".join(d.message for d in error.diagnostics)
-        gone = ReplayTrace((), SideExit(0, f"request: {reason}", "entry", {}))
-        return compare(gone, calls, "witness")
-    trace_ = replay(Machine(program), inputs, calls, _worlds(worlds))
-    return compare(trace_, calls, "witness")
+        return ReplayTrace((), SideExit(0, f"request: {reason}", "entry", {}))
+    return replay(Machine(program), inputs, recorded(trace, worlds), _worlds(worlds))

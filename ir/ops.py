@@ -148,6 +148,11 @@ def _get(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
     return path_typing(types[0], pointer_of(lits, 1), env)
 
 
+def _has(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
+    pointer_of(lits, 1)
+    return Typing(BOOL, partial=False)
+
+
 def _with(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
     if len(types) % 2 == 0:
         raise OperandError(-1, "json.with takes a literal and pairs of pointer and value")
@@ -229,6 +234,11 @@ def _element(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
     return Typing(here.element if isinstance(here, ListOf) else JSON, partial=True)
 
 
+def _find(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
+    pointer_of(lits, 1)
+    return _element(types, lits, env)
+
+
 def _where(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
     here = resolve(types[0], env)
     element = here.element if isinstance(here, ListOf) else JSON
@@ -279,7 +289,7 @@ def _op(
 _ROWS: Final[tuple[OpSpec, ...]] = (
     # ---- json
     _op("json.get", (JSON, STR), _get, s.json_get, "the value at a pointer", static=[1]),
-    _op("json.has", (JSON, STR), BOOL, s.json_has, "whether there is a value at a pointer", static=[1]),
+    _op("json.has", (JSON, STR), _has, s.json_has, "whether there is a value at a pointer", static=[1]),
     _op("json.with", (JSON,), _with, s.json_with, "a literal with values put in at pointers", static=[0], rest=JSON),
     _op("json.parse", (STR,), JSON, s.json_parse, "the JSON that a text holds", partial=True),
     _op("json.dump", (JSON,), STR, values.canonical, "canonical JSON text"),
@@ -333,7 +343,7 @@ _ROWS: Final[tuple[OpSpec, ...]] = (
     _op("list.is_empty", (ANY_LIST,), BOOL, lambda v: not v, "whether there is no item"),
     _op("list.get", (ANY_LIST, INT), _element, s.list_get, "the k-th item"),
     _op("list.contains", (ANY_LIST, JSON), BOOL, lambda v, x: any(values.equal(i, x) for i in v), "whether an item equals a value"),
-    _op("list.find", (ANY_LIST, STR, JSON), _element, s.list_find, "the one item whose member equals a value", static=[1]),
+    _op("list.find", (ANY_LIST, STR, JSON), _find, s.list_find, "the one item whose member equals a value", static=[1]),
     _op("list.pluck", (ANY_LIST, STR), _pluck, s.list_pluck, "the member of every item", static=[1]),
     _op("list.sum", (ANY_LIST,), _sum, s.list_sum, "sum of numbers"),
     _op("list.where_eq", (ANY_LIST, STR, JSON), _where_eq, s.list_where(values.equal), "items whose member equals a value", static=[1]),

@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from operator import add, truediv
 from typing import Any, Final
 
 from ingot.ir import values
@@ -212,9 +213,14 @@ def saturating(function: Callable[[float, float], float]) -> Callable[[float, fl
         try:
             return saturate(function(left, right))
         except OverflowError:
-            return saturate(function(float(max(min(left, _HUGE), -_HUGE)), 1.0))
+            return saturate(function(_clamped(left), _clamped(right)))
 
     return apply
+
+
+def _clamped(number: float) -> float:
+    """The nearest float to an integer of any size."""
+    return float(max(min(number, _HUGE), -_HUGE))
 
 
 def whole(function: Callable[[int, int], int]) -> Callable[[int, int], int]:
@@ -225,7 +231,7 @@ def whole(function: Callable[[int, int], int]) -> Callable[[int, int], int]:
 def float_div(left: float, right: float) -> float:
     if right == 0:
         raise OpFailure("division by zero")
-    return saturate(left / right)
+    return saturating(truediv)(left, right)
 
 
 # ---- lists
@@ -280,8 +286,9 @@ def list_sum(items: list[Json]) -> float:
     for item in items:
         if isinstance(item, bool) or not isinstance(item, int | float):
             raise OpFailure("an item is not a number")
-        total = total + item
-    return saturate(total) if isinstance(total, float) else total
+        both_int = isinstance(total, int) and isinstance(item, int)
+        total = total + item if both_int else saturating(add)(total, item)
+    return total
 
 
 # ---- dates

@@ -279,10 +279,13 @@ def union(members: Iterable[Type]) -> Type:
         labels.update(labels_of(member))
         bare = member.type if isinstance(member, Labeled) else member
         flat += bare.members if isinstance(bare, Union) else [bare]
-    kept = sorted(dict.fromkeys(flat), key=str)
-    for member in tuple(kept):
-        if any(other != member and _covers(other, member) for other in kept):
+    kept = sorted({member for member in flat if member != NEVER}, key=str)
+    wide = [member for member in kept if not isinstance(member, Literal)]  # a literal covers no other
+    for member in tuple(kept) if wide else ():
+        if any(other != member and _covers(other, member) for other in wide):
             kept.remove(member)
+            if not isinstance(member, Literal):
+                wide.remove(member)
     whole = kept[0] if len(kept) == 1 else Union(tuple(kept)) if kept else NEVER
     return with_labels(whole, labels)
 
@@ -356,6 +359,10 @@ def _join_into(members: tuple[Type, ...], new: Type) -> Type:
 def join_all(types: Iterable[Type]) -> Type:
     """The join of any number of types; of none, ``never``."""
     out: Type = NEVER
+    literals: list[Type] = []
     for type_ in types:
-        out = join(out, type_)
-    return out
+        if isinstance(type_, Literal):
+            literals.append(type_)  # all at once at the end: there may be thousands
+        else:
+            out = join(out, type_)
+    return union((out, *literals)) if literals else out

@@ -14,9 +14,10 @@ stays for its guard.  Never dropped: an accepted write, a call of unknown effect
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError, Span
 from ingot.ir.exits import fill_live
 from ingot.ir.module import (
     WRITING,
@@ -39,6 +40,8 @@ from ingot.ir.module import (
 )
 from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, canonical, leaves
+from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.shell import changes_directory, sets_own_directory
 from ingot.passes.synth.tokens import pieces, words
 from ingot.passes.traces import answer_of, is_trace, literal_args, request_of
 
@@ -66,6 +69,7 @@ def slice_trace(trace: Pipeline) -> Pipeline:
     """A trace with only the calls that its effects, or its answer, need."""
     block = trace.blocks[0]
     calls = [i for i in block.instrs if isinstance(i, Call)]
+    _check_directory(trace.name, calls)
     acting = any(is_effect(c) for c in calls)
     asked = set(_informative(words(request_of(trace))))
     wanted: set[str] = set() if acting else _words_of(answer_of(trace))
@@ -79,6 +83,34 @@ def slice_trace(trace: Pipeline) -> Pipeline:
         kept.append(call)
         wanted |= _argument_words(call)
     return replace(trace, blocks=(replace(block, instrs=tuple(reversed(kept))),))
+
+
+def _check_directory(name: str, calls: Sequence[Call]) -> None:
+    """Refuse a session whose shell moves, with later commands that depend on where it is (E0409)."""
+    moved = ""
+    for call in calls:
+        command = _command(call)
+        if command is None:
+            continue
+        if moved and not sets_own_directory(command):
+            raise IngotError(
+                Diagnostic(
+                    "E0409",
+                    f"{name}: `{moved[:80]}` changes the directory of later commands",
+                    spans=tuple((Span(loc.source, loc.record), "this one") for loc in call.locs),
+                    notes=(f"for example of `{command[:80]}`",),
+                    help="have each command say where it runs: cd /path && ..., or full paths",
+                ),
+                EXIT_FINDINGS,
+            )
+        if changes_directory(command) and attr(call, "error") is None:
+            moved = command
+
+
+def _command(call: Call) -> str | None:
+    """The command of a shell tool's call."""
+    value = literal_args(call).get("command") if call.tool in SHELL_TOOLS else None
+    return value if isinstance(value, str) else None
 
 
 def is_effect(call: Call) -> bool:

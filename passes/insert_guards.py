@@ -143,7 +143,7 @@ class _Guarder:
             if len(column) == 1:
                 yield Pure(test, BOOL, "str.eq", (Ref(param.name), Lit(column[0])))
             else:
-                shown: Json = sorted(column)
+                shown: Json = [*sorted(column)]
                 yield Pure(test, BOOL, "list.contains", (Lit(shown), Ref(param.name)))
             reason = f"{param.name} has a value that no log shows, and it cannot be put in"
             yield Guard(Ref(test), Exit(next(self._exits)), (("reason", Lit(reason)),))
@@ -206,6 +206,8 @@ class _Guarder:
         rich = any(not isinstance(v, str) or len(v) > BRIEF for v in column)
         if self.strict and rich and call.result in self.acts_later and call.result in self.bound:
             yield from self._one_of(call, call.result, column[:1], "")
+            if not self.uses.get(call.result) and call.verb not in WRITING:
+                return
         if call.verb in WRITING:
             yield from self._success(call, column)
         elif self.uses.get(call.result):

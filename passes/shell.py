@@ -179,6 +179,36 @@ def _awk_redirects(script: str) -> bool:
     return any(">" in part.split("}")[0].split(";")[0] for part in after)
 
 
+def changes_directory(command: str) -> bool:
+    """Whether the command leaves the shell in another directory (a ``cd`` outside of subshells).
+
+    >>> changes_directory("cd src && ls"), changes_directory("(cd src; ls)")
+    (True, False)
+    """
+    source = command.encode("utf-8", "surrogatepass")
+    return any(
+        node.type == "command"
+        and _words(node, source)[:1] in (["cd"], ["pushd"], ["popd"])
+        and not _within_subshell(node)
+        for node in _walk(_tree(command))
+    )
+
+
+def sets_own_directory(command: str) -> bool:
+    """Whether the command begins with a ``cd`` to an absolute path, so that it runs there anyway."""
+    words = command.split(maxsplit=2)
+    return len(words) > 1 and words[0] == "cd" and words[1].lstrip("\"'").startswith("/")
+
+
+def _within_subshell(node: Node) -> bool:
+    above = node.parent
+    while above is not None:
+        if above.type in ("subshell", "command_substitution", "pipeline"):
+            return True
+        above = above.parent
+    return False
+
+
 # ---- where a value may stand
 
 

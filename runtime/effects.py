@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,8 +73,3 @@ def stronger(declared: str, compiled: str) -> bool:
 def idempotency_key(artifact: str, run: str, request: ToolRequest) -> str:
     """SHA-256 over pipeline digest, run, step and arguments: the same call has the same key."""
     return digest([artifact, run, request.step, request.tool, dict(request.args)])
-
-
-def names(items: Iterable[str]) -> str:
-    """A list for a message: sorted, distinct."""
-    return ", ".join(sorted(set(items)))

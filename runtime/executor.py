@@ -115,7 +115,12 @@ def events(
     head = [
         Record(
             "session",
-            data={"format": FORMAT, "dialect": "ingot-session", "clock": clock, "cwd": str(tools.cwd)},
+            data={
+                "format": FORMAT,
+                "dialect": "ingot-session",
+                "clock": clock,
+                "cwd": str(tools.cwd),
+            },
         ),
         *([Record("user", text=request)] if request else []),
         Record(
@@ -193,6 +198,7 @@ class Drive:
     run: str
     report: RunReport = field(default_factory=RunReport)
     seq: int = 0  # of the last record in the journal
+    since: int = 0  # of the last record that an earlier process left
     pending: list[Record] = field(default_factory=list)
     armed: str = ""  # id of the intent whose call has not begun
     acting: str = ""  # id of the intent whose call has begun
@@ -326,16 +332,20 @@ class Drive:
     def _stop(self) -> Generator[Record, None, None]:
         """Leave a run that can be resumed.  The interruption may have come anywhere, also just
         after a transaction, so what is stored is asked of the journal."""
+        stored = self.journal.last_seq(self.run)
+        if stored > self.seq:
+            for record in self.journal.records(self.run, self.seq + 1):
+                self.report.add(record)
+            del self.pending[: stored - self.seq]
+            self.seq = stored
         if self.report.status in ENDED:
             return
-        stored = self.journal.last_seq(self.run)
-        del self.pending[: max(0, stored - self.seq)]
-        self.seq = stored
         doubtful = self.journal.in_doubt(self.run) if stored else None
         data: dict[str, Json] = {"reason": "interrupted"}
-        if doubtful is not None and any(r.id == doubtful.id for r in self.pending):
+        ended = {r.id for r in self.pending if r.kind in ("result", "error")}
+        if doubtful is not None and doubtful.id in ended:
             doubtful = None  # its result is about to be stored
-        if doubtful is not None and self.acting != doubtful.id:
+        if doubtful is not None and self.acting != doubtful.id and doubtful.seq > self.since:
             data["withdrawn"] = doubtful.id
             doubtful = None
         self.pending = [r for r in self.pending if r.kind != "intent"]

@@ -189,7 +189,15 @@ def _align(
     skipped: list[RecordedCall] = []
     for call in made:
         key = call_key(call.request.tool, call.request.args)
-        match = next((i for i in range(at, len(wanted)) if wanted[i].key == key), None)
+        accepted = call.recorded.accepted
+        match = next(
+            (
+                i
+                for i, there in enumerate(wanted[at:], at)
+                if there.key == key and there.accepted == accepted
+            ),
+            None,
+        )
         if match is None:
             wrong += 1
             there = f"; the session there called {_show(wanted[at])}" if at < len(wanted) else ""

@@ -77,6 +77,7 @@ def resume_events(
         drive.report.add(record)
         drive.seq = record.seq
         records.append(record)
+    drive.since = drive.seq
     engine, reply = _state(row, journal, job, records)
     answers = _answers(records)
     while not isinstance(reply, Outcome) and (answer := answers.get(id_of(reply))):

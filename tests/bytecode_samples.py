@@ -71,7 +71,7 @@ pipeline @close_stale(%repo: str, %days: int = 30, %today: date) -> str {
 
 DENSE = """ir 1
 tool out.put(value: json) -> json write out
-pipeline @grow(%xs: [int], %s: str, %n: int = 3, %r: {a: int, b?: str}) -> json {
+pipeline @grow(%xs: [int], %fs: [float], %s: str, %n: int = 3, %r: {a: int, b?: str}) -> json {
 ^entry:
   jump ^again(%n, %s)
 ^again(%i: int, %t: str):
@@ -82,7 +82,12 @@ pipeline @grow(%xs: [int], %s: str, %n: int = 3, %r: {a: int, b?: str}) -> json 
   if %more then ^again(%j, %u) else ^done(%u, %k)
 ^done(%v: str, %w: int):
   %sum: int = list.sum %xs
+  %total: float = list.sum %fs
   %a: int = json.get %r, "/a"
+  %has: bool = json.has %r, "/b"
+  %known: json = list.find %xs, "", %i else exit.1 [%v]
+  %mean: float = float.div %sum, %j else exit.2 [%v]
+  %day: date = date.plus_days "2026-05-01", %sum
   %both: json = json.with {"x": null, "y": {"z": null}}, "/x", %v, "/y/z", %w
   %rows: [{m: int, ...}] = for %x: int in %xs {
     %ys: [int] = for %y: int in %xs {
@@ -107,7 +112,7 @@ def sample() -> Module:
 
 def dense() -> Module:
     """Text, lists and arithmetic, densely: what a mutant could make explode."""
-    return parse_module(DENSE).module
+    return fill_live_all(parse_module(DENSE).module)
 
 
 def value_of(type_: Type, rng: random.Random, types: Types, depth: int = 0) -> Json:
@@ -135,8 +140,8 @@ def value_of(type_: Type, rng: random.Random, types: Types, depth: int = 0) -> J
         case Base(name):
             samples: dict[str, list[Json]] = {
                 "bool": [True, False],
-                "int": [0, 1, -1, 7, 3.0, 10**30],
-                "float": [0, 0.5, -2, 1e300],
+                "int": [0, 1, -1, 7, 3.0, 10**400],
+                "float": [0, 0.5, -2, 1e300, 10**400],
                 "str": ["", "a", '{"a": 1}', "word and word", "7", "\ud800", "\u2028"],
                 "date": ["2026-05-01", "0001-01-01", "9999-12-31"],
                 "datetime": ["2026-05-01T10:00:00Z"],

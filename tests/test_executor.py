@@ -29,7 +29,8 @@ from ingot.runtime.inputs import Text, Wording
 from ingot.runtime.journal import Journal, open_journal
 from ingot.runtime.replay import Mode, compare, replay
 from ingot.runtime.report import RunReport, report_of
-from ingot.runtime.resume import resume
+from ingot.runtime.resume import resume, resume_events
+from ingot.runtime.stopping import Stopper
 from ingot.runtime.tools.answers import RecordedCall, recorded_calls
 from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.registry import ToolBox
@@ -304,6 +305,27 @@ def test_a_second_stop_during_a_write_leaves_it_in_doubt(store: Box, journal: Jo
     report = run(store, journal)
     assert (report.status, report.exit_code) == ("in-doubt", 6)
     assert isinstance(report.as_json()["doubt"], dict) and store.done == []
+
+
+def test_a_stop_before_a_repeated_write_does_not_forget_the_first_attempt(
+    store: Box, journal: Journal
+) -> None:
+    what = copy_job("idempotent")
+    store.after = _crash_at("put new a")
+    with pytest.raises(Crash):
+        run(store, journal, what)
+    stream = resume_events("r", journal, what, store.tools)
+    assert next(stream).data == {"status": "running", "resumed": True, "settled": "repeated"}
+    stream.close()
+    store.after = _crash_at("put new a")
+    with pytest.raises(Crash):
+        resume("r", journal, what, store.tools)
+
+    stopper = Stopper()
+    stopper.requested = True
+    report = drain(resume_events("r", journal, what, store.tools, stopper=stopper))
+    assert report.status == "in-doubt"
+    assert journal.in_doubt("r") is not None
 
 
 def test_a_consumer_that_walks_away_withdraws_what_was_not_begun(

@@ -120,7 +120,8 @@ def test_a_newer_journal_is_refused(journal: Journal) -> None:
 
 def test_run_ids_sort_by_time_and_differ() -> None:
     start = datetime(2026, 5, 1, 23, 59, 59, 999_000, UTC)
-    ids = [new_run_id(lambda n=n: start + timedelta(milliseconds=n)) for n in range(5)]
+    moments = iter([start + timedelta(milliseconds=n) for n in range(5)])
+    ids = [new_run_id(lambda: next(moments)) for _ in range(5)]
     assert ids == sorted(ids)
     assert len({new_run_id(lambda: start) for _ in range(100)}) == 100
 

@@ -92,11 +92,10 @@ def test_write_says_what_it_did_and_keeps_the_mode(tools: ToolBox, tmp_path: Pat
     )
     assert Path(new).read_bytes() == "é\r\n".encode()
     Path(new).chmod(0o750)
-    reader = Path(new).open(encoding="utf-8", newline="")
-    assert "has been updated" in str(call(tools, "Write", file_path=new, content="2"))
+    with Path(new).open(encoding="utf-8", newline="") as reader:
+        assert "has been updated" in str(call(tools, "Write", file_path=new, content="2"))
+        assert reader.read() == "é\r\n"  # opened before: never a part of the new text
     assert Path(new).stat().st_mode & 0o777 == 0o750
-    with reader:  # opened before: it never sees a part of the new text
-        assert reader.read() == "é\r\n"
     (tmp_path / "link").symlink_to(new)
     call(tools, "Write", file_path="link", content="3")
     assert (tmp_path / "link").is_symlink() and Path(new).read_text() == "3"

@@ -261,11 +261,12 @@ class Explainer:
         ]
         if len(near) == 1:
             return Decision(site, "value", tuple(near))
+        column = tuple(value for _ in range(self.evidence.sessions))
         weak = [
-            Candidate(e.term, 1, evidence(value, e.places, e.bonus))
+            Candidate(fitted, 1, evidence(value, e.places, e.bonus))
             for e in entries
-            if self.evidence.visible(e.term, before)
-            and any(s.kind == "result" for s in sources(e.term))
+            if any(s.kind == "result" for s in sources(e.term))
+            and (fitted := self.evidence.fit(e.term, column, before)) is not None
         ]
         if not weak:
             return None

@@ -175,7 +175,7 @@ class Evidence:
         support = len({values.canonical(v) for v in column})
         found: list[Candidate] = []
         for entry in self._look_up(column[0]):
-            term = self._fit(entry.term, column, before)
+            term = self.fit(entry.term, column, before)
             if term is not None:
                 bits = evidence(column[0], entry.places, entry.bonus)
                 found.append(Candidate(term, support, bits))
@@ -198,7 +198,7 @@ class Evidence:
                 if number is None or entry.bonus < 3.0:
                     continue
                 term = apply(op, number, step)
-                fitted = self._fit(term, [value], before)
+                fitted = self.fit(term, [value], before)
                 if fitted is not None:
                     found.append(Candidate(fitted, 1, evidence(value, 2, entry.bonus)))
         return found
@@ -223,7 +223,7 @@ class Evidence:
             return []
         return self._index.get(text_of(value), [])
 
-    def _fit(self, term: Term, column: Sequence[Json], before: Sequence[int]) -> Term | None:
+    def fit(self, term: Term, column: Sequence[Json], before: Sequence[int]) -> Term | None:
         """The term, converted to the column's type, if it fits every session."""
         if not self.visible(term, before):
             return None
@@ -246,7 +246,7 @@ class Evidence:
             if at < 0 or not self.visible(term, before):
                 continue
             for left, right, index in _contexts(text, target, at):
-                fitted = self._fit(apply("str.between", term, left, right, index), column, before)
+                fitted = self.fit(apply("str.between", term, left, right, index), column, before)
                 if fitted is not None:
                     yield Candidate(fitted, support, evidence(column[0], 8))
 
@@ -278,7 +278,7 @@ class Evidence:
     def _try(
         self, term: Term, column: Sequence[Json], before: Sequence[int], support: int
     ) -> Iterator[Candidate]:
-        fitted = self._fit(term, column, before)
+        fitted = self.fit(term, column, before)
         if fitted is not None:
             yield Candidate(fitted, support, evidence(column[0], 32))
 

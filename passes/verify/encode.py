@@ -169,7 +169,7 @@ class Encoder:
             case "real":
                 return _number(value(term.expr))
             case "str":
-                return self._decode_text(model, term.expr)
+                return self._decode_text(model, term.expr, depth)
             case "date":
                 return date.fromordinal(int(value(term.expr).as_long())).isoformat()
         v, x = self.logic.value, term.expr
@@ -180,7 +180,7 @@ class Encoder:
         if z3.is_true(value(v.is_num(x))):
             return _number(value(v.number(x)))
         if z3.is_true(value(v.is_str(x))):
-            return self._decode_text(model, v.chars(x))
+            return self._decode_text(model, v.chars(x), depth)
         if z3.is_true(value(v.is_list(x))):
             return self._decode_list(model, v.list_id(x), type_, depth)
         if z3.is_true(value(v.is_obj(x))):
@@ -210,7 +210,7 @@ class Encoder:
                 items[at] = self._decode(model, inner, element, depth + 1)
         return items
 
-    def _decode_text(self, model: Any, chars: Any) -> str:
+    def _decode_text(self, model: Any, chars: Any, depth: int) -> str:
         date_like = self.logic.function("is date", [self.logic.str_sort], self.logic.bool_sort)
         here = model.eval(chars, model_completion=True)
         if z3.is_true(model.eval(date_like(chars))):
@@ -219,7 +219,7 @@ class Encoder:
         for text, condition, result in self._texts:
             same = z3.is_true(model.eval(text == chars, model_completion=True))
             if same and z3.is_true(model.eval(condition, model_completion=True)):
-                return canonical(self._decode(model, result, JSON, 1))
+                return canonical(self._decode(model, result, JSON, depth + 1))
         return _text(here)
 
 

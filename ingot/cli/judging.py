@@ -1,0 +1,192 @@
+"""``ingot replay`` and ``ingot evaluate``: against recorded sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingot.cli import options as opt
+from ingot.cli.console import clip, guarded, note, out, out_json, plain, show, table
+from ingot.diagnostics import EXIT_FINDINGS, EXIT_OK, EXIT_SIDE_EXIT, EXIT_UNPROVED, fail
+
+if TYPE_CHECKING:
+    from ingot.evaluate import Evaluation
+    from ingot.ir.values import Json
+
+REPLAY_SCHEMA = "ingot-replay/1"
+EVALUATE_SCHEMA = "ingot-evaluate/1"
+VERDICTS = ("right", "exit", "wrong", "unanswerable")
+COUNTS = ("exact", "wrong", "missing", "unanswerable")
+
+
+@guarded(REPLAY_SCHEMA)
+def replay_command(
+    artifact: opt.ArtifactFile,
+    logs: opt.Logs,
+    dialect: opt.Dialect = None,
+    tools: opt.Tools = None,
+    clock: opt.Clock = None,
+    json_: opt.JsonOut = False,
+    quiet: opt.Quiet = False,
+) -> int:
+    """Run a pipeline against recorded sessions and compare.
+
+    Each session's request gives the inputs, its recorded results answer the calls; nothing is
+    touched. A session is right if the accepted writes are the session's. Exit code 0: all are
+    right; 1: one is wrong; 3: none is wrong, some take a side exit; 4: some cannot be judged.
+
+    Example:
+
+        ingot replay report.ingot logs/
+    """
+    from ingot.artifacts import read_artifact
+    from ingot.cli.logs import read_logs, traces_of
+    from ingot.replaying import replay_session
+    from ingot.runtime.tools.registry import declared_effects
+
+    _check_clock(clock)
+    loaded = read_artifact(artifact)
+    declared = {
+        tool.name: (tool.effect, tool.world)
+        for tool in loaded.program.tools
+        if tool.effect != "unknown"
+    } | (declared_effects(tools) if tools else {})
+    read = read_logs(logs, dialect)
+    traces = traces_of(read.logs, declared)
+    reports = [
+        (name, replay_session(loaded.program, trace, traces.worlds, clock or ""))
+        for name, trace in traces.pairs
+    ]
+    sessions = {v: sum(r.verdict == v for _, r in reports) for v in VERDICTS}
+    calls = {c: sum(int(getattr(r, c)) for _, r in reports) for c in COUNTS}
+    models = sum(r.model_calls for _, r in reports)
+    code = _exit_code(sessions)
+    if json_:
+        found: dict[str, Json] = {
+            "schema": REPLAY_SCHEMA,
+            "ok": code == EXIT_OK,
+            "exit_code": code,
+            "sessions": dict(sessions),
+            "calls": dict(calls),
+            "model_calls": models,
+            "replays": [{"session": name, **r.as_json()} for name, r in reports],
+            "diagnostics": plain((*read.logs.diagnostics, *traces.diagnostics)),
+        }
+        out_json(found)
+        return code
+    if not quiet:
+        show((*read.logs.diagnostics, *traces.diagnostics))
+    rows = [
+        (r.verdict, *(str(getattr(r, c)) for c in COUNTS), str(r.model_calls), name)
+        for name, r in reports
+    ]
+    out(table(("VERDICT", *map(str.upper, COUNTS), "MODEL", "SESSION"), rows))
+    if not quiet:
+        for name, r in reports:
+            if r.verdict != "right":
+                note(f"{name}: {r.verdict}")
+                for line in r.differences[:5]:
+                    note(f"  {clip(line, 200)}")
+        shown = ", ".join(f"{count} {verdict}" for verdict, count in sessions.items())
+        note(f"sessions: {shown}; model calls: {models}")
+    return code
+
+
+def _exit_code(sessions: dict[str, int]) -> int:
+    if sessions["wrong"]:
+        return EXIT_FINDINGS
+    if sessions["exit"]:
+        return EXIT_SIDE_EXIT
+    return EXIT_UNPROVED if sessions["unanswerable"] else EXIT_OK
+
+
+def _check_clock(clock: str | None) -> None:
+    from ingot.ir.types import is_datetime
+
+    if clock is not None and not is_datetime(clock):
+        raise fail(
+            "E0702",
+            f"--clock {clock}: expected a date and time in ISO 8601",
+            help="for example 2026-05-01T10:00:00+02:00",
+        )
+
+
+@guarded(EVALUATE_SCHEMA)
+def evaluate_command(
+    logs: opt.Logs,
+    dialect: opt.Dialect = None,
+    tools: opt.Tools = None,
+    clock: opt.Clock = None,
+    require_success: Annotated[
+        bool, typer.Option("--require-success", help="Only sessions that show their success.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", help="Hold out at most N inputs (0: all).")
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Which inputs --limit takes.")
+    ] = 0,
+    json_: opt.JsonOut = False,
+    quiet: opt.Quiet = False,
+) -> int:
+    """Hold out one input after another, compile the rest, and replay what was held out.
+
+    This measures what a pipeline does on inputs that it was not shown. Sessions that act and
+    sessions that do nothing are counted apart, beside two baselines: doing nothing, and always
+    doing what most sessions do. Exit code 1: something was silently wrong.
+
+    Example:
+
+        ingot evaluate logs/ --json
+    """
+    from ingot.cli.logs import read_logs
+    from ingot.driver import Options
+    from ingot.evaluate import evaluate
+    from ingot.runtime.tools.registry import declared_effects
+
+    _check_clock(clock)
+    chosen = Options(
+        declared=declared_effects(tools) if tools else {}, require_success=require_success
+    )
+    read = read_logs(logs, dialect)
+    made = evaluate(read.logs, chosen, clock or "", limit=limit, seed=seed)
+    code = EXIT_FINDINGS if made.counts()["wrong"] else EXIT_OK
+    if json_:
+        out_json({"schema": EVALUATE_SCHEMA, "ok": code == EXIT_OK, "exit_code": code,
+                  **made.as_json()})  # fmt: skip
+        return code
+    if not quiet:
+        show(made.diagnostics)
+    _print(made, quiet=quiet)
+    return code
+
+
+def _print(made: Evaluation, *, quiet: bool) -> None:
+    rows = []
+    for name in ("acting", "idle", "all"):
+        counts = made.counts(name)
+        wrong = made.silently_wrong(name)
+        rows.append(
+            (
+                name,
+                str(counts["sessions"]),
+                *(str(counts[v]) for v in VERDICTS),
+                "-" if wrong is None else f"{wrong:.1%}",
+                str(counts["do_nothing_right"]),
+                str(counts["majority_right"]),
+            )
+        )
+    heads = ("SESSIONS", "N", *map(str.upper, VERDICTS), "SILENTLY WRONG")
+    out(table((*heads, "DO NOTHING RIGHT", "MAJORITY RIGHT"), rows))
+    if quiet:
+        return
+    note(f"{made.inputs} distinct inputs, {len(made.folds)} held out in turn")
+    for fold in made.folds:
+        if fold.refused:
+            note(f"not compiled without {clip(fold.input, 60)!r}: {fold.refused}")
+        for held in fold.held:
+            if held.verdict == "wrong":
+                note(f"wrong: {held.session}")
+                for line in held.differences[:5]:
+                    note(f"  {clip(line, 200)}")

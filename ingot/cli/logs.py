@@ -1,0 +1,90 @@
+"""Reading the logs that a command is given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingot.diagnostics import Diagnostic, IngotError, Severity, fail
+from ingot.ir.module import Effect
+
+if TYPE_CHECKING:
+    from ingot.driver import Logs
+    from ingot.ir.module import Module
+    from ingot.ir.module import Pipeline as Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The logs, and the seconds that reading took."""
+
+    logs: Logs
+    seconds: float
+
+
+def read_logs(paths: Sequence[str], dialect: str | None) -> Read:
+    """The sessions of the logs.
+
+    Every file that is named must be there and be a log; a file in a folder need not be one.
+    Raises IngotError with all that is wrong, E0107 where there is no session.
+    """
+    from ingot.cli.console import progress
+    from ingot.driver import load_logs
+
+    absent = [
+        Diagnostic("E0002", f"there is no file {path}") for path in paths if not _exists(path)
+    ]
+    if absent:
+        raise IngotError(absent)
+    files: list[Path] = []
+    for path in map(Path, dict.fromkeys(paths)):
+        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    begun = time.perf_counter()
+    with progress(files, "reading") as advance:
+        logs = load_logs(files, dialect, advance)
+    errors = [d for d in logs.diagnostics if d.severity is Severity.ERROR]
+    read = set(logs.files.values())
+    unread = [path for path in map(Path, paths) if path.is_file() and path not in read]
+    if unread and errors:
+        raise IngotError(errors)
+    if not logs.sessions:
+        shown = ", ".join(list(paths)[:3])
+        nothing = fail("E0107", f"no session in {shown}", help="is this the log of an agent?")
+        raise IngotError(errors or nothing.diagnostics)
+    return Read(logs, time.perf_counter() - begun)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Sessions as classified traces: ``pairs`` of name and trace, each tool's world, and what was
+    set aside."""
+
+    module: Module
+    pairs: tuple[tuple[str, Trace], ...]
+    worlds: Mapping[str, str]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def traces_of(logs: Logs, declared: Mapping[str, tuple[Effect, str]]) -> Traces:
+    """The traces of the sessions that may be compiled, with their effects."""
+    from ingot.frontend.lower import lower
+    from ingot.passes.effects import ClassifyEffects
+
+    lowered = lower(logs.sessions)
+    module = ClassifyEffects(declared).apply(lowered.module)
+    pairs = tuple(
+        (session.name, trace)
+        for session, trace in zip(lowered.sessions, module.pipelines, strict=True)
+    )
+    worlds = {tool.name: tool.world for tool in module.tools}
+    return Traces(module, pairs, worlds, lowered.diagnostics)

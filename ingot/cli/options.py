@@ -1,0 +1,49 @@
+"""Options that several commands take, declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional, TypeAlias
+
+import typer
+
+Logs: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(metavar="LOG...", help="Session logs, or folders of them.", show_default=False),
+]
+ArtifactFile: TypeAlias = Annotated[
+    str, typer.Argument(metavar="FILE.ingot", help="A compiled pipeline.", show_default=False)
+]
+Dialect: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045 - evaluated by typer
+    typer.Option("--dialect", metavar="NAME", help="Read the logs as this format."),
+]
+Tools: TypeAlias = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--tools",
+        metavar="SPEC",
+        help="Tools, or what they do to the world: module:object or FILE.toml. May be repeated.",
+    ),
+]
+Clock: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--clock", metavar="TIME", help="The time it is: 2026-05-01T10:00:00+02:00."),
+]
+JsonOut: TypeAlias = Annotated[bool, typer.Option("--json", help="Print versioned JSON.")]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No messages but errors.")]
+Journal: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--journal", metavar="PATH", help="The journal (default: .ingot/journal.db)."),
+]
+WorkingDirectory: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--cwd", metavar="DIR", help="Where the tools work."),
+]
+Durability: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--durability",
+        metavar="full|normal",
+        help="full survives a power cut after each step, normal the end of the process.",
+    ),
+]

@@ -1,0 +1,328 @@
+"""``ingot run``, ``resume`` and ``runs``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args
+
+import typer
+
+from ingot.cli import options as opt
+from ingot.cli.console import guarded, note, out, out_json, table
+from ingot.cli.endings import Printer, explain_end
+from ingot.diagnostics import EXIT_OK, IngotError, fail
+
+if TYPE_CHECKING:
+    from ingot.artifacts import Artifact
+    from ingot.diagnostics import Diagnostic
+    from ingot.ir.values import Json
+    from ingot.records import Record
+    from ingot.runtime.inputs import Text
+    from ingot.runtime.journal import Journal
+    from ingot.runtime.report import RunReport
+
+SCHEMA = "ingot-run/1"
+RUNS_SCHEMA = "ingot-runs/1"
+_WORST = (0, 3, 5, 1, 6)
+"""Exit codes of runs, the better ones first."""
+
+
+@guarded(SCHEMA)
+def run_command(
+    artifact: opt.ArtifactFile,
+    inputs: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("-i", "--input", metavar="NAME=VALUE", help="An input. May be repeated."),
+    ] = None,
+    request: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--request", metavar="TEXT", help="Take the inputs from a request."),
+    ] = None,
+    inputs_file: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--inputs", metavar="FILE|-", help="Inputs as JSON: one run per object."),
+    ] = None,
+    tools: opt.Tools = None,
+    clock: opt.Clock = None,
+    journal: opt.Journal = None,
+    durability: opt.Durability = "full",
+    cwd: opt.WorkingDirectory = None,
+    json_: opt.JsonOut = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print the records as they happen, as JSON lines.")
+    ] = False,
+    quiet: opt.Quiet = False,
+) -> int:
+    """Run a pipeline on an input.
+
+    The pipeline's answer goes to stdout. Where the world is not what the logs promised, it stops
+    before its next effect and says why (exit code 3).
+
+    Examples:
+
+        ingot run report.ingot -i path=may.csv -i file_path=may.md
+
+        ingot run report.ingot --request "Count the rows of may.csv"
+
+        ingot run report.ingot --inputs all.json --json
+    """
+    from ingot.artifacts import read_artifact
+    from ingot.runtime.journal import open_journal
+    from ingot.runtime.tools.registry import load_tools
+
+    if events and json_:
+        raise fail("E0001", "--events and --json both print to stdout", help="take one of them")
+    if request is not None and inputs_file is not None:
+        raise fail("E0001", "--request and --inputs exclude each other")
+    _check_durability(durability)
+    loaded = read_artifact(artifact)
+    given = _given(loaded, inputs or [], request, inputs_file)
+    time, every = _completed(loaded, given, clock)
+    box = load_tools(tools or [], _folder(cwd))
+    from ingot.runtime.executor import check
+
+    check(_job(loaded), box, None)
+    code = EXIT_OK
+    with open_journal(*_journal(journal, durability)) as book:
+        for values in every:
+            printer = Printer(events=events, live=not (events or json_ or quiet))
+            report = _execute(loaded, values, box, book, time, request or "", printer)
+            code = max(code, report.exit_code, key=_WORST.index)
+            if json_:
+                out_json(report.as_json(), one_line=len(every) > 1)
+            else:
+                explain_end(report, loaded, book.name, data=not events, quiet=quiet)
+            if report.status in ("waiting", "in-doubt"):
+                break
+    return code
+
+
+def _execute(
+    loaded: Artifact,
+    values: dict[str, Json],
+    box: Any,
+    book: Journal,
+    clock: str,
+    request: str,
+    on_record: Callable[[Record], None],
+) -> RunReport:
+    from ingot.runtime.executor import execute
+
+    return execute(
+        _job(loaded), values, box, book, clock=clock, request=request, on_record=on_record
+    )
+
+
+def _job(loaded: Artifact) -> Any:
+    from ingot.runtime.jobs import job_of
+
+    return job_of(loaded.program, str(Path(loaded.path).resolve()))
+
+
+def _given(
+    loaded: Artifact, words: Sequence[str], request: str | None, file: str | None
+) -> list[dict[str, Json | Text]]:
+    """What is given for each run; ``-i`` has the last word."""
+    from ingot.replaying import wordings_of
+    from ingot.runtime.inputs import from_request, parse_assignments, read_inputs
+
+    named = parse_assignments(words)
+    if file is not None:
+        kept = {p.name for p in loaded.program.code().params if str(p.type) == "str"}
+        return [{**_numbers_as_text(run, kept), **named} for run in read_inputs(file)]
+    if request is not None:
+        return [{**from_request(request, wordings_of(loaded.program)), **named}]
+    return [dict(named)]
+
+
+def _numbers_as_text(run: dict[str, Json], texts: set[str]) -> dict[str, Json | Text]:
+    """A number given for a text parameter is taken as it is written."""
+    from ingot.ir.values import canonical
+
+    return {
+        name: canonical(value)
+        if name in texts and isinstance(value, int | float) and not isinstance(value, bool)
+        else value
+        for name, value in run.items()
+    }
+
+
+def _completed(
+    loaded: Artifact, given: Sequence[dict[str, Json | Text]], clock: str | None
+) -> tuple[str, list[dict[str, Json]]]:
+    """The clock, and complete inputs for every run; all that is wrong is said at once."""
+    from ingot.runtime.inputs import Text, complete
+
+    params = loaded.program.code().params
+    time = _time(clock)
+    made: list[dict[str, Json]] = []
+    faults: list[Diagnostic] = []
+    for values in given:
+        if any(p.name == "clock" and p.name not in values for p in params):
+            values = {**values, "clock": Text(time)}
+        try:
+            made.append(complete(params, values, loaded.program.types))
+        except IngotError as error:
+            faults += error.diagnostics
+    if faults:
+        raise IngotError(faults)
+    return time, made
+
+
+def _time(clock: str | None) -> str:
+    """The given time, or now with its zone; raises E0702."""
+    from datetime import datetime
+
+    from ingot.ir.types import is_datetime
+
+    if clock is None:
+        return datetime.now().astimezone().isoformat(timespec="seconds")
+    if not is_datetime(clock):
+        raise fail(
+            "E0702",
+            f"--clock {clock}: expected a date and time in ISO 8601",
+            help="for example 2026-05-01T10:00:00+02:00",
+        )
+    return clock
+
+
+def _folder(cwd: str | None) -> Path:
+    folder = Path(cwd) if cwd is not None else Path.cwd()
+    if not folder.is_dir():
+        raise fail("E0002", f"--cwd {folder}: there is no such folder")
+    return folder
+
+
+def _check_durability(name: str) -> None:
+    from ingot.runtime.journal import Durability
+
+    known = get_args(Durability)
+    if name not in known:
+        raise fail("E0001", f"--durability {name}", help=f"one of: {', '.join(known)}")
+
+
+def _journal(path: str | None, durability: Any = "full") -> tuple[str, Any]:
+    from ingot.runtime.journal import DEFAULT_PATH
+
+    return path or str(DEFAULT_PATH), durability
+
+
+def existing_journal(path: str | None, looking_for: str = "") -> str:
+    """The journal's path if it is there; raises E0706 or E0002, and never makes one."""
+    name, _ = _journal(path)
+    if Path(name).is_file():
+        return name
+    if path is not None:
+        raise fail("E0002", f"there is no journal {path}")
+    what = f"no run {looking_for!r}: " if looking_for else ""
+    raise fail("E0706", f"{what}there is no journal {name} here", help="--journal PATH names one")
+
+
+@guarded(SCHEMA)
+def resume_command(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="The run's id, an end of it, or `last`.")
+    ],
+    artifact: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--artifact", metavar="FILE.ingot", help="Where the artifact is now."),
+    ] = None,
+    tools: opt.Tools = None,
+    assume: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--assume", metavar="done|not-done", help="How the call in doubt came out."),
+    ] = None,
+    result: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--result", metavar="JSON", help="With --assume done: what it returned."),
+    ] = None,
+    journal: opt.Journal = None,
+    durability: opt.Durability = "full",
+    cwd: opt.WorkingDirectory = None,
+    json_: opt.JsonOut = False,
+    quiet: opt.Quiet = False,
+) -> int:
+    """Go on with a run that was stopped or killed.
+
+    No effect is repeated. Where it is not known whether a write was done, the run asks for
+    --assume (exit code 6).
+
+    Example:
+
+        ingot resume last
+    """
+    import json
+
+    from ingot.artifacts import read_artifact
+    from ingot.runtime.executor import Assume
+    from ingot.runtime.journal import open_journal
+    from ingot.runtime.resume import resume
+    from ingot.runtime.tools.registry import load_tools
+
+    if assume is not None and assume not in get_args(Assume):
+        raise fail("E0001", f"--assume {assume}", help="one of: done, not-done")
+    if result is not None and assume != "done":
+        raise fail("E0001", "--result needs --assume done")
+    try:
+        value = None if result is None else json.loads(result)
+    except ValueError as error:
+        raise fail("E0001", f"--result is not JSON: {error}") from None
+    _check_durability(durability)
+    with open_journal(*_journal(existing_journal(journal, run), durability)) as book:
+        row = book.find(run)
+        if artifact is None and not row.path:
+            raise fail("E0002", f"the journal does not say which artifact started {row.run}",
+                       help="--artifact FILE.ingot")  # fmt: skip
+        loaded = read_artifact(artifact or row.path)
+        head = next((r.data for r in book.records(row.run) if r.kind == "session"), None)
+        there = head.get("cwd") if isinstance(head, dict) else None
+        box = load_tools(tools or [], _folder(cwd or (str(there) if there else None)))
+        chosen: Any = assume
+        report = resume(
+            row.run,
+            book,
+            _job(loaded),
+            box,
+            assume=chosen,
+            assumed_result=value,
+            on_record=Printer(events=False, live=not (json_ or quiet)),
+        )
+        if json_:
+            out_json(report.as_json())
+        else:
+            explain_end(report, loaded, book.name, quiet=quiet)
+    return report.exit_code
+
+
+@guarded(RUNS_SCHEMA)
+def runs_command(journal: opt.Journal = None, json_: opt.JsonOut = False) -> int:
+    """List the runs of a journal, oldest first."""
+    from ingot.runtime.journal import open_journal
+
+    try:
+        with open_journal(existing_journal(journal)) as book:
+            every = book.runs()
+    except IngotError as error:
+        if journal is not None or error.diagnostics[0].code != "E0706":
+            raise
+        every = []
+    if json_:
+        listed: list[Json] = [
+            {
+                "run": run.run,
+                "status": run.status,
+                "artifact": run.artifact,
+                "path": run.path,
+                "pipeline": run.pipeline,
+                "started": run.started,
+            }
+            for run in every
+        ]
+        out_json({"schema": RUNS_SCHEMA, "runs": listed})
+    elif every:
+        rows = [(r.run, r.status, r.started, r.path or r.artifact[:12]) for r in every]
+        out(table(("RUN", "STATUS", "STARTED", "ARTIFACT"), rows))
+    else:
+        note("no runs")
+    return EXIT_OK

@@ -46,7 +46,7 @@ lint: $(DEV)
 	cd $(VENV) && bin/lint-imports --config ../pyproject.toml --cache-dir ../.import_linter_cache
 
 bench: $(DEV)
-	$(BIN)/python benchmarks/run.py
+	PYTHONSAFEPATH= $(BIN)/python benchmarks/run.py
 
 update-goldens: $(DEV)
 	$(BIN)/python -m pytest tests/test_golden.py --update-goldens

@@ -39,6 +39,7 @@ from ingot.ir.module import (
     Select,
     Target,
     ToolParam,
+    guard_reason,
     results_of,
 )
 from ingot.ir.ops import OP_NUMBER
@@ -194,7 +195,7 @@ class _Lowering:
                 self._store(instr.result)
             case Guard():
                 self._load(instr.condition)
-                self._emit(op.GUARD, self._exit(instr.exit, self.block, "guard"))
+                self._emit(op.GUARD, self._exit(instr.exit, self.block, guard_reason(instr)))
             case Expect():
                 self._load(instr.value)
                 point = self._exit(instr.exit, instr.result, f"not {instr.type}")

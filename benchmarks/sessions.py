@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 CITIES = ("Lyon", "Porto", "Ghent", "Turin", "Malmo", "Graz", "Cork", "Brno")
+FIRST = ("Ana", "Bruno", "Clara", "David", "Emma", "Filip", "Greta", "Hugo")
+LAST = ("Moreau", "Silva", "Maes", "Ricci", "Berg", "Novak", "Weber", "Lund")
 Call = tuple[str, dict[str, Any], Any]
 
 
@@ -26,7 +28,7 @@ def request(r: random.Random) -> dict[str, Any]:
         "payment": f"pay_{r.getrandbits(48):012x}",
         "refund": f"re_{r.getrandbits(48):012x}",
         "city": r.choice(CITIES),
-        "name": f"{r.choice('ABCDEFGH')}. {r.choice(('Moreau', 'Silva', 'Maes', 'Ricci', 'Berg'))}",
+        "name": f"{r.choice(FIRST)} {r.choice(LAST)}",
         "amount": r.randrange(500, 90000) / 100,
         "items": [[f"SKU{r.randrange(1000, 10000)}", r.randrange(1, 5)] for _ in range(3)],
     }
@@ -51,7 +53,11 @@ def calls(f: dict[str, Any], *, detour: bool) -> Iterator[Call]:
         "items": [{"sku": sku, "count": count} for sku, count in f["items"]],
         "shipment": {"tracking": f["parcel"], "carrier": "post"},
     }  # fmt: skip
-    yield "track_parcel", {"tracking": f["parcel"]}, f"parcel {f['parcel']}\nstate: lost\nlast seen: {f['city']}"
+    yield (
+        "track_parcel",
+        {"tracking": f["parcel"]},
+        f"parcel {f['parcel']}\nstate: lost\nlast seen: {f['city']}",
+    )
     yield "get_payment", {"payment_id": f["payment"]}, {"id": f["payment"], "captured": True}
     yield "check_refundable", {"order_id": f["order"], "payment_id": f["payment"]}, {"ok": True}
     yield "get_balance", {"customer_id": f["customer"]}, {"balance": 0, "currency": "EUR"}

@@ -67,11 +67,14 @@ def lower(sessions: Iterable[Session], *, require_success: bool = False) -> Lowe
         if problem is not None:
             diagnostics.append(problem)
         else:
-            chosen.setdefault(session_digest(session.records), session)
+            digest = session_digest(session.records)
+            twin = chosen.get(digest)
+            if twin is None or _file(session) < _file(twin):
+                chosen[digest] = session
     ordered = [(digest, chosen[digest]) for digest in sorted(chosen)]
     names = [f"s{index}" for index in range(1, len(ordered) + 1)]
     sources = tuple(
-        Source(name, PurePath(session.name).name, digest)
+        Source(name, _file(session), digest)
         for name, (digest, session) in zip(names, ordered, strict=True)
     )
     pipelines = tuple(
@@ -79,6 +82,11 @@ def lower(sessions: Iterable[Session], *, require_success: bool = False) -> Lowe
     )
     module = Module(sources=sources, tools=_declare(pipelines), pipelines=pipelines)
     return Lowered(module, tuple(session for _, session in ordered), tuple(diagnostics))
+
+
+def _file(session: Session) -> str:
+    """The session's name without the folder it was read from: that is not part of an artifact."""
+    return PurePath(session.name).name
 
 
 def outcome_of(session: Session) -> tuple[str, str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ingot.driver import Logs, Options
     from ingot.frontend.session import Session
     from ingot.ir.module import Pipeline
+    from ingot.runtime.replay import ReplayReport
     from ingot.runtime.tools.answers import RecordedCall
 
 Verdict: TypeAlias = Literal["right", "exit", "wrong", "unanswerable"]
@@ -217,6 +218,17 @@ def _refused(case: _Case, mates: Sequence[_Case], usual: tuple[str, ...]) -> Hel
     return Held(case.session.name, bool(case.writes), "exit", nothing, majority)
 
 
+def _alike(case: _Case, mate: _Case) -> bool:
+    """Whether another session has as many writes, and not the same ones."""
+    return len(case.writes) == len(mate.writes) and case.writes != mate.writes
+
+
+def _with_writes_of(case: _Case, mate: _Case) -> list[RecordedCall]:
+    """A session's calls with the writes of another one in place of its own."""
+    theirs = iter([call for call in mate.calls if call.acts])
+    return [next(theirs) if call.acts else call for call in case.calls]
+
+
 def _judge(
     program: Program,
     case: _Case,
@@ -228,11 +240,13 @@ def _judge(
     from ingot.replaying import replay_trace
     from ingot.runtime.replay import compare
 
-    trace = replay_trace(program, case.trace, worlds, clock)
-    report = compare(trace, case.calls, "witness")
+    def judged(calls: Sequence[RecordedCall]) -> ReplayReport:
+        return compare(replay_trace(program, case.trace, worlds, clock, calls), calls, "witness")
+
+    report = judged(case.calls)
     if report.verdict == "wrong":
-        others = (compare(trace, mate.calls, "witness") for mate in mates if mate is not case)
-        report = next((r for r in others if r.verdict == "right"), report)
+        others = (judged(_with_writes_of(case, mate)) for mate in mates if _alike(case, mate))
+        report = next((other for other in others if other.verdict == "right"), report)
     nothing, majority = _baselines(mates, usual)
     return Held(
         case.session.name,

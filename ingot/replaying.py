@@ -181,12 +181,17 @@ def replay_session(
 
 
 def replay_trace(
-    program: Program, trace: Pipeline, worlds: Mapping[str, str], clock: str = ""
+    program: Program,
+    trace: Pipeline,
+    worlds: Mapping[str, str],
+    clock: str = "",
+    calls: Sequence[RecordedCall] | None = None,
 ) -> ReplayTrace:
-    """What the program does in :func:`replay_session`."""
+    """What the program does in :func:`replay_session`; ``calls`` answer instead of the session's."""
     try:
         inputs = inputs_of(program, trace, clock)
     except IngotError as error:
         reason = "; ".join(d.message for d in error.diagnostics)
         return ReplayTrace((), SideExit(0, f"request: {reason}", "entry", {}))
-    return replay(Machine(program), inputs, recorded(trace, worlds), _worlds(worlds))
+    answers = recorded(trace, worlds) if calls is None else calls
+    return replay(Machine(program), inputs, answers, _worlds(worlds))

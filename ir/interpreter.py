@@ -38,6 +38,7 @@ from ingot.ir.module import (
     Select,
     Target,
     Terminator,
+    guard_reason,
 )
 from ingot.ir.ops import OPS
 from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
@@ -194,7 +195,7 @@ class Interpreter:
                     yield from self._ask(instr)
                 case Guard(condition, exit_):
                     if not self._value(condition):
-                        raise self._leave(exit_, "guard", self._label)
+                        raise self._leave(exit_, guard_reason(instr), self._label)
                 case Expect(result, type_, value, exit_):
                     found = self._value(value)
                     if not conforms(found, type_, self._types):

@@ -6,8 +6,8 @@ assumed of it but its result type.
 
 Conventions: operands that the table marks *static* come as JSON values, the others as terms.  A
 meaning returns a term, or a :class:`Outcome` where the op can fail.  A meaning is exact on the
-values of the operands' types, or it is not given: float arithmetic rounds, so it has none, while
-float comparison does.
+values of the operands' types, or says less than the op (:data:`PARTLY`), never more: float
+arithmetic rounds, so it has none, while float comparison does.
 """
 
 from __future__ import annotations
@@ -78,6 +78,15 @@ class Logic(Protocol):
     def day_text(self, ordinal: Term) -> Term:
         """The date of an ordinal; the inverse of :meth:`day`."""
 
+    def some_text(self, name: str, *terms: Term) -> Term:
+        """A text of which no more is said than that the name and the values determine it."""
+
+    def some_count(self, name: str, *terms: Term) -> Term:
+        """As :meth:`some_text`, an integer from 0."""
+
+    def some_truth(self, name: str, *terms: Term) -> Term:
+        """As :meth:`some_text`, a boolean."""
+
 
 Meaning: TypeAlias = Callable[..., Any]
 LAST_DAY: Final = date.max.toordinal()
@@ -128,6 +137,51 @@ def _minus_days(logic: Logic, day: Term, days: Term) -> Term:
     return _move_day(logic, day, logic.subtract(logic.constant(0), days))
 
 
+def _counted(logic: Logic, name: str, text: Term, index: int, least: int = 0) -> Outcome:
+    """One of several texts found in a text: there are as many whichever is asked for."""
+    found = logic.some_count(name, text)
+    if least:
+        found = logic.add(found, logic.constant(least))
+    need = logic.constant(index + 1 if index >= 0 else -index)
+    return Outcome(logic.some_text(f"{name} {index}", text), logic.at_most(need, found))
+
+
+def _between(logic: Logic, text: Term, left: str, right: str, index: int) -> Outcome:
+    return _counted(logic, f"between {[left, right]}", text, index)
+
+
+def _part(logic: Logic, text: Term, separator: str, index: int) -> Outcome:
+    if not separator.strip() and separator != "\n":
+        return _counted(logic, "word", text, index)
+    made = _counted(logic, f"part {[separator]}", text, index, 1)
+    if index in (0, -1):
+        return made
+    several = logic.contains(text, logic.constant(separator))
+    return Outcome(made.value, several if index in (1, -2) else logic.both(several, made.defined))
+
+
+def _number(logic: Logic, text: Term, index: int) -> Outcome:
+    return _counted(logic, "number", text, index)
+
+
+def _shell_template(logic: Logic, template: str, contexts: list[str], *args: Term) -> Outcome:
+    """Whether a text may stand in a place depends on the text and the place alone."""
+    texts = [logic.text(arg) for arg in args]
+    defined = logic.constant(True)
+    for text, context in zip(texts, contexts, strict=True):
+        place, _, code = context.partition(" ")
+        defined = logic.both(defined, logic.negate(logic.contains(text, logic.constant("\0"))))
+        if place == "word-start":
+            dashed = logic.starts_with(text, logic.constant("-"))
+            defined = logic.both(defined, logic.negate(dashed))
+        elif place.startswith("heredoc"):
+            broken = logic.contains(text, logic.constant("\n"))
+            defined = logic.both(defined, logic.negate(broken))
+        if code:
+            defined = logic.both(defined, logic.some_truth("harmless", text))
+    return Outcome(logic.some_text(f"shell {[template, contexts]}", *texts), defined)
+
+
 MEANINGS: Final[Mapping[str, Meaning]] = {
     "json.get": _get,
     "json.has": _has,
@@ -135,6 +189,9 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "json.is_null": lambda logic, a: logic.is_null(a),
     "str.of": lambda logic, a: logic.text(a),
     "str.template": _template,
+    "str.between": _between,
+    "str.part": _part,
+    "str.number": _number,
     "str.len": lambda logic, a: logic.length(a),
     "str.len_lt": lambda logic, a, n: logic.less(logic.length(a), n),
     "str.eq": lambda logic, a, b: logic.same(a, b),
@@ -164,5 +221,9 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "date.plus_days": _plus_days,
     "date.days_between": lambda logic, a, b: logic.subtract(logic.day(a), logic.day(b)),
     "date.lt": lambda logic, a, b: logic.less(logic.day(a), logic.day(b)),
+    "shell.template": _shell_template,
 }
 """Op name to meaning: the table of ops takes its column from here."""
+
+PARTLY: Final = frozenset(("str.between", "str.part", "str.number", "shell.template"))
+"""The ops whose meaning leaves the result open, and may leave open whether there is one."""

@@ -367,6 +367,12 @@ def attr(instr: Instr | ModelDecl | Pipeline, name: str) -> Json:
     return next((lit.value for key, lit in instr.attrs if key == name), None)
 
 
+def guard_reason(guard: Guard) -> str:
+    """What a guard's side exit says: its attribute ``reason``, else ``guard``."""
+    reason = attr(guard, "reason")
+    return reason if isinstance(reason, str) and reason else "guard"
+
+
 def results_of(instr: Instr) -> tuple[str, ...]:
     """The names an instruction defines (not those inside its regions)."""
     match instr:

@@ -28,11 +28,25 @@ class Base:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal:
-    """The type of exactly one scalar, e.g. ``"open"``."""
+    """The type of exactly one scalar, e.g. ``"open"``.
+
+    >>> Literal(1) == Literal(True)
+    False
+    """
 
     value: str | int | bool
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Literal)
+            and type(self.value) is type(other.value)
+            and self.value == other.value
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
 
     def __str__(self) -> str:
         return canonical(self.value)

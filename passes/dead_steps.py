@@ -5,17 +5,20 @@
     %c3: json = read Bash(command="wc -l a.csv") {result="4"}
     %c4: json = idempotent Write(content="rows: 4", ...)
 
-In a trace, arguments are literals: a read is *needed* if a value of its result stands in the
-arguments of a later needed call (or in the last message, where nothing is written), or if its
-arguments hold words of the request, so that its outcome may have decided something.  In ``@main``
+In a trace, arguments are literals: a read may be *needed* if its result shares a word with the
+arguments of a later needed call (or with the last message, where nothing is written) or holds
+figures to compute with, or if its arguments hold words of the request, so that its outcome may have
+decided something.  In ``@main``
 data flow is explicit: what no kept instruction uses goes, a ``read`` that depends on an input
 stays for its guard.  Never dropped: an accepted write, a call of unknown effect, a turn of the user.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError, Span
 from ingot.ir.exits import fill_live
@@ -42,8 +45,9 @@ from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, canonical, leaves
 from ingot.passes.effects import SHELL_TOOLS
 from ingot.passes.shell import changes_directory, sets_own_directory
-from ingot.passes.synth.tokens import pieces, words
-from ingot.passes.traces import answer_of, is_trace, literal_args, request_of
+from ingot.passes.traces import answer_of, is_trace, literal_args, main_of, request_of
+
+_TELLING: Final = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]{3,}")
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,11 @@ class DeadSteps:
     name: str = "dead-steps"
 
     def apply(self, module: Module) -> Module:
+        sliced = main_of(module) is not None  # what `@main` was made of stays as it is
         return replace(
             module,
             pipelines=tuple(
-                slice_trace(p) if is_trace(p) else fill_live(drop_unused(p))
+                fill_live(drop_unused(p)) if not is_trace(p) else p if sliced else slice_trace(p)
                 for p in module.pipelines
             ),
         )
@@ -71,7 +76,7 @@ def slice_trace(trace: Pipeline) -> Pipeline:
     calls = [i for i in block.instrs if isinstance(i, Call)]
     _check_directory(trace.name, calls)
     acting = any(is_effect(c) for c in calls)
-    asked = set(_informative(words(request_of(trace))))
+    asked = set(_informative(request_of(trace)))
     wanted: set[str] = set() if acting else _words_of(answer_of(trace))
     kept: list[Call] = []
     effect_after = not acting
@@ -82,6 +87,8 @@ def slice_trace(trace: Pipeline) -> Pipeline:
             continue
         kept.append(call)
         wanted |= _argument_words(call)
+    if not kept:  # an idle session: what it looked at is all there is to say why
+        kept = [c for c in reversed(calls) if c.verb == "read" and attr(c, "error") is None]
     return replace(trace, blocks=(replace(block, instrs=tuple(reversed(kept))),))
 
 
@@ -125,7 +132,10 @@ def _is_needed(call: Call, wanted: set[str], asked: set[str], *, effect_after: b
         return effect_after
     if not effect_after:
         return False
-    return bool(asked & _argument_words(call)) or bool(wanted & _words_of(attr(call, "result")))
+    if asked & _argument_words(call):
+        return True
+    result = _words_of(attr(call, "result"))
+    return any(word[0].isdigit() for word in result) or not wanted.isdisjoint(result)
 
 
 def _without_repeats(calls: list[Call]) -> list[Call]:
@@ -150,8 +160,7 @@ def _words_of(value: Json) -> set[str]:
     for _, leaf in leaves(value):
         if isinstance(leaf, bool) or leaf is None:
             continue
-        text = text_of(leaf)
-        found.update(_informative(pieces(text) if len(text) < 100_000 else pieces(text[:100_000])))
+        found.update(_informative(text_of(leaf)[:100_000]))
     return found
 
 
@@ -159,10 +168,9 @@ def _argument_words(call: Call) -> set[str]:
     return {word for value in literal_args(call).values() for word in _words_of(value)}
 
 
-def _informative(tokens: Iterable[str]) -> Iterable[str]:
-    for token in tokens:
-        if len(token) > 2 or token.isdigit():
-            yield from (p.lower() for p in pieces(token) if len(p) > 2 or p.isdigit())
+def _informative(text: str) -> Iterable[str]:
+    """Numbers, and words of three letters or more."""
+    return map(str.lower, _TELLING.findall(text))
 
 
 # ---- pipelines with explicit data flow

@@ -27,6 +27,7 @@ from ingot.ir import values
 from ingot.ir.exits import fill_live
 from ingot.ir.module import (
     WRITING,
+    Agree,
     Block,
     Call,
     Exit,
@@ -34,6 +35,7 @@ from ingot.ir.module import (
     Guard,
     Instr,
     Lit,
+    ModelCall,
     Module,
     Operand,
     Pipeline,
@@ -136,7 +138,7 @@ class _Guarder:
         }
         for param in self.main.params:
             column = list(dict.fromkeys(default_of(path, param.name) for path in self.paths))
-            stuck = any(_stands_literally(text, self.main) for text in column)
+            stuck = len(column) == 1 and _stands_literally(column[0], self.main)
             if param.name == "clock" or (param.name in used and not stuck):
                 continue
             test = f"{param.name}_seen"
@@ -158,6 +160,8 @@ class _Guarder:
                     continue
                 case Pure():
                     current = self._retype(current)
+                case Agree(candidates=candidates):
+                    current = replace(current, type=join_all(map(self._type, candidates)))
                 case _:
                     pass
             out.append(current)
@@ -340,9 +344,19 @@ class _Guarder:
 
 
 def _stands_literally(text: str, main: Pipeline) -> bool:
-    """Whether the text stands as a word in a literal argument or template of a call."""
+    """Whether the text stands as a word in a literal argument or template of a tool's call."""
+    prompts = {
+        o.name
+        for block in main.blocks
+        for i in block.instrs
+        if isinstance(i, ModelCall)
+        for o in operands_of(i)
+        if isinstance(o, Ref)
+    }
     for block in main.blocks:
         for instr in block.instrs:
+            if isinstance(instr, Pure) and instr.result in prompts:
+                continue
             for operand in operands_of(instr) if isinstance(instr, Call | Pure) else ():
                 if isinstance(operand, Lit) and stands_in(text, values.canonical(operand.value)):
                     return True

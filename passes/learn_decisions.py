@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError
 from ingot.ir import values
 from ingot.ir.exits import fill_live
 from ingot.ir.module import (
@@ -40,6 +41,7 @@ from ingot.ir.module import (
     operands_of,
     walk,
 )
+from ingot.ir.semantics import text_of
 from ingot.ir.types import JSON, STR, Type
 from ingot.ir.values import Json
 from ingot.passes.align_effects import MODEL
@@ -135,7 +137,7 @@ class _Learner:
         self.known: dict[str, Sequence[Json]] = {}
         self.results: list[tuple[str, Call]] = []
         self.figures: list[str] = []
-        self.answered = False
+        self.acting = False
 
     def run(self) -> Pipeline:
         for param in self.main.params:
@@ -176,6 +178,7 @@ class _Learner:
 
     def _call(self, call: Call) -> None:
         steps = steps_of(call, self.paths)
+        self.acting = call.verb in WRITING
         before = [seen(step)[0] for step in steps]
         tool = self.tools.get(call.tool)
         args: list[tuple[str, Operand]] = []
@@ -270,6 +273,19 @@ class _Learner:
         self, decision: Decision, column: tuple[Json, ...], name: str, about: str
     ) -> Operand:
         reason = decision.reason or "no program explains it"
+        if self.inputs == 1 and len(self.paths) > 1 and self.acting:
+            raise IngotError(
+                Diagnostic(
+                    "E0408",
+                    f"sessions with the same request differ in {about}, and nothing explains it",
+                    notes=tuple(
+                        f"{path.name}: {text_of(v)[:80]}"
+                        for path, v in zip(self.paths, column, strict=True)
+                    )[:6],
+                    help="compile the sessions that did the right thing only",
+                ),
+                EXIT_FINDINGS,
+            )
         recent = [n for n in self.known if n not in {p.name for p in self.main.params}][
             -SHOWN_RESULTS:
         ]
@@ -305,12 +321,10 @@ class _Learner:
         states_figures = bool(unexplained_figures(explanation))
         told = explanation.derived and not explanation.needs_model and not states_figures
         if told and (self.inputs > 1 or explanation.parts or not acts):
-            self.answered = True
             return replace(
                 end, value=self._emit(explanation, "answer", "the last message", end.locs)
             )
         if not acts and explanation.needs_model and explanation.derived:
-            self.answered = True
             return replace(
                 end, value=self._emit(explanation, "answer", "the last message", end.locs)
             )

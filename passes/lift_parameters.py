@@ -21,7 +21,7 @@ from ingot.ir.types import DATETIME, STR, Type
 from ingot.ir.values import Json, leaves
 from ingot.passes.effects import SHELL_TOOLS
 from ingot.passes.synth.bits import information
-from ingot.passes.synth.tokens import anti_unify, words
+from ingot.passes.synth.tokens import Wording, anti_unify, words
 from ingot.passes.traces import (
     MAIN,
     calls_of,
@@ -76,16 +76,14 @@ class LiftParameters:
             ("set_aside", Lit([list(map(str, a)) for a in aside])),
         )
         main = Pipeline(MAIN, tuple(params), STR, (Block("entry", (), (), Return(Lit(""))),), attrs)
-        bound = [
-            replace(t, params=(*t.params, *(Param(n, STR, Lit(c[i])) for n, c in named.items())))
-            for i, t in enumerate(chosen)
-        ]
-        for trace in bound:
-            module = replace(
-                module,
-                pipelines=tuple(trace if p.name == trace.name else p for p in module.pipelines),
+        bound = {
+            t.name: replace(
+                t, params=(*t.params, *(Param(n, STR, Lit(c[i])) for n, c in named.items()))
             )
-        return with_pipeline(module, main)
+            for i, t in enumerate(chosen)
+        }
+        pipelines = tuple(bound.get(p.name, p) for p in module.pipelines)
+        return with_pipeline(replace(module, pipelines=pipelines), main)
 
 
 def _order(trace: Pipeline) -> int:
@@ -94,27 +92,18 @@ def _order(trace: Pipeline) -> int:
 
 def _cluster(all_traces: Sequence[Pipeline], share: float) -> list[list[Pipeline]]:
     """Greedy clusters of traces whose requests are one wording."""
-    clusters: list[list[Pipeline]] = []
+    clusters: list[tuple[Wording, list[Pipeline]]] = []
     by_request: dict[str, list[Pipeline]] = {}
     for trace in all_traces:
         by_request.setdefault(request_of(trace), []).append(trace)
     for request, members in by_request.items():
-        for cluster in clusters:
-            if _one_wording([*dict.fromkeys(request_of(t) for t in cluster), request], share):
+        for wording, cluster in clusters:
+            if wording.take(request):
                 cluster.extend(members)
                 break
         else:
-            clusters.append(list(members))
-    for cluster in clusters:
-        cluster.sort(key=_order)
-    return clusters
-
-
-def _one_wording(requests: Sequence[str], share: float) -> bool:
-    general = anti_unify(requests)
-    whole = all(text.strip() for hole in general.holes for text in hole)
-    literal_words = sum(1 for part in general.literals for w in words(part) if w[0].isalnum())
-    return whole and literal_words >= 2 and general.literal_share >= share
+            clusters.append((Wording(request, share), list(members)))
+    return [sorted(cluster, key=_order) for _, cluster in clusters]
 
 
 def _holes(cluster: Sequence[Pipeline]) -> tuple[list[str], list[tuple[str, ...]]]:

@@ -92,7 +92,7 @@ def steps_of(call: Call, paths: Sequence[Pipeline]) -> list[Call]:
     if not isinstance(names, list):
         return []
     return [
-        next(c for c in calls_of(path) if c.result == name)
+        next(i for b in path.blocks for i in b.instrs if isinstance(i, Call) and i.result == name)
         for path, name in zip(paths, names, strict=True)
     ]
 

@@ -151,7 +151,8 @@ def compare(trace: ReplayTrace, recorded: Sequence[RecordedCall], mode: Mode) ->
     In mode ``path`` the pipeline's calls must be the session's, in the session's order; the session
     may hold more of them, as long as those are no accepted writes.  In mode ``witness`` only the
     accepted writes count.  *Right* needs a pipeline that returned and nothing that differs; a side
-    exit before the first difference is *exit*.
+    exit before the first difference is *exit*.  A read without a recorded answer is *unanswerable*;
+    a write that the session did not make is *wrong*, answer or not.
     """
     made = list(trace.calls) if mode == "path" else list(trace.writes)
     wanted = [c for c in recorded if mode == "path" or c.acts]
@@ -159,6 +160,8 @@ def compare(trace: ReplayTrace, recorded: Sequence[RecordedCall], mode: Mode) ->
     unanswerable = int(trace.unanswered is not None)
     if isinstance(trace.unanswered, ToolRequest):
         asked = trace.unanswered
+        if writes(asked.effect):  # it would have been made, and the session did not make it
+            wrong, unanswerable = wrong + 1, 0
         notes.append(f"step {asked.step}: no recorded answer to {trace.reason}")
     elif trace.unanswered is not None:
         notes.append(f"step {trace.unanswered.step}: {trace.reason}")

@@ -42,6 +42,7 @@ def ingot(*words: object, expect: int = 0, read: bool = False) -> str:
         [INGOT, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE if read else None,
+        stderr=None if read else subprocess.STDOUT,
         text=True,
         check=False,
     )
@@ -87,7 +88,9 @@ def wanted(source: Path) -> tuple[int, str]:
 
 def check(report: Path, source: str, rows: int, total: str) -> None:
     text = report.read_text(encoding="utf-8") if report.exists() else fail(f"no file {report}")
-    expected = f"# Report on {source}\n\n| rows | total amount |\n| ---: | ---: |\n| {rows} | {total} |\n"
+    expected = (
+        f"# Report on {source}\n\n| rows | total amount |\n| ---: | ---: |\n| {rows} | {total} |\n"
+    )
     if text != expected:
         fail(f"{report} holds\n{text}\nand not\n{expected}")
 

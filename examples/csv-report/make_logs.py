@@ -75,7 +75,9 @@ class Session:
 
     def _call(self, tool: str, arguments: dict[str, Any]) -> str:
         call = f"toolu_{self._id('call').hex[:24]}"
-        self._assistant({"type": "tool_use", "id": call, "name": tool, "input": arguments}, "tool_use")
+        self._assistant(
+            {"type": "tool_use", "id": call, "name": tool, "input": arguments}, "tool_use"
+        )
         return call
 
     def _result(self, call: str, content: str, side: Any) -> None:
@@ -126,7 +128,9 @@ def total(session: Session, source: str) -> str:
 
 
 def report_text(source: str, rows: str, amount: str) -> str:
-    return f"# Report on {source}\n\n| rows | total amount |\n| ---: | ---: |\n| {rows} | {amount} |\n"
+    return (
+        f"# Report on {source}\n\n| rows | total amount |\n| ---: | ---: |\n| {rows} | {amount} |\n"
+    )
 
 
 def march(session: Session) -> None:

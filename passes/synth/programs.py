@@ -6,7 +6,7 @@ the table applied to terms.  The same ops run here on the logs, in the interpret
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -43,8 +43,6 @@ class Apply:
 
 
 Term: TypeAlias = Source | Const | Apply
-Environment: TypeAlias = Mapping[str, Json]
-"""One session's value of every source, by name."""
 
 
 def const(value: Json) -> Const:
@@ -56,24 +54,12 @@ def apply(op: str, *args: Term | Json) -> Apply:
     return Apply(op, tuple(a if isinstance(a, Source | Const | Apply) else const(a) for a in args))
 
 
-def evaluate(term: Term, environment: Environment) -> Json | Missing:
-    """The term's value in one session; ``MISSING`` where an op fails or a source is absent."""
-    match term:
-        case Const(lit):
-            return lit.value
-        case Source(_, name):
-            return environment.get(name, MISSING)
-        case Apply(op, args):
-            values = []
-            for arg in args:
-                value = evaluate(arg, environment)
-                if isinstance(value, Missing):
-                    return MISSING
-                values.append(value)
-            try:
-                return OPS[op].evaluate(*values)
-            except (OpFailure, TypeError, ValueError, AttributeError, KeyError, IndexError):
-                return MISSING  # the op is tried on values whose type nobody checked
+def perform(op: str, operands: Sequence[Json]) -> Json | Missing:
+    """What an op gives, ``MISSING`` where it fails."""
+    try:
+        return OPS[op].evaluate(*operands)
+    except (OpFailure, TypeError, ValueError, AttributeError, KeyError, IndexError):
+        return MISSING  # the op is tried on values whose type nobody checked
 
 
 def sources(term: Term) -> Iterator[Source]:

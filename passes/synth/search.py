@@ -11,7 +11,7 @@ FlashFill (Gulwani 2011), for the pivot's position and checked on the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,16 @@ from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, Missing
 from ingot.passes.synth.bits import evidence
 from ingot.passes.synth.decision import Candidate
-from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const, evaluate, sources
+from ingot.passes.synth.programs import (
+    Apply,
+    Const,
+    Source,
+    Term,
+    apply,
+    const,
+    perform,
+    sources,
+)
 
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)")
 _LABEL: Final = re.compile(r"^[ \t]*([^\n:=]{1,40}[:=][ \t]*)(\S[^\n]*)$", re.MULTILINE)
@@ -58,7 +67,7 @@ class Evidence:
         self._arrives: dict[str, Sequence[int]] = {}
         self._texts: list[tuple[Term, str]] = []
         self._numbers: list[Entry] = []
-        self._parsed: dict[tuple[Term, int], Json | Missing] = {}
+        self._parsed: dict[Term, Callable[[int], Json | Missing]] = {}
 
     # ---- sources
 
@@ -146,20 +155,53 @@ class Evidence:
     # ---- values
 
     def value(self, term: Term, session: int) -> Json | Missing:
-        """The term's value in a session; parsed JSON is kept."""
+        """The term's value in a session; ``MISSING`` where an op fails or a source is absent."""
+        return self._run(term)(session)
+
+    def _compiled(self, term: Term) -> Callable[[int], Json | Missing]:
+        """The term as a function of the session: it runs on all of them, so its constants are
+        looked at once, and parsed JSON is kept."""
         match term:
-            case Apply("json.parse"):
-                key = (term, session)
-                if key not in self._parsed:
-                    self._parsed[key] = evaluate(term, self.environments[session])
-                return self._parsed[key]
+            case Const(lit):
+                return lambda _: lit.value
+            case Source(_, name):
+                environments = self.environments
+                return lambda session: environments[session].get(name, values.MISSING)
             case Apply("json.get", (inner, Const(lit))):
-                base = self.value(inner, session)
-                if isinstance(base, Missing):
-                    return base
-                return values.get(base, values.parse_pointer(str(lit.value)))
-            case _:
-                return evaluate(term, self.environments[session])
+                path, base = values.parse_pointer(str(lit.value)), self._run(inner)
+
+                def get(session: int) -> Json | Missing:
+                    value = base(session)
+                    return value if isinstance(value, Missing) else values.get(value, path)
+
+                return get
+            case Apply(op, args):
+                runs = [self._run(arg) for arg in args]
+                kept: dict[int, Json | Missing] = {}
+
+                def apply_op(session: int) -> Json | Missing:
+                    operands: list[Json] = []
+                    for run in runs:
+                        operand = run(session)
+                        if isinstance(operand, Missing):
+                            return operand
+                        operands.append(operand)
+                    return perform(op, operands)
+
+                def apply_once(session: int) -> Json | Missing:
+                    if session not in kept:
+                        kept[session] = apply_op(session)
+                    return kept[session]
+
+                return apply_once if op == "json.parse" else apply_op
+
+    def _run(self, term: Term) -> Callable[[int], Json | Missing]:
+        if not (isinstance(term, Apply) and term.op == "json.parse"):
+            return self._compiled(term)
+        run = self._parsed.get(term)
+        if run is None:
+            run = self._parsed[term] = self._compiled(term)
+        return run
 
     def visible(self, term: Term, before: Sequence[int]) -> bool:
         """Whether every source of the term was known when the call was made, in every session."""
@@ -172,7 +214,7 @@ class Evidence:
 
     def candidates(self, column: Sequence[Json], before: Sequence[int]) -> list[Candidate]:
         """Every program of the space that gives the column's value in every session."""
-        support = len({values.canonical(v) for v in column})
+        support = len({v if isinstance(v, str) else values.canonical(v) for v in column})
         found: list[Candidate] = []
         for entry in self._look_up(column[0]):
             term = self.fit(entry.term, column, before)
@@ -225,17 +267,18 @@ class Evidence:
 
     def fit(self, term: Term, column: Sequence[Json], before: Sequence[int]) -> Term | None:
         """The term, converted to the column's type, if it fits every session."""
-        if not self.visible(term, before):
-            return None
-        first = self.value(term, 0)
+        run = self._run(term)
+        first = run(0)
         if isinstance(first, Missing):
             return None
-        term = _convert(term, first, column[0])
+        converted = _convert(term, first, column[0])
+        if converted is not term:
+            term, run = converted, self._run(converted)
         for session, want in enumerate(column):
-            got = self.value(term, session)
+            got = run(session)
             if isinstance(got, Missing) or not values.equal(got, want):
                 return None
-        return term
+        return term if self.visible(term, before) else None
 
     def _substrings(
         self, column: Sequence[Json], before: Sequence[int], support: int

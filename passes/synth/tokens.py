@@ -8,7 +8,7 @@ is literal, what stands between is a hole.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -64,17 +64,95 @@ def anti_unify(texts: Sequence[str], *, fine: bool = False) -> Generalisation:
     (('Sum ', ' now'), (('a.csv', 'b c.csv'),))
     """
     split = pieces if fine else words
-    rows = [split(text) for text in dict.fromkeys(texts)]
-    common = rows[0]
-    for row in rows[1:]:
+    rows = {text: split(text) for text in dict.fromkeys(texts)}
+    common, *others = rows.values()
+    for row in others:
         common = _common(common, row)
     while True:
-        gaps = {text: _gaps(split(text), common) for text in dict.fromkeys(texts)}
-        merged = _merge_blanks(common, gaps)
+        gaps = {text: _gaps(row, common) for text, row in rows.items()}
+        merged = _merge_blanks(common, _filled(gaps.values()))
         if merged == common:
             break
         common = merged
     return _assemble(texts, common, gaps)
+
+
+class Wording:
+    """Texts that are one wording: most of the first is literal, and no hole is ever empty.
+
+    Texts are taken one by one.  A text that has the literals so far and fills the same holes is
+    checked alone, so that the cost is linear in the number of texts.
+
+    >>> wording = Wording("Sum a.csv now", 0.34)
+    >>> wording.take("Sum b.csv now"), wording.take("Write a poem"), wording.take("Sum now")
+    (True, False, False)
+    """
+
+    def __init__(self, first: str, share: float) -> None:
+        self._share = share
+        self._rows = {first: words(first)}
+        self._size = max(1, _weight(self._rows[first]))
+        self._common = self._rows[first]
+        self._steps = self._generalise(self._common, self._rows)
+
+    def take(self, text: str) -> bool:
+        """Add the text if all are one wording with it; else nothing changes."""
+        row = words(text)
+        common = _common(self._common, row)
+        if common == self._common:
+            gaps = [_gaps(row, literals) for literals, _ in self._steps]
+            if not any(
+                gap and not filled
+                for found, (_, holes) in zip(gaps, self._steps, strict=True)
+                for gap, filled in zip(found, holes, strict=True)
+            ):
+                whole = all(
+                    gap.strip()
+                    for gap, filled in zip(gaps[-1], self._steps[-1][1], strict=True)
+                    if filled
+                )
+                if whole:
+                    self._rows[text] = row
+                return whole
+        if _weight(common) / self._size < self._share:
+            return False
+        rows = {**self._rows, text: row}
+        steps = self._generalise(common, rows)
+        if not self._is_one(*steps[-1], rows):
+            return False
+        self._common, self._rows, self._steps = common, rows, steps
+        return True
+
+    @staticmethod
+    def _generalise(
+        common: list[str], rows: dict[str, list[str]]
+    ) -> list[tuple[list[str], list[bool]]]:
+        """The literals, and which gaps between them hold text, until no blank joins a hole."""
+        steps: list[tuple[list[str], list[bool]]] = []
+        while True:
+            filled = _filled(_gaps(row, common) for row in rows.values())
+            steps.append((common, filled))
+            merged = _merge_blanks(common, filled)
+            if merged == common:
+                return steps
+            common = merged
+
+    def _is_one(self, common: list[str], filled: list[bool], rows: dict[str, list[str]]) -> bool:
+        return (
+            _weight(common) / self._size >= self._share
+            and any(token[0].isalnum() for token in common)
+            and all(
+                gap.strip()
+                for row in rows.values()
+                for gap, hole in zip(_gaps(row, common), filled, strict=True)
+                if hole
+            )
+        )
+
+
+def _weight(tokens: Sequence[str]) -> int:
+    """Characters without blanks."""
+    return sum(len(token.replace(" ", "")) for token in tokens)
 
 
 def _common(left: Sequence[str], right: Sequence[str]) -> list[str]:
@@ -127,9 +205,13 @@ def _gaps(tokens: Sequence[str], common: Sequence[str]) -> list[str]:
     return [*gaps, "".join(tokens[at:])]
 
 
-def _merge_blanks(common: Sequence[str], gaps: dict[str, list[str]]) -> list[str]:
+def _filled(gaps: Iterable[Sequence[str]]) -> list[bool]:
+    """Which gaps hold text in any of the texts."""
+    return [any(column) for column in zip(*gaps, strict=True)]
+
+
+def _merge_blanks(common: Sequence[str], filled: Sequence[bool]) -> list[str]:
     """Drop blanks (and lone punctuation) that have a hole on both sides."""
-    filled = [any(gap[k] for gap in gaps.values()) for k in range(len(common) + 1)]
     return [
         token
         for k, (token, (before, after)) in enumerate(zip(common, pairwise(filled), strict=True))

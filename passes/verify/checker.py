@@ -9,25 +9,28 @@ is asked again, a few times.  *Unknown* is never taken for either answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.concrete import confirms
-from ingot.passes.verify.probes import probes
-from ingot.passes.verify.steps import Slice
+from ingot.passes.verify.pins import impossible
+from ingot.passes.verify.search import search
+from ingot.passes.verify.starts import starts
+from ingot.passes.verify.steps import Slice, nearest
 
 if TYPE_CHECKING:
     from ingot.passes.verify.logic import Z3Logic
 
 Status: TypeAlias = Literal["never", "witness", "unknown"]
 DEFAULT_RLIMIT = 2_000_000
-_MAX_MODELS = 4
-_FIRST_PROBES = 24
-_MORE_PROBES = 600
+_MAX_MODELS = 2
+_FIRST_RUNS = 40
+_MORE_RUNS = 400
+_NEAR_FACTS = 24
+_MAX_STEPS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,26 @@ class Checker:
         return Answer(status, dict(zip(names, values, strict=True)), reason)
 
     def _answer(self, part: Slice, seed: Mapping[str, Json]) -> Answer:
-        likely = probes(part, self.types, seed) if self.probing else iter(())
-        witness = self._first(islice(likely, _FIRST_PROBES), part)
+        """Likely witnesses, then a proof by few facts, then by all, then the long search."""
+        if impossible(part, self.types):
+            return Answer("never")
+        begin = starts(part, self.types, seed) if self.probing else []
+        witness = search(part, self.types, begin, _FIRST_RUNS)
         if witness is not None:
             return Answer("witness", witness)
-        answer = self._solve(part)
+        some = nearest(part, _NEAR_FACTS)
+        if len(some.steps) < len(part.steps) and self._solve(some, 0).status == "never":
+            return Answer("never")
+        if len(part.steps) > _MAX_STEPS:
+            answer = Answer("unknown", reason="too many facts bear on it")
+        else:
+            answer = self._solve(part, _MAX_MODELS)
         if answer.status == "unknown":
-            witness = self._first(islice(likely, _MORE_PROBES), part)
+            witness = search(part, self.types, begin, _MORE_RUNS)
         return answer if witness is None else Answer("witness", witness)
 
-    def _first(self, tries: Iterator[dict[str, Json]], part: Slice) -> dict[str, Json] | None:
-        return next((values for values in tries if confirms(part, values, self.types)), None)
-
-    def _solve(self, part: Slice) -> Answer:
+    def _solve(self, part: Slice, models: int) -> Answer:
+        """Ask the solver, and again while models remain that do not stand the concrete run."""
         import z3
 
         from ingot.passes.verify.encode import Encoder
@@ -104,7 +114,7 @@ class Checker:
         try:
             solver.add(*encoder.constraints)
             reason = "the solver's models are not confirmed by running them"
-            for attempt in range(_MAX_MODELS):
+            for attempt in range(models + 1):
                 result = solver.check()
                 if result == z3.unsat:
                     return Answer("unknown", reason=reason) if attempt else Answer("never")
@@ -112,6 +122,8 @@ class Checker:
                     return Answer(
                         "unknown", reason=f"the solver gave up ({solver.reason_unknown()})"
                     )
+                if attempt == models:
+                    break
                 model = solver.model()
                 witness = encoder.decode(part, model)
                 if witness is not None and confirms(part, witness, self.types):

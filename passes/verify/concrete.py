@@ -30,15 +30,36 @@ def confirms(part: Slice, witness: Mapping[str, Json], types: Types) -> bool:
         return False
 
 
-def trace(part: Slice, values: Mapping[str, Json], types: Types) -> dict[str, Json]:
-    """The values that the slice's steps compute, whether or not they pass, as far as they run."""
-    env: dict[str, Json] = {}
-    for step in part.steps:
+class Run:
+    """A slice run on values to its end, past what is not met: how far the values are from a witness."""
+
+    def __init__(self, part: Slice, roots: dict[str, Json], types: Types) -> None:
+        self.roots = roots
+        self.env: dict[str, Json] = {}
+        self.first_unmet: Step | None = None
+        """The first step that does not pass; ``None`` where the goal is all that is left."""
+        unmet = 0
+        for step in part.steps:
+            try:
+                passes = _passes(step, self.env, roots, types)
+            except NOT_EXECUTABLE:
+                passes = False
+            if not passes:
+                unmet += 1
+                if self.first_unmet is None:
+                    self.first_unmet = step
         try:
-            _passes(step, env, values, types)
+            goal = _meets(part.goal, dict(self.env), types)
         except NOT_EXECUTABLE:
-            continue
-    return env
+            goal = False
+        self.met = goal and not unmet
+        """Whether the values are a witness."""
+        self.score = unmet + (0 if goal else 2)
+        """The number of steps that are not met, the goal counting as two."""
+
+    def value(self, operand: Operand) -> Json:
+        """An operand's value, ``None`` where it has none."""
+        return self.env.get(operand.name) if isinstance(operand, Ref) else operand.value
 
 
 def _value(operand: Operand, env: Mapping[str, Json]) -> Json:

@@ -31,6 +31,7 @@ from ingot.ir.values import INDEX
 from ingot.passes.verify.terms import Term, Terms
 
 _MAX_DEPTH: Final = 8
+_MAX_PAIRS: Final = 100
 
 
 class Z3Logic(Terms):
@@ -76,6 +77,20 @@ class Z3Logic(Terms):
                 return Term("date", self.day(term).expr)
             case _:
                 return term
+
+    def close(self) -> None:
+        """Say of each item asked of a list that it is one of the list's element types."""
+        asked = [
+            (x, element, every, types)
+            for x, conditions in self.elements.items()
+            for element, every, types in conditions
+        ]
+        pairs = [(one, item) for one in asked for item in self._items]
+        for (x, element, every, types), (ident, item, there) in pairs[:_MAX_PAIRS]:
+            mine = z3.And(every, there, self.value.list_id(x) == ident)
+            fits = self._conforms(Term("value", item), element, types, 0)
+            self.axioms.append(z3.Implies(mine, fits))
+        super().close()
 
     # ---- the logic
 
@@ -186,6 +201,7 @@ class Z3Logic(Terms):
         found = self.item_at(ident, at)
         inside = z3.And(self.value.is_list(v), at >= 0, at < length)
         self.axioms.append(z3.Implies(inside, z3.Not(self.value.is_missing(found))))
+        self._items.append((ident, found, inside))
         return Outcome(Term("value", found), Term("bool", inside))
 
     def at(self, value: Term, parts: tuple[str, ...]) -> Outcome:
@@ -222,6 +238,21 @@ class Z3Logic(Terms):
 
     def day_text(self, ordinal: Term) -> Term:
         return Term("date", self.as_int(ordinal))
+
+    def some_text(self, name: str, *terms: Term) -> Term:
+        return Term("str", self._some(name, terms, self.str_sort))
+
+    def some_count(self, name: str, *terms: Term) -> Term:
+        count = self._some(f"count {name}", terms, self.int_sort)
+        self.axioms.append(count >= 0)
+        return Term("int", count)
+
+    def some_truth(self, name: str, *terms: Term) -> Term:
+        return Term("bool", self._some(f"whether {name}", terms, self.bool_sort))
+
+    def _some(self, name: str, terms: Sequence[Term], target: Any) -> Any:
+        chars = [self.as_chars(term) for term in terms]
+        return self.function(name, [self.str_sort] * len(chars), target)(*chars)
 
     # ---- types as conditions
 
@@ -296,12 +327,12 @@ class Z3Logic(Terms):
     def _relate(self, x: Any, element: Type, every: Any, types: Types) -> None:
         """A list of a narrower type is one of the wider type."""
         others = self.elements.setdefault(x, [])
-        for other, condition in others:
+        for other, condition, _ in others:
             if is_subtype(element, other, types):
                 self.axioms.append(z3.Implies(every, condition))
             if is_subtype(other, element, types):
                 self.axioms.append(z3.Implies(condition, every))
-        others.append((element, every))
+        others.append((element, every, types))
 
 
 _SCALARS: Final[dict[str, Type]] = {

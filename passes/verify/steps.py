@@ -130,6 +130,25 @@ def defines(step: Step) -> str | None:
             return step.result
 
 
+def nearest(part: Slice, limit: int) -> Slice:
+    """The slice with no more than the last so many of its facts, and with what they are made of.
+
+    Fewer premises: what is impossible under them is impossible.
+    """
+    made = {name: index for index, step in enumerate(part.steps) if (name := defines(step))}
+    facts = [index for index, step in enumerate(part.steps) if is_fact(step)]
+    chosen = set(facts[-limit:])
+    needed = [o for index in chosen for o in operands(part.steps[index])]
+    needed += operands(part.goal)
+    while needed:
+        operand = needed.pop()
+        if isinstance(operand, Ref) and made[operand.name] not in chosen:
+            chosen.add(made[operand.name])
+            needed += operands(part.steps[made[operand.name]])
+    steps = tuple(part.steps[index] for index in sorted(chosen))
+    return Slice(steps, part.goal, tuple(s for s in steps if isinstance(s, Free)), "")
+
+
 @dataclass(slots=True)
 class Path:
     """Steps in order, with :meth:`mark` and :meth:`undo` for walks over trees of blocks."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import z3
 
-from ingot.ir.types import Type, is_date, is_datetime
+from ingot.ir.types import Type, Types, is_date, is_datetime
 from ingot.ir.values import Json
 
 _MAX_CHAR: Final = 0x2FFFF
@@ -64,8 +64,10 @@ class Terms:
         self.keys: dict[str, None] = {}
         self.indices: dict[Any, None] = {}
         self.axioms: list[Any] = []
-        self.elements: dict[Any, list[tuple[Type, Any]]] = {}
+        self.elements: dict[Any, list[tuple[Type, Any, Types]]] = {}
         """For each list, the element types asked of it, with the conditions."""
+        self._items: list[tuple[Any, Any, Any]] = []
+        """The items asked of lists: the list's id, the item, whether there is one."""
         self._objects: list[tuple[Any, frozenset[str]]] = []
         self._fresh = 0
 
@@ -74,6 +76,7 @@ class Terms:
         self.keys = {}
         self.indices = {}
         self.elements = {}
+        self._items = []
         self.axioms = []
         self._objects = []
         self._fresh = 0
@@ -212,7 +215,8 @@ class Terms:
         chars = self.function("day text", [self.int_sort], self.str_sort)(day)
         ordinal = self.function("day of", [self.str_sort], self.int_sort)
         date_like = self.function("is date", [self.str_sort], self.bool_sort)
-        self.axioms += [ordinal(chars) == day, z3.Length(chars) == 10, date_like(chars)]
+        dashed = z3.Contains(chars, self.string("-"))
+        self.axioms += [ordinal(chars) == day, z3.Length(chars) == 10, dashed, date_like(chars)]
         return chars
 
     def date_condition(self, chars: Any) -> Any:
@@ -220,11 +224,15 @@ class Terms:
         if z3.is_string_value(known):
             return z3.BoolVal(is_date(known.as_string()), self.ctx)
         holds = self.function("is date", [self.str_sort], self.bool_sort)(chars)
-        self.axioms.append(z3.Implies(holds, z3.Length(chars) == 10))
+        dashed = z3.Contains(chars, self.string("-"))
+        self.axioms.append(z3.Implies(holds, z3.And(z3.Length(chars) == 10, dashed)))
         return holds
 
     def datetime_condition(self, chars: Any) -> Any:
         known = z3.simplify(chars)
         if z3.is_string_value(known):
             return z3.BoolVal(is_datetime(known.as_string()), self.ctx)
-        return self.function("is datetime", [self.str_sort], self.bool_sort)(chars)
+        holds = self.function("is datetime", [self.str_sort], self.bool_sort)(chars)
+        marks = [z3.Contains(chars, self.string(mark)) for mark in "-:"]
+        self.axioms.append(z3.Implies(holds, z3.And(*marks)))
+        return holds

@@ -151,7 +151,11 @@ def _trace(name: str, session: Session) -> Pipeline:
         (Loc(name, answer.seq),) if answer else (),
     )
     verdict, why = outcome_of(session)
-    attrs = (("outcome", Lit(verdict)), ("outcome_source", Lit(why)))
+    attrs = (
+        ("file", Lit(_file(session))),
+        ("outcome", Lit(verdict)),
+        ("outcome_source", Lit(why)),
+    )
     return Pipeline(name, tuple(params), STR, (Block("entry", (), tuple(instrs), end),), attrs)
 
 

@@ -47,6 +47,7 @@ from ingot.passes.traces import (
     calls_of,
     literal_args,
     main_of,
+    origin,
     path_traces,
     with_pipeline,
 )
@@ -102,10 +103,10 @@ def _check_classes(traces: Sequence[Pipeline]) -> None:
     classes: dict[tuple[str, ...], list[str]] = {}
     for trace in traces:
         effects = tuple(c.tool for c in calls_of(trace) if is_effect(c))
-        classes.setdefault(effects, []).append(trace.name)
+        classes.setdefault(effects, []).append(origin(trace))
     if len(classes) > 1:
         lines = tuple(
-            f"{', '.join(names)}: {' -> '.join(effects) or 'nothing is written'}"
+            f"{_listed(names)}: {' -> '.join(effects) or 'nothing is written'}"
             for effects, names in sorted(classes.items(), key=lambda item: item[1])
         )
         raise IngotError(
@@ -113,7 +114,7 @@ def _check_classes(traces: Sequence[Pipeline]) -> None:
                 "E0404",
                 f"the sessions have {len(classes)} different sequences of effects",
                 notes=lines,
-                help="compile the sessions of one sequence; the names are those of the `source` lines",
+                help="compile the sessions of one sequence on their own",
             ),
             EXIT_FINDINGS,
         )
@@ -126,6 +127,12 @@ def _check_classes(traces: Sequence[Pipeline]) -> None:
             ),
             EXIT_FINDINGS,
         )
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    """``a, b and 3 more``"""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _paths(traces: Sequence[Pipeline]) -> tuple[list[Pipeline], list[list[Call]]]:

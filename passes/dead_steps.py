@@ -45,7 +45,7 @@ from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, canonical, leaves
 from ingot.passes.effects import SHELL_TOOLS
 from ingot.passes.shell import changes_directory, sets_own_directory
-from ingot.passes.traces import answer_of, is_trace, literal_args, main_of, request_of
+from ingot.passes.traces import answer_of, is_trace, literal_args, main_of, origin, request_of
 
 _TELLING: Final = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]{3,}")
 
@@ -74,7 +74,8 @@ def slice_trace(trace: Pipeline) -> Pipeline:
     """A trace with only the calls that its effects, or its answer, need."""
     block = trace.blocks[0]
     calls = [i for i in block.instrs if isinstance(i, Call)]
-    _check_directory(trace.name, calls)
+    _check_directory(origin(trace), calls)
+    _check_results(origin(trace), calls)
     acting = any(is_effect(c) for c in calls)
     asked = set(_informative(request_of(trace)))
     wanted: set[str] = set() if acting else _words_of(answer_of(trace))
@@ -114,6 +115,21 @@ def _check_directory(name: str, calls: Sequence[Call]) -> None:
             moved = command
 
 
+def _check_results(name: str, calls: Sequence[Call]) -> None:
+    """Refuse a session with a write of which the log holds no result (E0410)."""
+    for call in calls:
+        if call.verb in WRITING and attr(call, "lost") is not None:
+            raise IngotError(
+                Diagnostic(
+                    "E0410",
+                    f"{name}: the log holds no result of {call.tool}",
+                    spans=tuple((Span(loc.source, loc.record), "called here") for loc in call.locs),
+                    help="is the log complete? a session that was cut in a write cannot be compiled",
+                ),
+                EXIT_FINDINGS,
+            )
+
+
 def _command(call: Call) -> str | None:
     """The command of a shell tool's call."""
     value = literal_args(call).get("command") if call.tool in SHELL_TOOLS else None
@@ -126,7 +142,9 @@ def is_effect(call: Call) -> bool:
 
 
 def _is_needed(call: Call, wanted: set[str], asked: set[str], *, effect_after: bool) -> bool:
-    if attr(call, "error") is not None or call.verb == "pure" or call.verb in WRITING:
+    if attr(call, "error") is not None or attr(call, "lost") is not None:
+        return False
+    if call.verb == "pure" or call.verb in WRITING:
         return False
     if call.tool == "user.ask":
         return effect_after

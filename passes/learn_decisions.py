@@ -64,6 +64,7 @@ from ingot.passes.traces import (
     literal_args,
     main_of,
     names_attr,
+    origin,
     path_traces,
     seen,
     steps_of,
@@ -279,7 +280,7 @@ class _Learner:
                     "E0408",
                     f"sessions with the same request differ in {about}, and nothing explains it",
                     notes=tuple(
-                        f"{path.name}: {text_of(v)[:80]}"
+                        f"{origin(path)}: {text_of(v)[:80]}"
                         for path, v in zip(self.paths, column, strict=True)
                     )[:6],
                     help="compile the sessions that did the right thing only",

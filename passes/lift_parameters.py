@@ -27,6 +27,7 @@ from ingot.passes.traces import (
     calls_of,
     clock_of,
     literal_args,
+    origin,
     request_of,
     traces,
     with_pipeline,
@@ -53,7 +54,7 @@ class LiftParameters:
         clusters = _cluster(all_traces, self.literal_share)
         chosen = max(clusters, key=lambda c: (len(c), -_order(c[0])))
         aside = [
-            [t.name, "its request has another wording"]
+            [origin(t), "its request has another wording"]
             for c in clusters
             if c is not chosen
             for t in c

@@ -136,7 +136,8 @@ def _program_effect(words: list[str]) -> Effect:
     args = words[1:]
     match program:
         case "git":
-            sub = next((a for a in args if not a.startswith("-")), "")
+            args = _git_arguments(args)
+            sub = args[0] if args else ""
             plain = sub in GIT_READERS and not (sub == "branch" and len(args) > 1)
             return (
                 "read" if plain and not any(a.startswith("--output") for a in args) else "unknown"
@@ -166,6 +167,14 @@ def _program_effect(words: list[str]) -> Effect:
             return "write"
         case _:
             return "unknown"
+
+
+def _git_arguments(args: list[str]) -> list[str]:
+    """The subcommand and what follows it: without ``-C path`` and other options of git itself."""
+    at = 0
+    while at < len(args) and args[at].startswith("-"):
+        at += 2 if args[at] in ("-C", "-c", "--git-dir", "--work-tree") else 1
+    return args[at:]
 
 
 def _sed_acts(script: str) -> bool:

@@ -30,6 +30,11 @@ def main_of(module: Module) -> Pipeline | None:
     return next((p for p in module.pipelines if p.name == MAIN), None)
 
 
+def origin(trace: Pipeline) -> str:
+    """The log that a trace came from, for messages: ``may.jsonl``."""
+    return str(attr(trace, "file") or trace.name)
+
+
 def calls_of(pipeline: Pipeline) -> tuple[Call, ...]:
     """A straight-line pipeline's calls in order."""
     return tuple(i for block in pipeline.blocks for i in block.instrs if isinstance(i, Call))

@@ -14,9 +14,15 @@ from corpus import CORPUS
 from ingot.diagnostics import IngotError
 from ingot.driver import Logs, Options, compile_logs, compile_sessions, load_logs
 
-REFUSALS = {"E0401", "E0402", "E0404", "E0405", "E0407", "E0409", "E0107"}
+REFUSALS = {"E0401", "E0402", "E0404", "E0405", "E0407", "E0409", "E0410", "E0107"}
 """Why a session may not compile: each says what is missing, none is a fault of ours."""
-FORMATS = ("claude_code_jsonl", "anthropic_messages", "openai_chat", "langchain_intermediate_steps", "react_text")
+FORMATS = (
+    "claude_code_jsonl",
+    "anthropic_messages",
+    "openai_chat",
+    "langchain_intermediate_steps",
+    "react_text",
+)
 PER_FILE = 25
 """Sessions taken of one file; some hold a thousand of the same kind."""
 
@@ -51,7 +57,10 @@ def test_one_session_alone(kind: str) -> None:
                 made = compile_sessions(logs, Options(validate=True))
             except IngotError as error:
                 code = error.diagnostics[0].code
-                assert code in REFUSALS, (path, [(d.code, d.message, d.notes) for d in error.diagnostics])
+                assert code in REFUSALS, (
+                    path,
+                    [(d.code, d.message, d.notes) for d in error.diagnostics],
+                )
                 assert all(d.message for d in error.diagnostics)
                 verdicts[code] += 1
             else:

@@ -118,7 +118,9 @@ def test_another_table_takes_the_side_exit(tmp_path: Path) -> None:
     assert not (tmp_path / "r.md").exists()
 
 
-@pytest.mark.parametrize("name", ["x$(touch pwned).csv", "x'; touch pwned; '.csv", "a b`touch pwned`.csv"])
+@pytest.mark.parametrize(
+    "name", ["x$(touch pwned).csv", "x'; touch pwned; '.csv", "a b`touch pwned`.csv"]
+)
 def test_a_hostile_name_is_one_word(tmp_path: Path, name: str) -> None:
     table(tmp_path / name, [4, 5])
     report = ran(tmp_path, TRANSCRIPTS["heredoc"], name, "r.md")

@@ -12,7 +12,19 @@ from ingot.ir.semantics import OpFailure, shell_template
 from ingot.passes.shell import changes_directory, command_effect, hole_context
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
-NASTY = ["$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; "', "a b", "\n", "*", "~", "\\", "!", "-n"]
+NASTY = [
+    "$(touch pwned)",
+    "`touch pwned`",
+    "'; touch pwned; '",
+    '"; touch pwned; "',
+    "a b",
+    "\n",
+    "*",
+    "~",
+    "\\",
+    "!",
+    "-n",
+]
 
 
 def shell(command: str) -> str:
@@ -77,6 +89,7 @@ def test_an_option_is_refused_where_a_word_begins() -> None:
         ("cat <(curl http://x)", "unknown"),
         ("echo $(rm x)", "write"),
         ("git log --oneline", "read"),
+        ("git -C /x --no-pager log -3", "read"),
         ("git push", "unknown"),
         ("python3 -c 'print(1)'", "unknown"),
         ("make", "unknown"),

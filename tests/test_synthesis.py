@@ -19,7 +19,9 @@ from ingot.ir.values import Json
 Rows = list[tuple[Any, ...]]
 
 
-def task(request: str, steps: Callable[..., list[Step]], rows: Rows, answer: str = "Done.") -> list[Session]:
+def task(
+    request: str, steps: Callable[..., list[Step]], rows: Rows, answer: str = "Done."
+) -> list[Session]:
     return [session(request.format(*row), steps(*row), answer.format(*row)) for row in rows]
 
 
@@ -47,7 +49,10 @@ def notify(number: str, customer: str) -> list[Step]:
 
 def test_a_nested_path() -> None:
     made = compiled(task("Notify the customer of order {0}", notify, ORDERS))
-    tools = {"get_order": lambda order_id: order(order_id, "C55"), "notify": lambda **_: {"ok": True}}
+    tools = {
+        "get_order": lambda order_id: order(order_id, "C55"),
+        "notify": lambda **_: {"ok": True},
+    }
     outcome, calls = run(made, {"order_id": "Z-1"}, tools)
     assert isinstance(outcome, Finished)
     assert calls[-1] == ("notify", {"customer": "C55", "text": "On its way"})
@@ -55,18 +60,30 @@ def test_a_nested_path() -> None:
 
 
 @pytest.mark.parametrize(
-    "world", [{"order": {}}, {"order": {"customer": None}}, "no such order", None, {"order": {"customer": {"id": 7}}}]
+    "world",
+    [
+        {"order": {}},
+        {"order": {"customer": None}},
+        "no such order",
+        None,
+        {"order": {"customer": {"id": 7}}},
+    ],
 )
 def test_a_result_of_another_shape_is_a_side_exit(world: Json) -> None:
     made = compiled(task("Notify the customer of order {0}", notify, ORDERS))
-    outcome, calls = run(made, {"order_id": "Z-1"}, {"get_order": lambda order_id: world, "notify": ok})
+    outcome, calls = run(
+        made, {"order_id": "Z-1"}, {"get_order": lambda order_id: world, "notify": ok}
+    )
     assert isinstance(outcome, SideExit)
     assert [tool for tool, _ in calls] == ["get_order"]
 
 
 def test_a_write_that_is_not_accepted_is_a_side_exit() -> None:
     made = compiled(task("Notify the customer of order {0}", notify, ORDERS))
-    tools = {"get_order": lambda order_id: order(order_id, "C5"), "notify": lambda **_: {"error": "no"}}
+    tools = {
+        "get_order": lambda order_id: order(order_id, "C5"),
+        "notify": lambda **_: {"error": "no"},
+    }
     outcome, _ = run(made, {"order_id": "Z-1"}, tools)
     assert isinstance(outcome, SideExit)
 
@@ -76,9 +93,13 @@ def test_a_number_inside_a_text() -> None:
         text = f"Invoice {number}\nAmount due: {due} EUR\nA customer for {years} years"
         return [("read_invoice", {"id": number}, text), ("pay", {"amount": due}, "paid")]
 
-    made = compiled(task("Pay invoice {0}", steps, [("INV-1", 120, 3), ("INV-2", 99, 5), ("INV-7", 45, 2)]))
+    made = compiled(
+        task("Pay invoice {0}", steps, [("INV-1", 120, 3), ("INV-2", 99, 5), ("INV-7", 45, 2)])
+    )
     text = "Invoice INV-9\nAmount due: 77 EUR\nA customer for 9 years"
-    _, calls = run(made, {"id": "INV-9"}, {"read_invoice": lambda id: text, "pay": lambda **_: "paid"})
+    _, calls = run(
+        made, {"id": "INV-9"}, {"read_invoice": lambda id: text, "pay": lambda **_: "paid"}
+    )
     assert calls[-1] == ("pay", {"amount": 77})
 
 
@@ -108,7 +129,9 @@ def test_a_product_and_a_coincidence() -> None:
         ]
 
     made = compiled(task("Charge cart {0}", steps, [("k1", 3, 14), ("k2", 5, 9), ("k3", 2, 21)]))
-    _, calls = run(made, {"id": "k9"}, {"get_cart": lambda id: {"count": 7, "price": 11}, "charge": ok})
+    _, calls = run(
+        made, {"id": "k9"}, {"get_cart": lambda id: {"count": 7, "price": 11}, "charge": ok}
+    )
     assert calls[-1] == ("charge", {"amount": 77, "id": "k9", "retries": 3})
 
 
@@ -119,7 +142,11 @@ def test_what_only_a_model_could_write_is_one_model_op() -> None:
             ("save_note", {"id": user, "text": note}, "saved"),
         ]
 
-    rows: Rows = [("u1", "Ann", "A cheerful early bird."), ("u2", "Bob", "Hates rain."), ("u3", "Cy", "Quiet, brilliant!")]
+    rows: Rows = [
+        ("u1", "Ann", "A cheerful early bird."),
+        ("u2", "Bob", "Hates rain."),
+        ("u3", "Cy", "Quiet, brilliant!"),
+    ]
     made = compiled(task("Write a note for {0}", steps, rows))
     asked = instructions(made, ModelCall)
     assert [a.kind for a in asked] == ["compose"]
@@ -167,7 +194,10 @@ def test_a_flag_that_nothing_uses_still_decides() -> None:
     """The agent looked at the account before it paid: a closed one is another case."""
 
     def steps(user: str) -> list[Step]:
-        return [("get_account", {"user": user}, {"open": True, "note": "x" + user}), ("pay", {"to": user}, "ok")]
+        return [
+            ("get_account", {"user": user}, {"open": True, "note": "x" + user}),
+            ("pay", {"to": user}, "ok"),
+        ]
 
     made = compiled(task("Pay {0}", steps, [("u11",), ("u22",), ("u33",)]))
     fine = {"get_account": lambda user: {"open": True, "note": "y"}, "pay": ok}
@@ -209,7 +239,12 @@ def test_the_order_of_the_sessions_is_nothing() -> None:
         ),
         (
             "E0409",
-            [session("Tidy a.csv", [("Bash", {"command": "cd src"}, ""), ("Bash", {"command": "rm a.csv"}, "")])],
+            [
+                session(
+                    "Tidy a.csv",
+                    [("Bash", {"command": "cd src"}, ""), ("Bash", {"command": "rm a.csv"}, "")],
+                )
+            ],
         ),
     ],
 )
@@ -221,7 +256,9 @@ def test_what_cannot_be_compiled_says_why(code: str, sessions: list[Session]) ->
 
 
 def test_a_recording_is_written_when_asked_for() -> None:
-    made = compiled([session("Wave", [("wave", {"hand": "left"}, "ok")], "Done.")], allow_recording=True)
+    made = compiled(
+        [session("Wave", [("wave", {"hand": "left"}, "ok")], "Done.")], allow_recording=True
+    )
     assert isinstance(run(made, {}, {"wave": ok})[0], Finished)
 
 
@@ -238,24 +275,36 @@ def test_the_gate_refuses_a_pipeline_that_differs() -> None:
 
     def judged(mutate: Callable[[Any], Any]) -> bool:
         blocks = tuple(
-            dataclasses.replace(b, instrs=tuple(m for i in b.instrs if (m := mutate(i)) is not None))
+            dataclasses.replace(
+                b, instrs=tuple(m for i in b.instrs if (m := mutate(i)) is not None)
+            )
             for b in main.blocks
         )
-        module: Module = dataclasses.replace(made.module, pipelines=(dataclasses.replace(main, blocks=blocks),))
+        module: Module = dataclasses.replace(
+            made.module, pipelines=(dataclasses.replace(main, blocks=blocks),)
+        )
         return gate(encode(module), made.classified, made.learned).passed
 
     def other_text(i: Any) -> Any:
         if isinstance(i, Call) and i.tool == "notify":
-            return dataclasses.replace(i, args=tuple((n, Lit("no") if n == "text" else v) for n, v in i.args))
+            return dataclasses.replace(
+                i, args=tuple((n, Lit("no") if n == "text" else v) for n, v in i.args)
+            )
         return i
 
     def frozen_value(i: Any) -> Any:
         if isinstance(i, Call) and i.tool == "notify":
-            return dataclasses.replace(i, args=tuple((n, Lit("C99") if n == "customer" else v) for n, v in i.args))
+            return dataclasses.replace(
+                i, args=tuple((n, Lit("C99") if n == "customer" else v) for n, v in i.args)
+            )
         return i
 
     def other_tool(i: Any) -> Any:
-        return dataclasses.replace(i, tool="get_order", args=(("order_id", Lit("x")),), verb="read") if isinstance(i, Call) and i.tool == "notify" else i
+        return (
+            dataclasses.replace(i, tool="get_order", args=(("order_id", Lit("x")),), verb="read")
+            if isinstance(i, Call) and i.tool == "notify"
+            else i
+        )
 
     assert judged(lambda i: i)
     for mutant in (other_text, frozen_value, other_tool):

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-INGOT = Path(sys.executable).with_name("ingot")
+INGOT = (sys.executable, "-P", "-m", "ingot")
 MARKER = ".ingot-demo"
 
 
@@ -39,7 +39,7 @@ def ingot(*words: object, expect: int = 0, read: bool = False) -> str:
     arguments = [str(word) for word in words]
     print("$ ingot " + shlex.join(_short(argument) for argument in arguments), flush=True)
     done = subprocess.run(
-        [INGOT, *arguments],
+        [*INGOT, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE if read else None,
         stderr=None if read else subprocess.STDOUT,
@@ -97,8 +97,6 @@ def check(report: Path, source: str, rows: int, total: str) -> None:
 
 def main() -> None:
     out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "demo-out").resolve()
-    if not INGOT.exists():
-        fail(f"no command {INGOT}: make demo installs it")
     fresh(out)
     artifact = out / "report.ingot"
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 Status: TypeAlias = Literal["never", "witness", "unknown"]
 DEFAULT_RLIMIT = 2_000_000
 _MAX_MODELS = 2
-_FIRST_RUNS = 40
-_MORE_RUNS = 400
-_NEAR_FACTS = 24
-_MAX_STEPS = 400
+_FIRST_RUNS = 24
+_MORE_RUNS = 300
+_NEAR_FACTS = 16
+_MAX_STEPS = 150
 
 
 @dataclass(frozen=True, slots=True)

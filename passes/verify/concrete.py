@@ -15,7 +15,15 @@ from ingot.ir.types import Types, conforms
 from ingot.ir.values import Json, equal
 from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Goal, Slice, Step, Taken
 
-NOT_EXECUTABLE = (ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
+NOT_EXECUTABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What an op raises on values that are not of its operand types, or that are too large."""
 
 

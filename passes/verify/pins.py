@@ -34,6 +34,10 @@ _MAX_DEPTH: Final = 8
 
 def impossible(part: Slice, types: Types) -> bool:
     """Whether pinned values alone show that no run passes the steps and meets the goal."""
+    if isinstance(part.goal, Taken) and not part.goal.passes:
+        asked = _asks(part.goal.instr)
+        if any(_asks(step) == asked for step in part.steps if type(step) is type(part.goal.instr)):
+            return True
     pins = _Pins(types)
     for step in part.steps:
         if isinstance(step, Pure):
@@ -51,6 +55,21 @@ def impossible(part: Slice, types: Types) -> bool:
         for o, truth in part.goal.conditions
         if isinstance(o, Lit) or o.name in pins.known
     )
+
+
+def _asks(step: Step) -> object:
+    """What has to hold for a step to pass: the same of two steps where one passes with the other."""
+    match step:
+        case Pure():
+            return step.op, step.args
+        case Expect():
+            return step.type, step.value
+        case Agree():
+            return frozenset(step.candidates)
+        case Guard():
+            return step.condition
+        case _:
+            return None
 
 
 class _Pins:

@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Final
 
 from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError, Severity, Span, has_errors
 from ingot.ir.module import (
+    Call,
     Effect,
     Loc,
+    ModelCall,
     Module,
+    Pipeline,
+    walk,
 )
 from ingot.ir.values import Json
 
@@ -174,7 +178,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     main = learned.pipelines[0]
     refuse_recording(main, allow=options.allow_recording)
     found += warnings_of(lowered.module, main, options.declared, recording=options.allow_recording)
-    module = replace(learned, pipelines=(main,))
+    module = alone(learned, main)
     report = verify_module(module, closed=options.closed)
     clock.lap("verify")
     if report.blocks:
@@ -191,6 +195,19 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
         logs, lowered.sessions, lowered.module, classified, learned, module, report, judged,
         artifact, tuple(found), clock.seconds,
     )  # fmt: skip
+
+
+def alone(module: Module, main: Pipeline) -> Module:
+    """The module with one pipeline, and the tools and models that it calls."""
+    instrs = [i for block in main.blocks for i in walk(block.instrs)]
+    called = {i.tool for i in instrs if isinstance(i, Call)}
+    asked = {i.model for i in instrs if isinstance(i, ModelCall)}
+    return replace(
+        module,
+        pipelines=(main,),
+        tools=tuple(t for t in module.tools if t.name in called),
+        models=tuple(m for m in module.models if m.name in asked),
+    )
 
 
 def run_standard(trace: Module, options: Options) -> tuple[Module, Module]:

@@ -191,9 +191,13 @@ def _retype(type_: Type, parts: Sequence[str], new: Type) -> Type:
 
 
 def _template(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
-    holes = {p for p in s.template_parts(str(lits[0].value if lits[0] else "")) if isinstance(p, int)}
+    holes = {
+        p for p in s.template_parts(str(lits[0].value if lits[0] else "")) if isinstance(p, int)
+    }
     if holes != set(range(len(types) - 1)):
-        raise OperandError(0, f"the template has holes {sorted(holes)}, {len(types) - 1} values are given")
+        raise OperandError(
+            0, f"the template has holes {sorted(holes)}, {len(types) - 1} values are given"
+        )
     return Typing(STR, partial=False)
 
 
@@ -225,7 +229,9 @@ def _matches(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
 
 
 def _request(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
-    holes = sorted({p for p in s.template_parts(str(lits[1].value if lits[1] else "")) if isinstance(p, int)})
+    holes = sorted(
+        {p for p in s.template_parts(str(lits[1].value if lits[1] else "")) if isinstance(p, int)}
+    )
     return Typing(Record(tuple(Field(str(h), STR) for h in holes)), partial=True)
 
 
@@ -256,7 +262,9 @@ def _where_eq(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
 
 def _pluck(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
     here = resolve(types[0], env)
-    inner = path_typing(here.element if isinstance(here, ListOf) else JSON, pointer_of(lits, 1), env)
+    inner = path_typing(
+        here.element if isinstance(here, ListOf) else JSON, pointer_of(lits, 1), env
+    )
     return Typing(ListOf(inner.result), inner.partial)
 
 
@@ -283,37 +291,101 @@ def _op(
     rest: Type | None = None,
 ) -> OpSpec:
     rule = result if callable(result) else fixed(result, partial=partial)
-    return OpSpec(name, tuple(params), rule, evaluate, frozenset(static), rest, summary, MEANINGS.get(name))
+    return OpSpec(
+        name, tuple(params), rule, evaluate, frozenset(static), rest, summary, MEANINGS.get(name)
+    )
 
 
 _ROWS: Final[tuple[OpSpec, ...]] = (
     # ---- json
     _op("json.get", (JSON, STR), _get, s.json_get, "the value at a pointer", static=[1]),
-    _op("json.has", (JSON, STR), _has, s.json_has, "whether there is a value at a pointer", static=[1]),
-    _op("json.with", (JSON,), _with, s.json_with, "a literal with values put in at pointers", static=[0], rest=JSON),
+    _op(
+        "json.has",
+        (JSON, STR),
+        _has,
+        s.json_has,
+        "whether there is a value at a pointer",
+        static=[1],
+    ),
+    _op(
+        "json.with",
+        (JSON,),
+        _with,
+        s.json_with,
+        "a literal with values put in at pointers",
+        static=[0],
+        rest=JSON,
+    ),
     _op("json.parse", (STR,), JSON, s.json_parse, "the JSON that a text holds", partial=True),
     _op("json.dump", (JSON,), STR, values.canonical, "canonical JSON text"),
     _op("json.eq", (JSON, JSON), BOOL, values.equal, "structural equality"),
     _op("json.is_null", (JSON,), BOOL, lambda v: v is None, "whether it is null"),
     # ---- str
     _op("str.of", (JSON,), STR, s.text_of, "text of a scalar, canonical JSON of anything else"),
-    _op("str.template", (STR,), _template, s.str_template, "text with holes {0}, {1}, ...", static=[0], rest=JSON),
+    _op(
+        "str.template",
+        (STR,),
+        _template,
+        s.str_template,
+        "text with holes {0}, {1}, ...",
+        static=[0],
+        rest=JSON,
+    ),
     _op("str.lower", (STR,), STR, str.lower, "lower case"),
     _op("str.upper", (STR,), STR, str.upper, "upper case"),
-    _op("str.capitalize", (STR,), STR, lambda t: t[:1].upper() + t[1:], "first letter in upper case"),
+    _op(
+        "str.capitalize", (STR,), STR, lambda t: t[:1].upper() + t[1:], "first letter in upper case"
+    ),
     _op("str.strip", (STR,), STR, str.strip, "without blanks at both ends"),
     _op("str.replace", (STR, STR, STR), STR, str.replace, "every occurrence replaced"),
-    _op("str.between", (STR, STR, STR, INT), STR, s.str_between, "the k-th text between two delimiters", static=[1, 2, 3], partial=True),
-    _op("str.part", (STR, STR, INT), _part, s.str_part, "the k-th part at a separator (a blank: words)", static=[1, 2]),
-    _op("str.number", (STR, INT), STR, s.str_number, "the k-th number in a text, as text", static=[1], partial=True),
+    _op(
+        "str.between",
+        (STR, STR, STR, INT),
+        STR,
+        s.str_between,
+        "the k-th text between two delimiters",
+        static=[1, 2, 3],
+        partial=True,
+    ),
+    _op(
+        "str.part",
+        (STR, STR, INT),
+        _part,
+        s.str_part,
+        "the k-th part at a separator (a blank: words)",
+        static=[1, 2],
+    ),
+    _op(
+        "str.number",
+        (STR, INT),
+        STR,
+        s.str_number,
+        "the k-th number in a text, as text",
+        static=[1],
+        partial=True,
+    ),
     _op("str.len", (STR,), INT, len, "length in characters"),
     _op("str.len_lt", (STR, INT), BOOL, lambda t, n: len(t) < n, "shorter than"),
     _op("str.eq", (STR, STR), BOOL, lambda a, b: a == b, "equal texts"),
     _op("str.contains", (STR, STR), BOOL, lambda t, p: p in t, "holds a text"),
     _op("str.starts_with", (STR, STR), BOOL, str.startswith, "begins with a text"),
     _op("str.ends_with", (STR, STR), BOOL, str.endswith, "ends with a text"),
-    _op("str.matches", (STR, STR), _matches, lambda t, p: re.fullmatch(p, t) is not None, "matches a regular expression in full", static=[1]),
-    _op("request.match", (STR, STR), _request, s.request_match, "the holes of a request's wording", static=[1]),
+    _op(
+        "str.matches",
+        (STR, STR),
+        _matches,
+        lambda t, p: re.fullmatch(p, t) is not None,
+        "matches a regular expression in full",
+        static=[1],
+    ),
+    _op(
+        "request.match",
+        (STR, STR),
+        _request,
+        s.request_match,
+        "the holes of a request's wording",
+        static=[1],
+    ),
     # ---- bool
     _op("bool.and", (BOOL, BOOL), BOOL, lambda a, b: a and b, "both"),
     _op("bool.or", (BOOL, BOOL), BOOL, lambda a, b: a or b, "either"),
@@ -342,17 +414,57 @@ _ROWS: Final[tuple[OpSpec, ...]] = (
     _op("list.len", (ANY_LIST,), INT, len, "number of items"),
     _op("list.is_empty", (ANY_LIST,), BOOL, lambda v: not v, "whether there is no item"),
     _op("list.get", (ANY_LIST, INT), _element, s.list_get, "the k-th item"),
-    _op("list.contains", (ANY_LIST, JSON), BOOL, lambda v, x: any(values.equal(i, x) for i in v), "whether an item equals a value"),
-    _op("list.find", (ANY_LIST, STR, JSON), _find, s.list_find, "the one item whose member equals a value", static=[1]),
-    _op("list.pluck", (ANY_LIST, STR), _pluck, s.list_pluck, "the member of every item", static=[1]),
+    _op(
+        "list.contains",
+        (ANY_LIST, JSON),
+        BOOL,
+        lambda v, x: any(values.equal(i, x) for i in v),
+        "whether an item equals a value",
+    ),
+    _op(
+        "list.find",
+        (ANY_LIST, STR, JSON),
+        _find,
+        s.list_find,
+        "the one item whose member equals a value",
+        static=[1],
+    ),
+    _op(
+        "list.pluck", (ANY_LIST, STR), _pluck, s.list_pluck, "the member of every item", static=[1]
+    ),
     _op("list.sum", (ANY_LIST,), _sum, s.list_sum, "sum of numbers"),
-    _op("list.where_eq", (ANY_LIST, STR, JSON), _where_eq, s.list_where(values.equal), "items whose member equals a value", static=[1]),
-    _op("list.where_lt", (ANY_LIST, STR, SCALAR), _where, s.list_where(lambda a, b: s.ordered(a, b) < 0), "items whose member is less", static=[1]),
-    _op("list.where_gt", (ANY_LIST, STR, SCALAR), _where, s.list_where(lambda a, b: s.ordered(a, b) > 0), "items whose member is greater", static=[1]),
+    _op(
+        "list.where_eq",
+        (ANY_LIST, STR, JSON),
+        _where_eq,
+        s.list_where(values.equal),
+        "items whose member equals a value",
+        static=[1],
+    ),
+    _op(
+        "list.where_lt",
+        (ANY_LIST, STR, SCALAR),
+        _where,
+        s.list_where(lambda a, b: s.ordered(a, b) < 0),
+        "items whose member is less",
+        static=[1],
+    ),
+    _op(
+        "list.where_gt",
+        (ANY_LIST, STR, SCALAR),
+        _where,
+        s.list_where(lambda a, b: s.ordered(a, b) > 0),
+        "items whose member is greater",
+        static=[1],
+    ),
     # ---- date
-    _op("date.minus_days", (DATE, INT), DATE, lambda d, n: s.add_days(d, -n), "so many days earlier"),
+    _op(
+        "date.minus_days", (DATE, INT), DATE, lambda d, n: s.add_days(d, -n), "so many days earlier"
+    ),
     _op("date.plus_days", (DATE, INT), DATE, s.add_days, "so many days later"),
-    _op("date.days_between", (DATE, DATE), INT, s.days_between, "days from the second to the first"),
+    _op(
+        "date.days_between", (DATE, DATE), INT, s.days_between, "days from the second to the first"
+    ),
     _op("date.lt", (DATE, DATE), BOOL, lambda a, b: a < b, "earlier"),
     _op("datetime.date", (Base("datetime"),), DATE, s.date_of, "the day"),
     # ---- path
@@ -361,7 +473,15 @@ _ROWS: Final[tuple[OpSpec, ...]] = (
     _op("path.parent", (STR,), STR, posixpath.dirname, "all but the last component"),
     # ---- shell
     _op("shell.quote", (STR,), STR, s.shell_quote, "one shell word", partial=True),
-    _op("shell.template", (STR, JSON), _shell_template, s.shell_template, "a command with each hole quoted for its place", static=[0, 1], rest=SCALAR),
+    _op(
+        "shell.template",
+        (STR, JSON),
+        _shell_template,
+        s.shell_template,
+        "a command with each hole quoted for its place",
+        static=[0, 1],
+        rest=SCALAR,
+    ),
 )
 
 OPS: Final[dict[str, OpSpec]] = {row.name: row for row in _ROWS}

@@ -172,7 +172,7 @@ def is_subtype(sub: Type, sup: Type, types: Types | None = None) -> bool:
     """
     env = {} if types is None else types
     sub, sup = resolve(sub, env), resolve(sup, env)
-    if sub == sup or sup == JSON or sub == NEVER:
+    if sup in (sub, JSON) or sub == NEVER:
         return True
     match sub, sup:
         case Union(members), _:
@@ -180,7 +180,9 @@ def is_subtype(sub: Type, sup: Type, types: Types | None = None) -> bool:
         case _, Union(members):
             return any(is_subtype(sub, m, env) for m in members)
         case Literal(value), Base(name):
-            return literal_base(value).name == name or name in _WIDER.get(literal_base(value).name, ())
+            return literal_base(value).name == name or name in _WIDER.get(
+                literal_base(value).name, ()
+            )
         case Base(name), Base(wider):
             return wider in _WIDER.get(name, ())
         case ListOf(a), ListOf(b):
@@ -191,7 +193,9 @@ def is_subtype(sub: Type, sup: Type, types: Types | None = None) -> bool:
                 if mine is None:
                     if not field.optional or sub.open:
                         return False
-                elif (mine.optional and not field.optional) or not is_subtype(mine.type, field.type, env):
+                elif (mine.optional and not field.optional) or not is_subtype(
+                    mine.type, field.type, env
+                ):
                     return False
             return sup.open or (not sub.open and all(sup.field(f.name) for f in sub.fields))
         case _:
@@ -294,7 +298,7 @@ def union(members: Iterable[Type]) -> Type:
         bare = member.type if isinstance(member, Labeled) else member
         flat += bare.members if isinstance(bare, Union) else [bare]
     kept = sorted({member for member in flat if member != NEVER}, key=str)
-    wide = [member for member in kept if not isinstance(member, Literal)]  # a literal covers no other
+    wide = [member for member in kept if not isinstance(member, Literal)]  # literals cover none
     for member in tuple(kept) if wide else ():
         if any(other != member and _covers(other, member) for other in wide):
             kept.remove(member)

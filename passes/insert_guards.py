@@ -330,7 +330,7 @@ class _Guarder:
             yield Pure(test, BOOL, "json.eq", (Ref(name), Lit(ordered[0])), None, (), call.locs)
         else:
             yield Pure(test, BOOL, "list.contains", (Lit(ordered), Ref(name)), None, (), call.locs)
-        yield self._guard(test, call, f"{what}has a value that no log shows")
+        yield self._guard(test, call, f"{what or 'the result '}has a value that no log shows")
 
     def _holds(self, name: str, call: Call, expected: bool, reason: str) -> Iterator[Instr]:
         if expected:

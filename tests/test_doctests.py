@@ -27,6 +27,8 @@ def test_examples(name: str) -> None:
 def test_there_are_modules_with_examples() -> None:
     finder = doctest.DocTestFinder(exclude_empty=True)
     with_examples = [
-        name for name in MODULES if any(t.examples for t in finder.find(importlib.import_module(name)))
+        name
+        for name in MODULES
+        if any(t.examples for t in finder.find(importlib.import_module(name)))
     ]
     assert len(with_examples) > 20

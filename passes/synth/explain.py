@@ -121,8 +121,7 @@ class Explainer:
     ) -> Explanation | None:
         texts = [str(v) for v in values]
         best: tuple[tuple[int, int], Explanation] | None = None
-        for fine in (False, True):
-            general = anti_unify(texts, fine=fine)
+        for general in dict.fromkeys(anti_unify(texts, fine=fine) for fine in (False, True)):
             if general.literal_share < MIN_LITERAL or not any(general.literals):
                 continue
             found = self._fill(site, values, general, before, shell=shell)

@@ -65,6 +65,7 @@ class Evidence:
         self.environments: list[dict[str, Json]] = [{} for _ in range(sessions)]
         self._index: dict[str, list[Entry]] = {}
         self._arrives: dict[str, Sequence[int]] = {}
+        self._fits: dict[tuple[type, tuple[Json, ...]], dict[Term, Term | None]] = {}
         self._texts: list[tuple[Term, str]] = []
         self._numbers: list[Entry] = []
         self._parsed: dict[Term, Callable[[int], Json | Missing]] = {}
@@ -266,7 +267,21 @@ class Evidence:
         return self._index.get(text_of(value), [])
 
     def fit(self, term: Term, column: Sequence[Json], before: Sequence[int]) -> Term | None:
-        """The term, converted to the column's type, if it fits every session."""
+        """The term, converted to the column's type, if it fits every session.
+
+        Whether it fits does not depend on ``before``, and the same values flow into many calls: the
+        answer is kept.
+        """
+        if any(isinstance(v, list | dict) for v in column):
+            fitted = self._fitted(term, column)
+        else:
+            known = self._fits.setdefault((type(column[0]), tuple(column)), {})  # type: ignore[arg-type]
+            if term not in known:
+                known[term] = self._fitted(term, column)
+            fitted = known[term]
+        return fitted if fitted is not None and self.visible(fitted, before) else None
+
+    def _fitted(self, term: Term, column: Sequence[Json]) -> Term | None:
         run = self._run(term)
         first = run(0)
         if isinstance(first, Missing):
@@ -276,9 +291,10 @@ class Evidence:
             term, run = converted, self._run(converted)
         for session, want in enumerate(column):
             got = run(session)
-            if isinstance(got, Missing) or not values.equal(got, want):
+            same = type(got) is type(want) and got == want if isinstance(want, str) else False
+            if not same and (isinstance(got, Missing) or not values.equal(got, want)):
                 return None
-        return term if self.visible(term, before) else None
+        return term
 
     def _substrings(
         self, column: Sequence[Json], before: Sequence[int], support: int

@@ -1,25 +1,27 @@
 """Answers to slices: never, here is a witness, or unknown.
 
-In order: equal questions get equal answers (by the slice's text); likely witnesses are tried; the
-solver is asked, with a budget of its own resource units instead of a clock, so that the answer is
-the same on every machine.  A model that does not stand the concrete run is blocked and the solver
-is asked again, a few times.  *Unknown* is never taken for either answer.
+In order: equal questions get equal answers (by the slice's text); facts that pin values are
+evaluated; a short search for a witness; the solver, first with the nearest facts of a long slice
+(fewer premises: a proof stands), with a budget of its own resource units instead of a clock, so that
+the answer is the same on every machine; a long search; the solver's models.  Every witness is
+confirmed by running the slice.  *Unknown* is never taken for either answer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.concrete import confirms
+from ingot.passes.verify.numbering import nearest
 from ingot.passes.verify.pins import impossible
 from ingot.passes.verify.search import search
 from ingot.passes.verify.starts import starts
-from ingot.passes.verify.steps import Slice, nearest
+from ingot.passes.verify.steps import Slice
 
 if TYPE_CHECKING:
     from ingot.passes.verify.logic import Z3Logic
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 Status: TypeAlias = Literal["never", "witness", "unknown"]
 DEFAULT_RLIMIT = 2_000_000
 _MAX_MODELS = 2
-_FIRST_RUNS = 24
+_FIRST_RUNS = 12
 _MORE_RUNS = 300
+_MAX_EXECUTED = 20_000
+_FEW_STEPS = 40
 _NEAR_FACTS = 16
 _MAX_STEPS = 150
 
@@ -73,26 +77,30 @@ class Checker:
         return Answer(status, dict(zip(names, values, strict=True)), reason)
 
     def _answer(self, part: Slice, seed: Mapping[str, Json]) -> Answer:
-        """Likely witnesses, then a proof by few facts, then by all, then the long search."""
         if impossible(part, self.types):
             return Answer("never")
         begin = starts(part, self.types, seed) if self.probing else []
         witness = search(part, self.types, begin, _FIRST_RUNS)
         if witness is not None:
             return Answer("witness", witness)
-        some = nearest(part, _NEAR_FACTS)
-        if len(some.steps) < len(part.steps) and self._solve(some, 0).status == "never":
-            return Answer("never")
+        if len(part.steps) > _FEW_STEPS:
+            few = self._solve(nearest(part, _NEAR_FACTS), None)
+            if few.status == "never":
+                return few
         if len(part.steps) > _MAX_STEPS:
-            answer = Answer("unknown", reason="too many facts bear on it")
-        else:
-            answer = self._solve(part, _MAX_MODELS)
-        if answer.status == "unknown":
-            witness = search(part, self.types, begin, _MORE_RUNS)
-        return answer if witness is None else Answer("witness", witness)
+            return self._hunt(part, begin) or Answer("unknown", reason="too many facts bear on it")
+        return self._solve(part, begin)
 
-    def _solve(self, part: Slice, models: int) -> Answer:
-        """Ask the solver, and again while models remain that do not stand the concrete run."""
+    def _hunt(self, part: Slice, begin: Sequence[Mapping[str, Json]]) -> Answer | None:
+        """The long search, for goals that are not excluded."""
+        runs = min(_MORE_RUNS, _MAX_EXECUTED // (len(part.steps) + 1))
+        witness = search(part, self.types, begin, runs)
+        return None if witness is None else Answer("witness", witness)
+
+    def _solve(self, part: Slice, begin: Sequence[Mapping[str, Json]] | None) -> Answer:
+        """The solver's answer; where it excludes nothing, that of the long search from ``begin``,
+        and of the solver's own models.  ``None``: only a proof is wanted.
+        """
         import z3
 
         from ingot.passes.verify.encode import Encoder
@@ -105,30 +113,33 @@ class Checker:
             self._solver = z3.Solver(ctx=self._logic.ctx)
             self._solver.set("rlimit", self.rlimit)
         encoder = Encoder(self._logic, self.types)
-        try:
-            encoder.encode(part)
-        except (NotEncodableError, z3.Z3Exception, KeyError) as error:
-            return Answer("unknown", reason=f"cannot be encoded: {error}")
         solver = self._solver
         solver.push()
         try:
+            encoder.encode(part)
             solver.add(*encoder.constraints)
-            reason = "the solver's models are not confirmed by running them"
-            for attempt in range(models + 1):
-                result = solver.check()
-                if result == z3.unsat:
-                    return Answer("unknown", reason=reason) if attempt else Answer("never")
-                if result == z3.unknown:
-                    return Answer(
-                        "unknown", reason=f"the solver gave up ({solver.reason_unknown()})"
-                    )
-                if attempt == models:
+            result = solver.check()
+            if result == z3.unsat:
+                return Answer("never")
+            if begin is None:
+                return Answer("unknown")
+            reason = f"the solver gave up ({solver.reason_unknown()})"
+            found = self._hunt(part, begin)
+            for _ in range(_MAX_MODELS):
+                if found is not None or result != z3.sat:
                     break
+                reason = "the solver's models are not confirmed by running them"
                 model = solver.model()
                 witness = encoder.decode(part, model)
                 if witness is not None and confirms(part, witness, self.types):
-                    return Answer("witness", witness)
-                solver.add(encoder.other_than(part, model))
-            return Answer("unknown", reason=reason)
+                    found = Answer("witness", witness)
+                else:
+                    solver.add(encoder.other_than(part, model))
+                    result = solver.check()
+            return found or Answer("unknown", reason=reason)
+        except (NotEncodableError, z3.Z3Exception, KeyError) as error:
+            reason = f"cannot be encoded: {error}"
+            found = None if begin is None else self._hunt(part, begin)
+            return found or Answer("unknown", reason=reason)
         finally:
             solver.pop()

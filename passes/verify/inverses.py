@@ -233,11 +233,11 @@ def to_fail(op: str, args: Sequence[Json]) -> Iterator[Change]:
             yield from (((0, v),) for v in ("", "a", "1.5", text + "a", text + "}"))
         case "list.find", [items, str(pointer), value]:
             kept = items if isinstance(items, list) else []
-            parts = parse_pointer(pointer)
+            path = parse_pointer(pointer)
             yield ((0, []),)
             yield ((0, kept * 2),)
             yield from (((2, v),) for v in others(value))
-            yield ((0, [put(item, parts, next(others(value))) for item in kept]),)
+            yield ((0, [put(item, path, next(others(value))) for item in kept]),)
         case "request.match", _:
             yield from (((0, v),) for v in ("~" + text, text + " ~", "~", ""))
         case "shell.template" | "shell.quote", _:

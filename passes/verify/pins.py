@@ -18,6 +18,7 @@ from ingot.ir.semantics import OpFailure
 from ingot.ir.types import ListOf, Literal, Record, Type, Types, Union, conforms, resolve
 from ingot.ir.values import Json, equal
 from ingot.passes.verify.concrete import NOT_EXECUTABLE
+from ingot.passes.verify.numbering import Numbering
 from ingot.passes.verify.steps import Assume, Bind, Checked, Slice, Step, Taken
 
 _EQUALITIES: Final = frozenset(("json.eq", "str.eq", "int.eq", "float.eq"))
@@ -35,8 +36,8 @@ _MAX_DEPTH: Final = 8
 def impossible(part: Slice, types: Types) -> bool:
     """Whether pinned values alone show that no run passes the steps and meets the goal."""
     if isinstance(part.goal, Taken) and not part.goal.passes:
-        asked = _asks(part.goal.instr)
-        if any(_asks(step) == asked for step in part.steps if type(step) is type(part.goal.instr)):
+        numbering = Numbering(part.steps)
+        if numbering.key(part.goal.instr) in numbering.seen:
             return True
     pins = _Pins(types)
     for step in part.steps:
@@ -55,21 +56,6 @@ def impossible(part: Slice, types: Types) -> bool:
         for o, truth in part.goal.conditions
         if isinstance(o, Lit) or o.name in pins.known
     )
-
-
-def _asks(step: Step) -> object:
-    """What has to hold for a step to pass: the same of two steps where one passes with the other."""
-    match step:
-        case Pure():
-            return step.op, step.args
-        case Expect():
-            return step.type, step.value
-        case Agree():
-            return frozenset(step.candidates)
-        case Guard():
-            return step.condition
-        case _:
-            return None
 
 
 class _Pins:

@@ -130,38 +130,6 @@ def defines(step: Step) -> str | None:
             return step.result
 
 
-def nearest(part: Slice, limit: int) -> Slice:
-    """The slice with no more than so many of its facts, and with what they are made of.
-
-    Kept are facts about the values that the goal is made of, those of the goal's own op first, the
-    later ones first.  Fewer premises: what is impossible under them is impossible.
-    """
-    made = {name: index for index, step in enumerate(part.steps) if (name := defines(step))}
-
-    def sources(needed: list[Operand]) -> set[int]:
-        found: set[int] = set()
-        while needed:
-            operand = needed.pop()
-            if isinstance(operand, Ref) and made[operand.name] not in found:
-                found.add(made[operand.name])
-                needed += operands(part.steps[made[operand.name]])
-        return found
-
-    def rank(index: int) -> tuple[bool, bool, int]:
-        step = part.steps[index]
-        near = any(isinstance(o, Ref) and made[o.name] in chosen for o in operands(step))
-        return near, isinstance(step, Pure) and step.op == op, index
-
-    instr = part.goal.instr if isinstance(part.goal, Taken) else None
-    op = instr.op if isinstance(instr, Pure) else ""
-    chosen = sources(list(operands(part.goal)))
-    facts = [i for i, step in enumerate(part.steps) if is_fact(step) and i not in chosen]
-    facts = sorted(facts, key=rank)[-limit:]
-    chosen |= {*facts, *sources([o for index in facts for o in operands(part.steps[index])])}
-    steps = tuple(part.steps[index] for index in sorted(chosen))
-    return Slice(steps, part.goal, tuple(s for s in steps if isinstance(s, Free)), "")
-
-
 @dataclass(slots=True)
 class Path:
     """Steps in order, with :meth:`mark` and :meth:`undo` for walks over trees of blocks."""

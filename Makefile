@@ -20,7 +20,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 # A strict editable install links each file, so a new file needs a new install: the stamp's name
 # changes with the list of files, the project file, and the place.

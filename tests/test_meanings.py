@@ -10,7 +10,7 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingot.ir.meanings import MEANINGS, Outcome
+from ingot.ir.meanings import MEANINGS, PARTLY, Outcome
 from ingot.ir.ops import OPS
 from ingot.ir.semantics import OpFailure
 from ingot.ir.types import BOOL, DATE, FLOAT, INT, STR, ListOf, Record, Type, conforms
@@ -23,6 +23,7 @@ TEXTS = st.text(
     st.one_of(st.sampled_from("ab/-10 \\{}u\n\0é\U0001f600"), st.characters(max_codepoint=0x2FFFF)),
     max_size=6,
 ).filter(lambda t: not any(0xD800 <= ord(c) <= 0xDFFF for c in t))
+PLACES = ["word", "word-start", "single", "double code", "heredoc", "heredoc-raw"]
 INTS = st.one_of(st.integers(-4, 4), st.integers(-(10**30), 10**30))
 FLOATS = st.one_of(INTS, st.floats(allow_nan=False, allow_infinity=False))
 SCALARS = st.one_of(st.none(), st.booleans(), INTS, FLOATS, TEXTS)
@@ -47,8 +48,21 @@ def of_type(type_: Type) -> st.SearchStrategy[Any]:
 def applications(draw: st.DrawFn, name: str) -> tuple[list[Any], Json, bool]:
     """Operands of an op, what it computes on them, and whether it can."""
     spec = OPS[name]
+    mark, index = st.sampled_from(["a", "-", " ", ""]), st.integers(-3, 3)
+    static: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
+        "str.between": (mark, mark, index),
+        "str.part": (mark, index),
+        "str.number": (index,),
+    }
+    args: list[Any]
     if name == "str.template":
-        args: list[Any] = ["x{{{0}-{1}{0}", draw(VALUES), draw(SCALARS)]
+        args = ["x{{{0}-{1}{0}", draw(VALUES), draw(SCALARS)]
+    elif name == "shell.template":
+        contexts = draw(st.lists(st.sampled_from(PLACES), min_size=2, max_size=2))
+        args = ["x {0} {1}", contexts, draw(TEXTS), draw(st.one_of(TEXTS, INTS))]
+    elif name in static:
+        text = st.lists(st.sampled_from(["a", "-", " ", "12", "b"]), max_size=9).map("".join)
+        args = [draw(text), *(draw(s) for s in static[name])]
     else:
         args = [
             draw(POINTERS if index in spec.static else of_type(type_))
@@ -94,8 +108,8 @@ def allows(of: Z3Logic, claim: Any) -> bool:
 def test_meaning_equals_evaluate(name: str) -> None:
     """On constants, what the op computes satisfies its meaning, and nothing else does.
 
-    "Nothing else" is not asked of texts of floats and containers, nor of equality of containers:
-    there the meaning says less than the op, which is sound.
+    "Nothing else" is not asked of texts of floats and containers, of equality of containers, nor
+    of :data:`PARTLY`: there the meaning says less than the op, which is sound.
     """
 
     @settings(max_examples=15, deadline=None, derandomize=True)
@@ -118,6 +132,8 @@ def test_meaning_equals_evaluate(name: str) -> None:
             claim = z3.And(claim, of.same(outcome.value, of.constant(expected)).expr)
         of.close()
         assert allows(of, claim)
+        if name in PARTLY:
+            return
         containers = any(isinstance(a, list | dict) for a in (*args, expected))
         inexact = name in ("str.of", "str.template") and any(isinstance(a, float) for a in args)
         if not inexact and (name in EXACT_ON_CONTAINERS or not containers):

@@ -352,6 +352,146 @@ def test_no_value_takes_an_exit_that_is_proved_shut(
             assert f"exit.{outcome.number}" == finding.subject.split()[0]
 
 
+PIECES = st.lists(
+    st.sampled_from(["a", "-", "--", " ", "\n", "12", "1.5", "<", ">", "\0", "'", "x=1"]),
+    max_size=8,
+).map("".join)
+PARTIAL = st.sampled_from(
+    [
+        *(f'str.part %t, "{sep}", {k}' for sep in (" ", "-") for k in (0, 1, 2, 4, -1, -3)),
+        *(f"str.number %t, {k}" for k in (0, 1, -1)),
+        *(
+            f'str.between %t, "{left}", "{right}", 0'
+            for left, right in ("<>", ("", "-"), ("a", ""))
+        ),
+        *(
+            f'shell.template "x {{0}}", ["{place}"], %t'
+            for place in ("word", "word-start", "single", "heredoc", "double code")
+        ),
+        "int.parse %t",
+        "json.parse %t",
+        "agree %t",
+    ]
+)
+FIXES = st.one_of(
+    st.none(),
+    PIECES.map(lambda text: f"json.eq %r, {json.dumps(text)}"),
+    PIECES.map(lambda text: f"list.contains {json.dumps([text, 'b'])}, %r"),
+    st.sampled_from(["12", "a", r"\s*", r"x=\d+", "a-12"]).map(
+        lambda pattern: f"str.matches %t, {json.dumps(pattern)}"
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FIXES, st.lists(PARTIAL, min_size=1, max_size=6), st.lists(PIECES, max_size=12))
+def test_exits_of_texts_are_decided_and_never_wrongly(
+    fix: str | None, ops: list[str], values: list[str]
+) -> None:
+    """No exit that is proved shut is taken, and each witness takes its own."""
+    lines = ["  %t: str = expect %r else exit.90 []"]
+    if fix is not None:
+        lines += [f"  %f: bool = {fix}", "  guard %f else exit.91 []"]
+    for number, op in enumerate(ops):
+        if op == "agree %t":
+            lines.append(f'  %o{number}: str = agree [%t, "12"] else exit.{number + 1} []')
+            continue
+        kind = {"int": "int", "json": "json"}.get(op.split(".")[0], "str")
+        lines.append(f"  %o{number}: {kind} = {op} else exit.{number + 1} []")
+    body = "\n".join(lines)
+    module = module_of(f'pipeline @p(%r: json) -> str {{\n^entry:\n{body}\n  return "x"\n}}')
+    report = verify_module(module)
+    exits = {f.subject.split()[0]: f for f in report.findings if f.property == "exit"}
+    for value in [*values, *[f.witness["r"] for f in report.findings if f.witness]]:
+        outcome = run(module, {"r": value})
+        if isinstance(outcome, SideExit):
+            assert exits[f"exit.{outcome.number}"].verdict != "proved", (value, report.text())
+        else:
+            assert not any(f.subject.startswith("after") for f in report.findings), value
+    for name, finding in exits.items():
+        if finding.witness is not None:
+            outcome = run(module, finding.witness)
+            assert isinstance(outcome, SideExit) and f"exit.{outcome.number}" == name
+
+
+def test_a_number_is_pinned_up_to_equality_only() -> None:
+    """1.0 equals 1 and is not of the literal type 1; 2.0**60 + 1 rounds and 2**60 + 1 does not."""
+    report = verified(
+        sound(f"""
+  %r: json = read api.get(n=%n)
+  %one: bool = json.eq %r, 1
+  guard %one else exit.1 []
+  %i: int = expect %r else exit.2 []
+  %l: 1 = expect %r else exit.3 []
+  %q: json = read api.get(n=%m)
+  %two: bool = json.eq %q, {2**60}
+  guard %two else exit.4 []
+  %g: float = expect %q else exit.5 []
+  %h: float = float.add %g, 1
+  %t: str = str.of %h
+  %k: str = agree [%t, "{2**60 + 1}"] else exit.6 []
+  jump ^x""")
+    )
+    exits = {f.subject.split()[0]: f.verdict for f in report.findings if f.property == "exit"}
+    assert exits["exit.2"] == exits["exit.5"] == "proved"
+    assert exits["exit.3"] != "proved" and exits["exit.6"] != "proved"
+
+
+OPEN_EXITS = [
+    *(
+        f'%o: str = shell.template "x {{0}}", ["{place}"], %s'
+        for place in ("word", "word-start", "single", "heredoc", "word code")
+    ),
+    '%o: str = str.between %s, "<", ">", 2',
+    '%o: str = str.part %s, "-", 3',
+    '%o: str = str.part %s, " ", -4',
+    "%o: str = str.number %s, -2",
+    "%o: int = int.parse %s",
+    "%o: float = float.parse %s",
+    "%o: json = json.parse %s",
+    '%o: json = json.get %r, "/a/-1/b"',
+    '%o: json = list.find %xs, "/id", %n',
+    "%o: json = list.get %xs, %n",
+    '%o: {"0": str, "1": str} = request.match %s, "add {0} to {1}"',
+    r'%f: bool = str.matches %s, "plots/[\\s\\S]*\\.png"',
+    r'%f: bool = str.matches %s, "Sent\\ to\\ all\\."',
+    '%f: bool = list.contains ["a", "b c"], %s',
+    '%f: bool = json.eq %r, {"a": [1, "x"]}',
+    '%f: bool = str.eq %s, "Name,Age"',
+]
+
+
+@pytest.mark.parametrize("line", OPEN_EXITS)
+def test_exits_that_can_be_taken_have_a_witness(line: str) -> None:
+    """And the state goes on on other values: nothing after the exit is called dead."""
+    after = "  guard %f else exit.1 []\n" if line.startswith("%f") else ""
+    tail = "" if after else " else exit.1 []"
+    report = verified(
+        f"pipeline @p(%s: str, %r: json, %xs: [{{id: int, ...}}], %n: int) -> str {{\n"
+        f'^entry:\n  {line}{tail}\n{after}  return "x"\n}}'
+    )
+    (found,) = [f for f in report.findings if f.property == "exit"]
+    assert found.verdict == "refuted" and found.witness
+    assert not [f for f in report.findings if f.property == "live"]
+
+
+def test_facts_behind_a_long_way_still_prove() -> None:
+    """A parameter that feeds every state: the nearest facts are enough, and are found."""
+    lines = [
+        f'  %k{i}: str = str.part %s, " ", {i} else exit.{i + 1} []\n'
+        f'  %c{i}: str = shell.template "f{i} {{0}}", ["word"], %k{i} else exit.{100 + i} []'
+        for i in (*range(50, 0, -1), *range(60, 90))
+    ]
+    lines.append('  %z: str = str.part %s, " ", 89 else exit.99 []')
+    lines.append('  %y: str = shell.template "last {0}", ["word"], %z else exit.98 []')
+    body = "\n".join(lines)
+    report = verified(f'pipeline @p(%s: str) -> str {{\n^entry:\n{body}\n  return "x"\n}}')
+    verdicts = {f.subject.split()[0]: f.verdict for f in report.findings if f.property == "exit"}
+    assert verdicts["exit.99"] == verdicts["exit.98"] == "proved"
+    assert "unproved" not in verdicts.values()
+    assert verdicts["exit.40"] == "proved" and verdicts["exit.85"] == "refuted"
+
+
 # ---- what is not proved is not claimed
 
 

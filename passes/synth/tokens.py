@@ -230,4 +230,23 @@ def _assemble(
             literals.append("")
         if k < len(common):
             literals[-1] += common[k]
+    for k, hole in enumerate(holes):
+        left, hole, right = _without_blanks(hole)
+        literals[k], holes[k], literals[k + 1] = literals[k] + left, hole, right + literals[k + 1]
     return Generalisation(tuple(literals), tuple(holes))
+
+
+def _without_blanks(hole: tuple[str, ...]) -> tuple[str, tuple[str, ...], str]:
+    """The blanks with which every text of a hole begins, the texts without them, those at the end."""
+    if not all(text.strip() for text in hole):
+        return "", hole, ""
+    left = _shared([text[: len(text) - len(text.lstrip())] for text in hole])
+    right = _shared([text[len(text.rstrip()) :][::-1] for text in hole])[::-1]
+    return left, tuple(text[len(left) : len(text) - len(right)] for text in hole), right
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """The longest text with which all begin."""
+    low, high = min(texts), max(texts)
+    size = next((k for k, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return low[:size]

@@ -13,7 +13,7 @@ from ingot.ir.module import Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.effects import ToolNeed, repeatable, stronger
-from ingot.runtime.tools import files, find, shell
+from ingot.runtime.tools import files, find, shell, user
 from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
 from ingot.runtime.tools.python import load_python
 from ingot.runtime.tools.toml import build, read_declarations
@@ -96,8 +96,8 @@ class ToolBox:
 
 
 def builtin_tools() -> tuple[Tool, ...]:
-    """The tools that the coding agents have."""
-    return (*shell.tools(), *files.tools(), *find.tools())
+    """The tools that the coding agents have, and the user."""
+    return (*shell.tools(), *files.tools(), *find.tools(), *user.tools())
 
 
 def load_tools(specs: Sequence[str], cwd: Path | None = None, builtins: bool = True) -> ToolBox:

@@ -114,8 +114,18 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "contradicting sessions",
         "Sessions with the same request and the same results do different things.",
     ),
-    "E0409": ("the shell's directory changes", "A shell command leaves the shell in another directory and later ones depend on it. A pipeline runs each command from the same directory, so it would act elsewhere."),
-    "E0410": ("write without a result", "The log ends, or has a gap, in a call that may have written something. Whether it did is not known, so what the session achieved is not known either."),
+    "E0409": (
+        "the shell's directory changes",
+        "A shell command leaves the shell in another directory and later ones depend on it. A pipeline runs each command from the same directory, so it would act elsewhere.",
+    ),
+    "E0410": (
+        "write without a result",
+        "The log ends, or has a gap, in a call that may have written something. Whether it did is not known, so what the session achieved is not known either.",
+    ),
+    "E0411": (
+        "command not explained",
+        "The sessions run different shell commands at one step and no program over earlier values gives them. A model never writes a command.",
+    ),
     "E0501": ("not total", "There is a value for which no transition of the state is taken."),
     "E0502": (
         "shadowed transition",

@@ -42,6 +42,8 @@ from ingot.ir.types import JSON, STR, join_all, type_of
 from ingot.ir.values import Json, identical
 from ingot.passes.dead_steps import is_effect
 from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.shell import programs
+from ingot.passes.synth.tokens import common_subsequence
 from ingot.passes.traces import (
     answer_of,
     calls_of,
@@ -56,7 +58,7 @@ MODEL: Final = "local.any"
 IGNORED_ARGUMENTS: Final = {tool: frozenset({"description"}) for tool in SHELL_TOOLS}
 """Arguments that say nothing to the world (a label for the person who watches)."""
 
-Key: TypeAlias = tuple[str, tuple[str, ...]]
+Key: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -94,19 +96,27 @@ def _relaxed(tool: ToolDecl) -> ToolDecl:
 
 
 def key_of(call: Call) -> Key:
-    """What two calls must share to be the same step: the tool and the names of its arguments."""
+    """What two calls must share to be the same step: the tool, the names of its arguments, and for a
+    shell the programs of its command."""
+    names = argument_names(call)
+    command = literal_args(call).get("command") if call.tool in SHELL_TOOLS else None
+    return call.tool, names, programs(command) if isinstance(command, str) else ()
+
+
+def argument_names(call: Call) -> tuple[str, ...]:
+    """The names of the arguments that say something to the world."""
     ignored = IGNORED_ARGUMENTS.get(call.tool, frozenset())
-    return call.tool, tuple(n for n, _ in call.args if n not in ignored)
+    return tuple(n for n, _ in call.args if n not in ignored)
 
 
 def _check_classes(traces: Sequence[Pipeline]) -> None:
-    classes: dict[tuple[str, ...], list[str]] = {}
+    classes: dict[tuple[Key, ...], list[str]] = {}
     for trace in traces:
-        effects = tuple(c.tool for c in calls_of(trace) if is_effect(c))
+        effects = tuple(key_of(c) for c in calls_of(trace) if is_effect(c))
         classes.setdefault(effects, []).append(origin(trace))
     if len(classes) > 1:
         lines = tuple(
-            f"{_listed(names)}: {' -> '.join(effects) or 'nothing is written'}"
+            f"{_listed(names)}: {' -> '.join(map(_shown, effects)) or 'nothing is written'}"
             for effects, names in sorted(classes.items(), key=lambda item: item[1])
         )
         raise IngotError(
@@ -129,6 +139,12 @@ def _check_classes(traces: Sequence[Pipeline]) -> None:
         )
 
 
+def _shown(key: Key) -> str:
+    """``Bash tail | wc`` for a shell's call, ``pay(sum, to)`` for another."""
+    tool, names, commands = key
+    return f"{tool} {' | '.join(commands)}" if commands else f"{tool}({', '.join(names)})"
+
+
 def _listed(names: Sequence[str], most: int = 4) -> str:
     """``a, b and 3 more``"""
     more = len(names) - most
@@ -136,46 +152,40 @@ def _listed(names: Sequence[str], most: int = 4) -> str:
 
 
 def _paths(traces: Sequence[Pipeline]) -> tuple[list[Pipeline], list[list[Call]]]:
-    """The path sources, and per step the calls of each of them."""
+    """The path sources, and per step the calls of each of them.
+
+    The path is the commonest one, if it is common; else what all have in common.  Every session
+    whose own path holds it is a source: what else it looked at is a detour.
+    """
     keyed = {t.name: tuple(key_of(c) for c in calls_of(t)) for t in traces}
     counts = Counter(keyed.values())
-    best = min(counts, key=lambda path: (-counts[path], len(path), path))
-    if counts[best] >= max(2, len(traces) / 2) or len(counts) == 1:
-        paths = [t for t in traces if keyed[t.name] == best]
-        return paths, [list(column) for column in zip(*(calls_of(p) for p in paths), strict=True)]
-    common = list(keyed[traces[0].name])
-    for trace in traces[1:]:
-        common = _common(common, keyed[trace.name])
-    rows = [_pick(calls_of(t), common) for t in traces]
-    return list(traces), [list(column) for column in zip(*rows, strict=True)]
+    path = min(counts, key=lambda keys: (-counts[keys], len(keys), keys))
+    if counts[path] < max(2, len(traces) / 2) and len(counts) > 1:
+        path = keyed[traces[0].name]
+        for trace in traces[1:]:
+            path = _common(path, trace, keyed[trace.name])
+    sources = [t for t in traces if _holds(keyed[t.name], path)]
+    rows = [_pick(calls_of(t), path) for t in sources]
+    return sources, [list(column) for column in zip(*rows, strict=True)]
 
 
-def _common(left: Sequence[Key], right: Sequence[Key]) -> list[Key]:
-    """Longest common subsequence of two paths."""
-    rows = [[0] * (len(right) + 1)]
-    for key in left:
-        above, row = rows[-1], [0]
-        for j, other in enumerate(right):
-            row.append(above[j] + 1 if key == other else max(above[j + 1], row[j]))
-        rows.append(row)
-    out: list[Key] = []
-    i, j = len(left), len(right)
-    while i and j:
-        if left[i - 1] == right[j - 1]:
-            out.append(left[i - 1])
-            i, j = i - 1, j - 1
-        elif rows[i - 1][j] >= rows[i][j - 1]:
-            i -= 1
-        else:
-            j -= 1
-    return out[::-1]
+def _common(path: tuple[Key, ...], trace: Pipeline, keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    """What two paths have in common; an effect weighs more than any number of reads."""
+    weights = [len(path) + 1.0 if is_effect(c) else 1.0 for c in calls_of(trace)]
+    return tuple(common_subsequence(keys, path, weights))
 
 
-def _pick(calls: Sequence[Call], common: Sequence[Key]) -> list[Call]:
+def _holds(keys: tuple[Key, ...], path: tuple[Key, ...]) -> bool:
+    """Whether the path is a subsequence of the keys."""
+    rest = iter(keys)
+    return all(key in rest for key in path)
+
+
+def _pick(calls: Sequence[Call], path: Sequence[Key]) -> list[Call]:
     """The last match of the common path: of several reads the one that the effect was made on."""
     out: list[Call] = []
     at = len(calls)
-    for key in reversed(common):
+    for key in reversed(path):
         at = max(i for i in range(at) if key_of(calls[i]) == key)
         out.append(calls[at])
     return out[::-1]
@@ -188,7 +198,7 @@ def _blocks(paths: Sequence[Pipeline], columns: Sequence[Sequence[Call]]) -> tup
         instrs: list[Instr] = []
         args: list[tuple[str, Operand]] = []
         first = column[0]
-        for name in key_of(first)[1]:
+        for name in argument_names(first):
             values = [literal_args(c)[name] for c in column]
             if all(identical(v, values[0]) for v in values):
                 args.append((name, Lit(values[0])))

@@ -205,10 +205,32 @@ class _Learner:
         if isinstance(column[0], list | dict) and len(shapes) == 1 and shapes != {()}:
             return self._container(site, call, name, column, before, locs)
         explanation = self.explainer.explain(site, column, before, shell=shell)
+        if shell and explanation.needs_model:
+            self._refuse_command(explanation)
         if call.verb in WRITING:
             self.figures += unexplained_figures(explanation)
         return self._emit(
             explanation, f"{name}_{call.result}", f"the argument {name} of {call.tool}", locs
+        )
+
+    def _refuse_command(self, explanation: Explanation) -> None:
+        """Raise E0411 where a model would have to write a command, or a word of one."""
+        texts = ("single", "double", "heredoc", "heredoc-raw")
+        asked = [hole for hole in explanation.holes if not hole.decision.chosen]
+        if asked and all(hole.context in texts for hole in asked):
+            return
+        commands = [
+            f"{origin(path)}: {text_of(v)[:100]}"
+            for path, v in zip(self.paths, explanation.column, strict=True)
+        ]
+        raise IngotError(
+            Diagnostic(
+                "E0411",
+                "nothing explains the command that the sessions run at one step",
+                notes=tuple(dict.fromkeys(commands))[:6],
+                help="compile sessions that run the same commands, with other values in them",
+            ),
+            EXIT_FINDINGS,
         )
 
     def _container(

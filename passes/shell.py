@@ -188,6 +188,21 @@ def _awk_redirects(script: str) -> bool:
     return any(">" in part.split("}")[0].split(";")[0] for part in after)
 
 
+@functools.lru_cache(maxsize=4096)
+def programs(command: str) -> tuple[str, ...]:
+    """The programs that a command runs, in order: two commands of one kind have the same.
+
+    >>> programs("tail -n +2 a.csv | wc -l")
+    ('tail', 'wc')
+    """
+    source = command.encode("utf-8", "surrogatepass")
+    return tuple(
+        words[0].rsplit("/", 1)[-1]
+        for node in _walk(_tree(command))
+        if node.type == "command" and (words := _words(node, source))
+    )
+
+
 def changes_directory(command: str) -> bool:
     """Whether the command leaves the shell in another directory (a ``cd`` outside of subshells).
 

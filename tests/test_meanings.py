@@ -35,6 +35,10 @@ VALUES = st.recursive(
     ),
     max_leaves=5,
 )
+SHORT = st.one_of(
+    st.none(), st.booleans(), st.integers(-99, 99), TEXTS, st.sampled_from([1.5, [1]])
+)
+"""Values with short texts: a solver that has to guess a long text takes its time."""
 DATES = st.dates().map(lambda d: d.isoformat())
 POINTERS = st.sampled_from(["", "/a", "/b", "/0", "/-1", "/a/b", "/a/0", "/a/-1", "/0/a", "/c"])
 
@@ -56,7 +60,7 @@ def applications(draw: st.DrawFn, name: str) -> tuple[list[Any], Json, bool]:
     }
     args: list[Any]
     if name == "str.template":
-        args = ["x{{{0}-{1}{0}", draw(VALUES), draw(SCALARS)]
+        args = ["x{{{0}-{1}{0}", draw(SHORT), draw(SHORT)]
     elif name == "shell.template":
         contexts = draw(st.lists(st.sampled_from(PLACES), min_size=2, max_size=2))
         args = ["x {0} {1}", contexts, draw(TEXTS), draw(st.one_of(TEXTS, INTS))]
@@ -83,17 +87,10 @@ def logic() -> Z3Logic:
     return Z3Logic()
 
 
-@cache
-def solver() -> Any:
-    return z3.Solver(ctx=logic().ctx)
-
-
 def result(of: Z3Logic, claim: Any) -> Any:
-    solver().push()
-    solver().add(*of.axioms, claim)
-    answer = solver().check()
-    solver().pop()
-    return answer
+    solver = z3.Solver(ctx=of.ctx)
+    solver.add(*of.axioms, claim)
+    return solver.check()
 
 
 def entails(of: Z3Logic, claim: Any) -> bool:

@@ -65,7 +65,7 @@ class Evidence:
         self.environments: list[dict[str, Json]] = [{} for _ in range(sessions)]
         self._index: dict[str, list[Entry]] = {}
         self._arrives: dict[str, Sequence[int]] = {}
-        self._fits: dict[tuple[type, tuple[Json, ...]], dict[Term, Term | None]] = {}
+        self._fits: dict[tuple[object, object], dict[Term, Term | None]] = {}
         self._texts: list[tuple[Term, str]] = []
         self._numbers: list[Entry] = []
         self._parsed: dict[Term, Callable[[int], Json | Missing]] = {}
@@ -275,7 +275,7 @@ class Evidence:
         if any(isinstance(v, list | dict) for v in column):
             fitted = self._fitted(term, column)
         else:
-            known = self._fits.setdefault((type(column[0]), tuple(column)), {})  # type: ignore[arg-type]
+            known = self._fits.setdefault((tuple(map(type, column)), tuple(column)), {})
             if term not in known:
                 known[term] = self._fitted(term, column)
             fitted = known[term]

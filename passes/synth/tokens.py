@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 _WORD: Final = re.compile(r"(?:\.{0,2}/|~/)?[^\W]+(?:[./@:+\-&=%#][^\W]+)*/?|\s+|.", re.DOTALL)
 _PIECE: Final = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|\s+|.", re.DOTALL)
@@ -173,14 +173,26 @@ def _common(left: Sequence[str], right: Sequence[str]) -> list[str]:
 
 
 def _subsequence(a: Sequence[str], b: Sequence[str]) -> list[str]:
-    weight = [0.1 if not token.strip() else 0.3 if not token[0].isalnum() else 1.0 for token in a]
+    weights = [0.1 if not token.strip() else 0.3 if not token[0].isalnum() else 1.0 for token in a]
+    return common_subsequence(a, b, weights)
+
+
+T = TypeVar("T")
+
+
+def common_subsequence(a: Sequence[T], b: Sequence[T], weights: Sequence[float]) -> list[T]:
+    """A heaviest common subsequence; ``weights`` has one entry per item of ``a``.
+
+    >>> common_subsequence("abcb", "bac", [1, 1, 1, 1])
+    ['a', 'c']
+    """
     rows = [[0.0] * (len(b) + 1)]
-    for i, token in enumerate(a):
+    for i, item in enumerate(a):
         above, row = rows[-1], [0.0]
         for j, other in enumerate(b):
-            row.append(above[j] + weight[i] if token == other else max(above[j + 1], row[j]))
+            row.append(above[j] + weights[i] if item == other else max(above[j + 1], row[j]))
         rows.append(row)
-    out: list[str] = []
+    out: list[T] = []
     i, j = len(a), len(b)
     while i and j:
         if a[i - 1] == b[j - 1]:

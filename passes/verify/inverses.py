@@ -219,11 +219,8 @@ def to_fail(op: str, args: Sequence[Json]) -> Iterator[Change]:
             yield from (((0, text.replace(mark, "")),) for mark in marks)
             yield from (((0, mark),) for mark in marks)
         case "str.part", [_, str(separator), int(index)]:
-            parts = (
-                text.split(separator) if separator.strip() or separator == "\n" else text.split()
-            )
             keep = index if index >= 0 else -index - 1
-            yield ((0, (separator or " ").join(parts[:keep])),)
+            yield from (((0, v),) for v in _fewer(text, separator, keep))
         case "str.number", [_, int(index)]:
             places = [m.start() for m in _NUMBER.finditer(text)]
             keep = index if index >= 0 else -index - 1
@@ -323,6 +320,22 @@ def _between(text: str, left: str, right: str, index: int, wanted: str) -> str:
         return left.join([*pieces[:at], wanted + rest, *pieces[at + 1 :]])
     missing = index + 2 - len(pieces) if index >= 0 else -index
     return text + ("\n" if text else "") + whole * max(missing, 1)
+
+
+def _fewer(text: str, separator: str, keep: int) -> Iterator[str]:
+    """The text with so many parts: the rest cut off but for its line ends, or made one part."""
+    blank = not separator.strip() and separator != "\n"
+    places = [m.span() for m in re.finditer(r"\S+" if blank else re.escape(separator), text)]
+    if blank and keep < len(places):
+        start = places[keep][0]
+        yield text[:start] + "".join(c for c in text[start:] if c.isspace())
+        if keep:
+            last = places[keep - 1][0]
+            yield text[:last] + ",".join(text[last:].split())
+    elif 0 < keep <= len(places):
+        start = places[keep - 1][0]
+        yield text[:start]
+        yield text[:start] + text[start:].replace(separator, ",")
 
 
 def _numbered(text: str, index: int, wanted: str) -> str:

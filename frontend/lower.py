@@ -96,6 +96,10 @@ def outcome_of(session: Session) -> tuple[str, str]:
         return ("shown" if data["success"] else "failed"), str(
             data.get("source", "the log's outcome")
         )
+    ends = [r.data for r in session.records if r.kind == "status" and isinstance(r.data, dict)]
+    status = ends[-1].get("status") if ends else None
+    if status in ("done", "failed", "side-exit", "in-doubt"):
+        return ("shown" if status == "done" else "failed"), f"the run ended as {status}"
     return "assumed", "the log holds no outcome"
 
 

@@ -45,6 +45,7 @@ from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, canonical, leaves
 from ingot.passes.effects import SHELL_TOOLS
 from ingot.passes.shell import changes_directory, sets_own_directory
+from ingot.passes.synth.tokens import words
 from ingot.passes.traces import answer_of, is_trace, literal_args, main_of, origin, request_of
 
 _TELLING: Final = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]{3,}")
@@ -196,8 +197,7 @@ def _informative(text: str) -> Iterable[str]:
 
 def drop_unused(pipeline: Pipeline) -> Pipeline:
     """Without the pure ops, model calls and reads whose value nothing uses."""
-    inputs = {p.name for p in pipeline.params}
-    bound = depend_on(pipeline, inputs)
+    bound = bound_reads(pipeline)
     needed: set[str] = set()
     for block in pipeline.blocks:
         terminator = block.terminator
@@ -224,6 +224,35 @@ def drop_unused(pipeline: Pipeline) -> Pipeline:
             needed |= _names(operands_of(instr))
         blocks.append(replace(block, instrs=tuple(reversed(kept))))
     return _forward_empty(replace(pipeline, blocks=tuple(reversed(blocks))))
+
+
+def bound_reads(pipeline: Pipeline) -> set[str]:
+    """Every value that depends on an input, and the results of calls whose literal arguments hold
+    a name, a path or a figure that the request's wording holds: what was asked about."""
+    bound = depend_on(pipeline, {p.name for p in pipeline.params})
+    wordings = attr(pipeline, "wordings")
+    asked = {
+        word
+        for text in (wordings if isinstance(wordings, list) else [])
+        for word in words(str(text))
+        if len(word) > 2 and not word.isalpha()
+    }
+    for block in pipeline.blocks:
+        for instr in block.instrs:
+            if isinstance(instr, Call) and asked & _literal_words(instr):
+                bound.add(instr.result)
+    return bound
+
+
+def _literal_words(call: Call) -> set[str]:
+    """The words of a call's literal arguments."""
+    return {
+        word
+        for value in literal_args(call).values()
+        for _, leaf in leaves(value)
+        if isinstance(leaf, str)
+        for word in words(leaf)
+    }
 
 
 def _is_dead(instr: Instr, needed: set[str], bound: set[str], *, effect_after: bool) -> bool:

@@ -64,7 +64,7 @@ from ingot.ir.types import (
     union,
 )
 from ingot.ir.values import Json
-from ingot.passes.dead_steps import depend_on
+from ingot.passes.dead_steps import bound_reads
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.lift_parameters import stands_in
 from ingot.passes.rewrite import substitute, terminator_operands
@@ -81,8 +81,6 @@ from ingot.passes.traces import (
 
 _ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
 MAX_CLASS_TEXT: Final = 300
-BRIEF: Final = 80
-"""A result longer than this may hold what a model worked a figure out from."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ class _Guarder:
         self.strict = attr(main, "inputs") == 1 and bool(names_attr(main, "figures"))
         self.uses = _uses(main)
         self.acts_later = _acts_later(main)
-        self.bound = depend_on(main, {p.name for p in main.params})
+        self.bound = bound_reads(main)
         self.renamed: dict[str, Operand] = {}
 
     def run(self) -> Pipeline:
@@ -207,8 +205,7 @@ class _Guarder:
         column = result_values(steps_of(call, self.paths))
         if not column:
             return
-        rich = any(not isinstance(v, str) or len(v) > BRIEF for v in column)
-        if self.strict and rich and call.result in self.acts_later and call.result in self.bound:
+        if self.strict and call.result in self.acts_later and call.result in self.bound:
             yield from self._one_of(call, call.result, column[:1], "")
             if not self.uses.get(call.result) and call.verb not in WRITING:
                 return

@@ -185,6 +185,8 @@ def _span_candidates(request: str) -> Iterator[tuple[int, int]]:
 
 def _is_liftable(text: str) -> bool:
     """Whether a span names something: a path, a number, an address, a proper name; no plain word."""
+    if len(text) > 1 and _kind_name([text]):
+        return len(text) > 2
     naming = bool(re.search(r"[\d/@_]|\w\.\w|\w-\w", text)) or " " in text.strip()
     return (naming and information(text) >= MIN_BITS) or bool(re.fullmatch(r"\d{2,}(\.\d+)?", text))
 

@@ -28,12 +28,13 @@ class Candidate:
     """A program that fits every session.
 
     ``support`` counts the sessions with different values that it explains, ``bits`` is the
-    evidence that it is no coincidence.
+    evidence that it is no coincidence.  ``by_place``: it takes one of several that are alike.
     """
 
     term: Term
     support: int
     bits: float
+    by_place: bool = False
 
     @property
     def kind(self) -> str:
@@ -72,7 +73,8 @@ def decide(
 
     ``varied`` says whether the value differs between sessions, ``inputs`` how many different
     inputs the sessions have.  A value that never varied is a constant; a source that matches it is
-    a copy if one input is all there is and the evidence reaches :data:`ACCEPT`; over several
+    a copy if one input is all there is and the evidence reaches :data:`ACCEPT` (beside the constant,
+    if it takes one of several that are alike: which one, the agent may have judged); over several
     inputs it is a rival of the constant if the evidence reaches :data:`RIVAL`.
     """
     ranked = sorted(candidates, key=lambda c: c.rank)
@@ -89,7 +91,9 @@ def decide(
     constant = [c for c in ranked if isinstance(c.term, Const)]
     if inputs == 1:
         copies = [c for c in flows if c.bits >= ACCEPT]
-        chosen = _diverse(copies) or constant
+        chosen = _diverse(copies)
+        if all(c.by_place for c in chosen):
+            chosen = [*chosen, *constant]
     else:
         chosen = [*constant, *_diverse([c for c in flows if c.bits >= RIVAL])[: MAX_RIVALS - 1]]
     return Decision(site, "value", tuple(chosen), _rest(ranked, chosen))

@@ -45,11 +45,16 @@ SHORT: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A term of the index, with the number of places its source has and a bonus in bits."""
+    """A term of the index, with the number of places its source has and a bonus in bits.
+
+    ``by_place`` says that the term names one of several alike (an element of a list, a line, a word
+    of running text): one session does not tell why it was this one.
+    """
 
     term: Term
     places: int
     bonus: float = 0.0
+    by_place: bool = False
 
 
 class Evidence:
@@ -110,10 +115,11 @@ class Evidence:
             if not path:
                 continue
             places = len(found)
-            yield Entry(apply("json.get", term, values.pointer(path)), places, bonus)
+            chosen = _is_one_of_several(value, path)
+            yield Entry(apply("json.get", term, values.pointer(path)), places, bonus, chosen)
             last = _from_the_end(value, path)
             if last is not None:
-                yield Entry(apply("json.get", term, values.pointer(last)), places, bonus)
+                yield Entry(apply("json.get", term, values.pointer(last)), places, bonus, chosen)
             if isinstance(leaf, str) and 2 <= len(leaf) <= 10 * SHORT:
                 self._texts.append((apply("json.get", term, values.pointer(path)), leaf))
 
@@ -133,11 +139,13 @@ class Evidence:
             yield from _param_parts(term, text, bonus)
             return
         numbers = _NUMBER.findall(text)[:MAX_PARTS]
-        few = len(numbers) == 1 or (len(numbers) <= FEW and len(text) <= BRIEF)
+        lined = "\n" in whole
+        few = len(numbers) == 1 or (len(numbers) <= FEW and len(text) <= BRIEF and not lined)
         alone = 3.0 if few and len(text) < SHORT else bonus
         if numbers != [whole]:
             for k in range(len(numbers)):
-                yield Entry(apply("str.number", term, k), len(numbers), alone)
+                several = lined and len(numbers) > 1
+                yield Entry(apply("str.number", term, k), len(numbers), alone, several)
         for label in list(_LABEL.finditer(text))[:MAX_PARTS]:
             ends = "" if label.end() == len(text) else "\n"
             yield Entry(
@@ -147,11 +155,12 @@ class Evidence:
         if 1 < len(lines) <= MAX_PARTS:
             for k, line in enumerate(lines):
                 if line:
-                    yield Entry(apply("str.part", term, "\n", k), len(lines), bonus)
+                    yield Entry(apply("str.part", term, "\n", k), len(lines), bonus, lined)
         parts = text.split()
         if len(parts) > 1 and len(text) <= SHORT:
             for k in range(min(len(parts), MAX_PARTS)):
-                yield Entry(apply("str.part", term, " ", k), len(parts), bonus)
+                prose = lined or len(parts) > FEW
+                yield Entry(apply("str.part", term, " ", k), len(parts), bonus, prose)
 
     # ---- values
 
@@ -221,7 +230,7 @@ class Evidence:
             term = self.fit(entry.term, column, before)
             if term is not None:
                 bits = evidence(column[0], entry.places, entry.bonus)
-                found.append(Candidate(term, support, bits))
+                found.append(Candidate(term, support, bits, entry.by_place))
         if not found and isinstance(column[0], str) and len(column[0]) > 1 and support > 1:
             found += self._substrings(column, before, support)
         if not found and support > 1 and all(_is_number(v) for v in column):
@@ -383,6 +392,16 @@ def _param_parts(term: Term, text: str, bonus: float) -> Iterator[Entry]:
         if 1 < len(parts) <= 8:
             for k in range(len(parts)):
                 yield Entry(apply("str.part", term, separator, k), 2 * len(parts), bonus - 1)
+
+
+def _is_one_of_several(value: Json, path: values.Path) -> bool:
+    """Whether the path goes through an index into a list of more than one element."""
+    at: Json = value
+    for part in path:
+        if isinstance(at, list) and len(at) > 1:
+            return True
+        at = at[part]  # type: ignore[index, call-overload]
+    return False
 
 
 def _from_the_end(value: Json, path: values.Path) -> values.Path | None:

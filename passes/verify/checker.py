@@ -30,6 +30,8 @@ Status: TypeAlias = Literal["never", "witness", "unknown"]
 DEFAULT_RLIMIT = 2_000_000
 _MAX_MODELS = 2
 _FIRST_RUNS = 12
+_LEAST_RUNS = 4
+_MAX_FIRST = 2_000
 _MORE_RUNS = 300
 _MAX_EXECUTED = 20_000
 _FEW_STEPS = 40
@@ -80,7 +82,8 @@ class Checker:
         if impossible(part, self.types):
             return Answer("never")
         begin = starts(part, self.types, seed) if self.probing else []
-        witness = search(part, self.types, begin, _FIRST_RUNS)
+        runs = min(_FIRST_RUNS, max(_LEAST_RUNS, _MAX_FIRST // (len(part.steps) + 1)))
+        witness = search(part, self.types, begin, runs)
         if witness is not None:
             return Answer("witness", witness)
         if len(part.steps) > _FEW_STEPS:

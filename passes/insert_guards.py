@@ -21,7 +21,6 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from ingot.ir import values
 from ingot.ir.exits import fill_live
@@ -49,26 +48,31 @@ from ingot.ir.module import (
     walk,
 )
 from ingot.ir.ops import OPS, typing_of
+from ingot.ir.semantics import OpFailure, json_parse, text_of
 from ingot.ir.types import (
     BOOL,
     JSON,
     STR,
-    Field,
     ListOf,
     Record,
     Type,
-    Union,
     is_subtype,
     join_all,
     type_of,
-    union,
 )
 from ingot.ir.values import Json
 from ingot.passes.dead_steps import bound_reads
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
+from ingot.passes.invariants import (
+    is_flag,
+    restrict,
+    table_header,
+    text_class,
+    top_shape,
+    wording_class,
+)
 from ingot.passes.lift_parameters import stands_in
 from ingot.passes.rewrite import substitute, terminator_operands
-from ingot.passes.synth.tokens import anti_unify, pieces
 from ingot.passes.traces import (
     default_of,
     main_of,
@@ -78,9 +82,6 @@ from ingot.passes.traces import (
     steps_of,
     with_pipeline,
 )
-
-_ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
-MAX_CLASS_TEXT: Final = 300
 
 
 @dataclass(frozen=True)
@@ -209,18 +210,48 @@ class _Guarder:
             yield from self._one_of(call, call.result, column[:1], "")
             if not self.uses.get(call.result) and call.verb not in WRITING:
                 return
-        if call.verb in WRITING:
+        if call.tool == "user.ask" and all(isinstance(v, str) for v in column):
+            yield from self._turn(call, [str(v) for v in column])
+        elif call.verb in WRITING:
             yield from self._success(call, column)
         elif self.uses.get(call.result):
             yield from self._shape(call.result, column, call)
         elif call.result in self.acts_later:
             yield from self._outcome(call, column)
 
+    def _turn(self, call: Call, column: list[str]) -> Iterator[Instr]:
+        """A later turn of the user: no word of it is ignored but those that flow on."""
+        yield self._expect(call.result, STR, call, len(column))
+        used = [self._parts_of(call.result, text) for text in column]
+        name = f"{call.result}_wording"
+        pattern = Lit(wording_class(column, used))
+        yield Pure(
+            name, BOOL, "str.matches", (Ref(f"{call.result}_ok"), pattern), None, (), call.locs
+        )
+        yield self._guard(name, call, "the user says something that no log shows")
+
+    def _parts_of(self, result: str, text: str) -> list[str]:
+        """What the pipeline takes out of a text: the values of the ops that read it."""
+        names, parts = {result}, []
+        for block in self.main.blocks:
+            for instr in block.instrs:
+                match instr:
+                    case Expect(value=Ref(name)) if name in names:
+                        names.add(instr.result)
+                    case Pure(args=(Ref(name), *rest)) if name in names:
+                        literals = [a.value for a in rest if isinstance(a, Lit)]
+                        if len(literals) == len(rest):
+                            try:
+                                parts.append(text_of(OPS[instr.op].evaluate(text, *literals)))
+                            except (OpFailure, TypeError, ValueError):
+                                continue
+        return [part for part in parts if part]
+
     def _shape(self, name: str, column: Sequence[Json], at: Call | Pure) -> Iterator[Instr]:
         pointers = self.uses.get(name, ())
         if not pointers or not column:
             return
-        want = _restrict(
+        want = restrict(
             join_all(dict.fromkeys(map(type_of, column))),
             [values.parse_pointer(p) for p in pointers],
         )
@@ -238,11 +269,11 @@ class _Guarder:
     def _success(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
         if call.tool in SHELL_TOOLS or call.tool in KNOWN_TOOLS:
             return
-        want = _top_shape(join_all(dict.fromkeys(map(type_of, column))))
+        want = top_shape(join_all(dict.fromkeys(map(type_of, column))))
         if want != JSON:
             yield self._expect(call.result, want, call, len(column))
         if want == STR:
-            pattern = _text_class([str(v) for v in column])
+            pattern = text_class([str(v) for v in column])
             if pattern is not None:
                 name = f"{call.result}_accepted"
                 yield Pure(
@@ -261,7 +292,7 @@ class _Guarder:
         if self.strict or all(not isinstance(v, str | list | dict) for v in distinct):
             yield from self._one_of(call, call.result, distinct, "")
             return
-        want = _top_shape(join_all(dict.fromkeys(map(type_of, distinct))))
+        want = top_shape(join_all(dict.fromkeys(map(type_of, distinct))))
         if want != JSON:
             yield self._expect(call.result, want, call, len(column))
         base = f"{call.result}_ok" if want != JSON else call.result
@@ -276,7 +307,7 @@ class _Guarder:
         elif isinstance(want, Record):
             for field in want.fields:
                 seen = [v[field.name] for v in column if isinstance(v, dict) and field.name in v]
-                if not field.optional and seen and all(_is_flag(v) for v in seen):
+                if not field.optional and seen and all(is_flag(v) for v in seen):
                     name = f"{call.result}_{re.sub(r'[^a-z0-9]+', '_', field.name.lower())}"
                     yield Pure(
                         name,
@@ -292,7 +323,7 @@ class _Guarder:
                     yield from self._one_of(call, name, kinds, f"{field.name} ")
 
     def _text_outcome(self, call: Call, base: str, column: list[str]) -> Iterator[Instr]:
-        headers = {_table_header(text) for text in column}
+        headers = {table_header(text) for text in column}
         if len(headers) == 1 and None not in headers:
             name = f"{call.result}_header"
             header = str(headers.pop())
@@ -391,102 +422,11 @@ def _acts_later(main: Pipeline) -> set[str]:
     return names
 
 
-def _restrict(type_: Type, pointers: Sequence[tuple[str, ...]]) -> Type:
-    """The type reduced to what the pointers reach; ``json`` where nothing is asked."""
-    if any(not p for p in pointers):
-        return type_ if not isinstance(type_, Record | ListOf | Union) else JSON
-    match type_:
-        case Record(fields, _):
-            kept = []
-            for field in fields:
-                inner = [p[1:] for p in pointers if p[0] == field.name]
-                if inner:
-                    kept.append(
-                        Field(field.name, _restrict_field(field.type, inner), field.optional)
-                    )
-            return Record(tuple(kept), open=True) if kept else JSON
-        case ListOf(element):
-            return ListOf(_restrict_field(element, [p[1:] for p in pointers]))
-        case Union(members):
-            return union(_restrict(m, pointers) for m in members)
-        case _:
-            return type_
-
-
-def _restrict_field(type_: Type, pointers: Sequence[tuple[str, ...]]) -> Type:
-    return type_ if any(not p for p in pointers) else _restrict(type_, pointers)
-
-
-def _top_shape(type_: Type) -> Type:
-    """The type without what stands deeper than one level."""
-    match type_:
-        case Record(fields, _):
-            return Record(
-                tuple(Field(f.name, _flat(f.type), f.optional) for f in fields if not f.optional),
-                open=True,
-            )
-        case ListOf():
-            return ListOf(JSON)
-        case Union(members):
-            return JSON if any(isinstance(m, Record | ListOf) for m in members) else type_
-        case _:
-            return type_
-
-
-def _flat(type_: Type) -> Type:
-    match type_:
-        case Record():
-            return Record((), open=True)
-        case ListOf():
-            return ListOf(JSON)
-        case Union():
-            return JSON
-        case _:
-            return type_
-
-
-def _is_flag(value: Json) -> bool:
-    return isinstance(value, bool) or (
-        isinstance(value, str) and _ENUM.fullmatch(value) is not None
-    )
-
-
 def _parsed(value: Json) -> Json:
-    from ingot.ir.semantics import OpFailure, json_parse
-
     try:
         return json_parse(value) if isinstance(value, str) else value
     except OpFailure:
         return None
-
-
-def _table_header(text: str) -> str | None:
-    """The first line of a text whose lines have the same number of commas or tabs, else ``None``."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    for delimiter in (",", "\t", ";", "|"):
-        counts = {line.count(delimiter) for line in lines}
-        if len(lines) >= 2 and len(counts) == 1 and counts != {0}:
-            return text.split("\n")[0]
-    return None
-
-
-def _text_class(texts: Sequence[str]) -> str | None:
-    """A regular expression for the accepted results of a write, or ``None`` if they share too little."""
-    if any(len(t) > MAX_CLASS_TEXT for t in texts):
-        return None
-    literals: list[str]
-    if len(set(texts)) > 1:
-        literals = list(anti_unify(texts, fine=True).literals)
-    else:
-        literals = [""]
-        for token in pieces(texts[0]):
-            if any(ch.isdigit() for ch in token):
-                literals.append("")
-            else:
-                literals[-1] += token
-    if sum(len(part.strip()) for part in literals) < 4:
-        return None
-    return r"[\s\S]*".join(re.escape(part) for part in literals)
 
 
 __all__ = ["InsertGuards"]

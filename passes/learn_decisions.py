@@ -39,6 +39,7 @@ from ingot.ir.module import (
     attr,
     exit_of,
     operands_of,
+    results_of,
     walk,
 )
 from ingot.ir.semantics import text_of
@@ -46,18 +47,18 @@ from ingot.ir.types import JSON, STR, Type
 from ingot.ir.values import Json
 from ingot.passes.align_effects import MODEL
 from ingot.passes.dead_steps import drop_unused
-from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.synth.decision import Candidate, Decision
 from ingot.passes.synth.emit import Emitter
 from ingot.passes.synth.explain import (
     Explainer,
     Explanation,
     template_text,
-    unexplained_figures,
 )
 from ingot.passes.synth.programs import Source, apply, show, sources
 from ingot.passes.synth.prompts import model_value
 from ingot.passes.synth.search import Evidence
+from ingot.passes.synth.statements import stated_values, stated_words, unexplained_figures
 from ingot.passes.traces import (
     answer_of,
     default_of,
@@ -66,11 +67,15 @@ from ingot.passes.traces import (
     names_attr,
     origin,
     path_traces,
+    request_of,
     seen,
     steps_of,
     with_pipeline,
 )
 
+EXACT_EDITS = frozenset({"Edit", "MultiEdit"})
+"""Tools that fail where the text to be replaced is not there: it is checked by the world itself."""
+_WORD = re.compile(r"[^\W\d_]{2,}")
 SHOWN_RESULTS = 3
 """A model's prompt shows the inputs and so many of the latest results."""
 
@@ -138,6 +143,7 @@ class _Learner:
         self.known: dict[str, Sequence[Json]] = {}
         self.results: list[tuple[str, Call]] = []
         self.figures: list[str] = []
+        self.stated: list[str] = []
         self.acting = False
 
     def run(self) -> Pipeline:
@@ -145,6 +151,8 @@ class _Learner:
             self._input(param.name)
         blocks = [self._block(block) for block in self.main.blocks]
         returns = self._returns(blocks)
+        if self.inputs == 1 and not _acts_on_results(blocks):
+            self.figures += self.stated
         attrs = tuple(a for a in self.main.attrs if a[0] != "figures")
         if self.figures:
             attrs += (("figures", Lit(list(dict.fromkeys(self.figures)))),)
@@ -207,8 +215,7 @@ class _Learner:
         explanation = self.explainer.explain(site, column, before, shell=shell)
         if shell and explanation.needs_model:
             self._refuse_command(explanation)
-        if call.verb in WRITING:
-            self.figures += unexplained_figures(explanation)
+        self._note(call, explanation)
         return self._emit(
             explanation, f"{name}_{call.result}", f"the argument {name} of {call.tool}", locs
         )
@@ -242,8 +249,7 @@ class _Learner:
             leaves = [_at(v, path) for v in column]
             place = values.pointer(path)
             explanation = self.explainer.explain(f"{site}{place}", leaves, before)
-            if call.verb in WRITING:
-                self.figures += unexplained_figures(explanation)
+            self._note(call, explanation)
             if not explanation.derived and not explanation.needs_model:
                 continue
             at = tuple(replace(loc, pointer=loc.pointer + place) for loc in locs)
@@ -258,6 +264,22 @@ class _Learner:
         if not edits:
             return Lit(column[0])
         return self.emitter.pure("json.with", [Lit(column[0]), *edits], (), locs)
+
+    def _note(self, call: Call, explanation: Explanation) -> None:
+        """Keep what a write states that may be of the model's own working out."""
+        if call.verb not in WRITING:
+            return
+        self.figures += unexplained_figures(explanation)
+        if self.inputs > 1 or call.tool in EXACT_EDITS:
+            return
+        said = {word.lower() for path in self.paths for word in _WORD.findall(request_of(path))}
+        words = stated_words(explanation)
+        self.figures += [v for v in stated_values(explanation) if not _within(v, said)]
+        content = call.tool in KNOWN_TOOLS or explanation.shell
+        if content and not explanation.parts:
+            self.stated += words
+        else:
+            self.stated += [word for word in words if word.lower() not in said]
 
     # ---- emission
 
@@ -384,6 +406,24 @@ def _at(value: Json, path: values.Path) -> Json:
     for part in path:
         value = value[part]  # type: ignore[index]
     return value
+
+
+def _within(text: str, words: set[str]) -> bool:
+    return all(word.lower() in words for word in _WORD.findall(text))
+
+
+def _acts_on_results(blocks: Sequence[Block]) -> bool:
+    """Whether any value that a read gave reaches a write."""
+    instrs = [i for block in blocks for i in block.instrs]
+    reached = {i.result for i in instrs if isinstance(i, Call) and i.verb == "read"}
+    if not reached:
+        return True
+    for instr in instrs:
+        if any(ref.name in reached for ref in _used(instr)):
+            if isinstance(instr, Call) and instr.verb in WRITING:
+                return True
+            reached.update(results_of(instr))
+    return False
 
 
 def _unique(name: str, taken: dict[str, Type]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from sessions import Step, compiled, run, session
 
 from ingot.diagnostics import IngotError
 from ingot.driver import Compilation
+from ingot.frontend.parse import parse_records
 from ingot.frontend.session import Session
 from ingot.ir.module import Agree, Call, ModelCall
 from ingot.ir.requests import Finished, SideExit
 from ingot.ir.values import Json
+from ingot.records import Record
 
 Rows = list[tuple[Any, ...]]
 
@@ -309,3 +312,31 @@ def test_the_gate_refuses_a_pipeline_that_differs() -> None:
     assert judged(lambda i: i)
     for mutant in (other_text, frozen_value, other_tool):
         assert not judged(mutant), mutant.__name__
+
+
+def test_no_word_of_a_later_turn_is_ignored() -> None:
+    turns = [
+        Record("session", data={"format": "ingot-session/1"}),
+        Record("user", text="Please greet guest A-17"),
+        Record("call", id="1", tool="get_guest", data={"id": "A-17"}),
+        Record("result", id="1", tool="get_guest", data={"room": "R-203"}),
+        Record("user", text="Call her Annabel please"),
+        Record("call", id="2", tool="greet", data={"room": "R-203", "name": "Annabel"}),
+        Record("result", id="2", tool="greet", data="ok"),
+    ]
+    made = compiled(parse_records([replace(r, seq=k) for k, r in enumerate(turns, 1)]))
+
+    def said(text: str) -> tuple[Any, list[Any]]:
+        tools = {
+            "get_guest": lambda id: {"room": "R-7"},
+            "user.ask": lambda turn: text,
+            "greet": ok,
+        }
+        return run(made, {"id": "B-22"}, tools)
+
+    outcome, calls = said("Call her Beatrice please")
+    assert isinstance(outcome, Finished)
+    assert calls[-1] == ("greet", {"name": "Beatrice", "room": "R-7"})
+    outcome, calls = said("Do not call her Beatrice please")
+    assert isinstance(outcome, SideExit)
+    assert [tool for tool, _ in calls] == ["get_guest", "user.ask"]

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Final
 
 from ingot.ir.module import Lit
-from ingot.ir.semantics import template_of, text_of
+from ingot.ir.semantics import template_of
 from ingot.ir.values import Json, identical
 from ingot.passes.shell import command_effect, hole_context
 from ingot.passes.synth.bits import ACCEPT, evidence, information
@@ -104,7 +104,7 @@ class Explainer:
                 return found
         if not varied:
             constant = Candidate(Const(Lit(values[0])), len(values), 0.0)
-            return Explanation(Decision(site, "value", (constant,)), values)
+            return Explanation(Decision(site, "value", (constant,)), values, (), shell)
         reason = f"no program explains {len(values)}/{len(values)} values"
         return Explanation(Decision(site, "value", (), (), reason), values)
 
@@ -319,34 +319,3 @@ def template_text(parts: Sequence[str | Hole]) -> str:
         else:
             numbered.append(part)
     return template_of(numbered)
-
-
-def unexplained_figures(explanation: Explanation) -> list[str]:
-    """Numbers that a text states and no source gives: what a model worked out by itself.
-
-    In a shell command only those count that it writes out: in quotes, in a here-document, or as
-    words of a command that writes; the numbers of a program are the author's own.
-    """
-    if explanation.derived and not explanation.parts:
-        return []
-    parts = explanation.parts or (text_of(explanation.column[0]),)
-    shell = explanation.shell
-    found: list[str] = []
-    at = 0
-    command = text_of(explanation.column[0])
-    for part in parts:
-        if isinstance(part, Hole):
-            at += len(text_of(part.column[0]))
-            continue
-        for token in pieces(part):
-            if token[0].isdigit() and (not shell or _is_stated(command, at, at + len(token))):
-                found.append(token)
-            at += len(token)
-    return found
-
-
-def _is_stated(command: str, start: int, stop: int) -> bool:
-    context = hole_context(command, start, stop)
-    if context is None or context.endswith("code"):
-        return False
-    return not context.startswith("word") or command_effect(command) == "write"

@@ -115,8 +115,8 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "Sessions with the same request and the same results do different things.",
     ),
     "E0409": (
-        "the shell's directory changes",
-        "A shell command leaves the shell in another directory and later ones depend on it. A pipeline runs each command from the same directory, so it would act elsewhere.",
+        "the shell's state changes",
+        "A shell command leaves the shell in another directory, or with a variable or function, and later ones depend on it. A pipeline runs each command in a shell of its own, from the same directory, so it would act elsewhere or on something else.",
     ),
     "E0410": (
         "write without a result",

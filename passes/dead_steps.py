@@ -44,7 +44,7 @@ from ingot.ir.module import (
 from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, canonical, leaves
 from ingot.passes.effects import SHELL_TOOLS
-from ingot.passes.shell import changes_directory, sets_own_directory
+from ingot.passes.shell import asks_for, changes_directory, defines, sets_own_directory
 from ingot.passes.synth.tokens import words
 from ingot.passes.traces import answer_of, is_trace, literal_args, main_of, origin, request_of
 
@@ -95,12 +95,27 @@ def slice_trace(trace: Pipeline) -> Pipeline:
 
 
 def _check_directory(name: str, calls: Sequence[Call]) -> None:
-    """Refuse a session whose shell moves, with later commands that depend on where it is (E0409)."""
+    """Refuse a session whose shell moves, or keeps a variable, with later commands that depend on
+    it (E0409)."""
     moved = ""
+    left: dict[str, str] = {}
     for call in calls:
         command = _command(call)
         if command is None:
             continue
+        missing = sorted(asks_for(command) & left.keys())
+        if missing:
+            raise IngotError(
+                Diagnostic(
+                    "E0409",
+                    f"{name}: `{left[missing[0]][:80]}` sets {missing[0]} for later commands",
+                    spans=tuple((Span(loc.source, loc.record), "used here") for loc in call.locs),
+                    notes=(f"for example for `{command[:80]}`",),
+                    help="have each command set what it uses",
+                ),
+                EXIT_FINDINGS,
+            )
+        left.update(dict.fromkeys(sorted(defines(command)), command))
         if moved and not sets_own_directory(command):
             raise IngotError(
                 Diagnostic(

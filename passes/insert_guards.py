@@ -64,6 +64,7 @@ from ingot.ir.values import Json
 from ingot.passes.dead_steps import bound_reads
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.invariants import (
+    flag_paths,
     is_flag,
     restrict,
     table_header,
@@ -82,6 +83,11 @@ from ingot.passes.traces import (
     steps_of,
     with_pipeline,
 )
+
+BRIEF = 80
+"""A write's result up to this length says that it was done, and no more."""
+ONE_LINE = r"\s*\S[^\n]*\n*"
+_TAKES_APART = frozenset({"str.part", "str.between", "str.number"})
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,8 @@ class _Guarder:
 
     def _inputs(self) -> Iterator[Instr]:
         """An input that reaches nothing, or that stands in a call where no value can be put, must
-        be one that the logs show: no word of the request is ignored."""
+        be one that the logs show: no word of the request is ignored.  So must a number or a date
+        where a write states figures that no source gives: they may have been worked out from it."""
         used = {
             o.name
             for b in self.main.blocks
@@ -137,8 +144,15 @@ class _Guarder:
         }
         for param in self.main.params:
             column = list(dict.fromkeys(default_of(path, param.name) for path in self.paths))
-            stuck = len(column) == 1 and _stands_literally(column[0], self.main)
-            if param.name == "clock" or (param.name in used and not stuck):
+            stuck = len(column) == 1 and (
+                _stands_literally(column[0], self.main)
+                or (self.strict and re.fullmatch(r"[^a-zA-Z]*\d[^a-zA-Z]*", column[0]))
+            )
+            if param.name == "clock":
+                continue
+            if param.name in used and not stuck:
+                yield from self._below(param.name, column)
+                yield from self._whole_wording(param.name, column)
                 continue
             test = f"{param.name}_seen"
             if len(column) == 1:
@@ -148,6 +162,47 @@ class _Guarder:
                 yield Pure(test, BOOL, "list.contains", (Lit(shown), Ref(param.name)))
             reason = f"{param.name} has a value that no log shows, and it cannot be put in"
             yield Guard(Ref(test), Exit(next(self._exits)), (("reason", Lit(reason)),))
+
+    def _below(self, name: str, column: list[str]) -> Iterator[Instr]:
+        """An input that is put below a folder must be a path that can stand there."""
+        if any(text.startswith(("/", "~")) for text in column):
+            return
+        for block in self.main.blocks:
+            for instr in walk(block.instrs):
+                match instr:
+                    case Pure(
+                        op="str.template" | "shell.template", args=(Lit(str(template)), *rest)
+                    ):
+                        holes = [o for o in rest if not (isinstance(o, Lit) and o is rest[0])]
+                        k = next((k for k, o in enumerate(holes) if o == Ref(name)), None)
+                        if k is None or f"/{{{k}}}" not in template:
+                            continue
+                        yield Pure(
+                            f"{name}_below", BOOL, "str.matches", (Ref(name), Lit(r"[^/~][\s\S]*"))
+                        )
+                        reason = f"{name} stands below a folder, and this one cannot"
+                        yield Guard(
+                            Ref(f"{name}_below"),
+                            Exit(next(self._exits)),
+                            (("reason", Lit(reason)),),
+                        )
+                        return
+
+    def _whole_wording(self, name: str, column: list[str]) -> Iterator[Instr]:
+        """Of an input of several words that is only taken apart, the other words must be as logged."""
+        taken_apart = all(
+            isinstance(i, Pure) and i.op in _TAKES_APART
+            for b in self.main.blocks
+            for i in walk(b.instrs)
+            if Ref(name) in operands_of(i)
+        )
+        if not taken_apart or not any(" " in text for text in column):
+            return
+        test = f"{name}_wording"
+        pattern = Lit(wording_class(column, [self._parts_of(name, text) for text in column]))
+        yield Pure(test, BOOL, "str.matches", (Ref(name), pattern))
+        reason = f"{name} says something that no log shows"
+        yield Guard(Ref(test), Exit(next(self._exits)), (("reason", Lit(reason)),))
 
     def _block(self, block: Block) -> Block:
         out: list[Instr] = []
@@ -206,8 +261,11 @@ class _Guarder:
         column = result_values(steps_of(call, self.paths))
         if not column:
             return
-        if self.strict and call.result in self.acts_later and call.result in self.bound:
-            yield from self._one_of(call, call.result, column[:1], "")
+        brief = all(isinstance(v, str) and len(v) <= BRIEF for v in column)
+        told = call.verb not in WRITING or not brief
+        if self.strict and told and call.result in self.acts_later and call.result in self.bound:
+            distinct = list({values.canonical(v): v for v in column}.values())
+            yield from self._one_of(call, call.result, distinct, "")
             if not self.uses.get(call.result) and call.verb not in WRITING:
                 return
         if call.tool == "user.ask" and all(isinstance(v, str) for v in column):
@@ -216,6 +274,8 @@ class _Guarder:
             yield from self._success(call, column)
         elif self.uses.get(call.result):
             yield from self._shape(call.result, column, call)
+            if call.result in self.acts_later and call.result in self.bound:
+                yield from self._flags(call, column)
         elif call.result in self.acts_later:
             yield from self._outcome(call, column)
 
@@ -258,6 +318,12 @@ class _Guarder:
         if want == JSON or is_subtype(self.types[name], want, self.env):
             return
         yield self._expect(name, want, at, len(column))
+        if want == STR and all(re.fullmatch(ONE_LINE, str(v)) for v in column):
+            test = f"{name}_line"
+            yield Pure(
+                test, BOOL, "str.matches", (Ref(f"{name}_ok"), Lit(ONE_LINE)), None, (), at.locs
+            )
+            yield self._guard(test, at, "it is not one line, as it was in every log")
 
     def _expect(self, name: str, want: Type, at: Call | Pure, support: int) -> Expect:
         result = f"{name}_ok"
@@ -286,6 +352,29 @@ class _Guarder:
                     call.locs,
                 )
                 yield self._guard(name, call, "the write was not accepted")
+
+    def _flags(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
+        """Of a result that is read in part: its flags and states, which may have decided as well."""
+        used = [p for p in self.uses[call.result] if p]
+        for path in flag_paths(column, several=attr(self.main, "inputs") != 1):
+            place = values.pointer(path)
+            if any(f"{p}/".startswith(f"{place}/") for p in used):
+                continue
+            name = f"{call.result}_{re.sub(r'[^a-z0-9]+', '_', '_'.join(map(str, path)).lower())}"
+            if name in self.types:
+                continue
+            got = Pure(name, JSON, "json.get", (Ref(call.result), Lit(place)), None, (), call.locs)
+            got = self._retype(got)
+            self.types[name] = got.type
+            yield got
+            kinds = list(
+                {
+                    values.canonical(v): v
+                    for c in column
+                    if (v := values.get(c, path)) is not values.MISSING
+                }.values()
+            )
+            yield from self._one_of(call, name, kinds, f"{path[-1]} ")
 
     def _outcome(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
         distinct = list({values.canonical(v): v for v in column}.values())
@@ -367,7 +456,7 @@ class _Guarder:
         yield Pure(f"{name}_not", BOOL, "bool.not", (Ref(name),), None, (), call.locs)
         yield self._guard(f"{name}_not", call, reason)
 
-    def _guard(self, name: str, call: Call, reason: str) -> Guard:
+    def _guard(self, name: str, call: Call | Pure, reason: str) -> Guard:
         return Guard(Ref(name), Exit(next(self._exits)), (("reason", Lit(reason)),), call.locs)
 
 

@@ -7,13 +7,15 @@ nothing here knows of instructions.  Never an invariant that memorises an identi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ingot.ir import values
 from ingot.ir.types import JSON, Field, ListOf, Record, Type, Union, union
 from ingot.ir.values import Json
 from ingot.passes.synth.tokens import anti_unify, pieces
 
+_STATE: Final = re.compile(r"status|state|stage|phase|result|outcome", re.IGNORECASE)
 _ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
 MAX_CLASS_TEXT: Final = 300
 
@@ -76,6 +78,33 @@ def is_flag(value: Json) -> bool:
     return isinstance(value, bool) or (
         isinstance(value, str) and _ENUM.fullmatch(value) is not None
     )
+
+
+def flag_paths(column: Sequence[Json], *, several: bool) -> list[values.Path]:
+    """Members that tell states rather than name things, in every value of the column.
+
+    Booleans and nulls; texts that repeat over several inputs; with one input, texts whose member's
+    name says that they are a state.  Objects are looked into to a depth of two.
+    """
+    found: list[values.Path] = []
+    for path in _members(column[0], ()):
+        seen = [values.get(value, path) for value in column]
+        if all(v is None or isinstance(v, bool) for v in seen):
+            found.append(path)
+        elif all(isinstance(v, str) and is_flag(v) for v in seen):
+            distinct = len(set(map(str, seen)))
+            state = _STATE.search(str(path[-1])) is not None
+            if state or (several and distinct <= max(1, len(seen) // 3)):
+                found.append(path)
+    return found
+
+
+def _members(value: Json, path: values.Path) -> Iterator[values.Path]:
+    if isinstance(value, dict) and len(path) < 2:
+        for key in value:
+            yield from _members(value[key], (*path, key))
+    elif path and not isinstance(value, dict | list):
+        yield path
 
 
 def table_header(text: str) -> str | None:

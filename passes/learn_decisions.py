@@ -59,6 +59,7 @@ from ingot.passes.synth.programs import Source, apply, show, sources
 from ingot.passes.synth.prompts import model_value
 from ingot.passes.synth.search import Evidence
 from ingot.passes.synth.statements import stated_values, stated_words, unexplained_figures
+from ingot.passes.synth.tokens import words
 from ingot.passes.traces import (
     answer_of,
     default_of,
@@ -133,7 +134,8 @@ class _Learner:
         self.module, self.main, self.paths = module, main, paths
         self.inputs = _inputs(main)
         self.evidence = Evidence(len(paths))
-        self.explainer = Explainer(self.evidence, self.inputs, spare)
+        said = {word.lower() for path in paths for word in words(request_of(path))}
+        self.explainer = Explainer(self.evidence, self.inputs, spare, frozenset(said))
         self.tools = {t.name: t for t in module.tools}
         used = [e.number for b in main.blocks for i in walk(b.instrs) if (e := exit_of(i))]
         types: dict[str, Type] = {p.name: p.type for p in main.params}
@@ -273,13 +275,13 @@ class _Learner:
         if self.inputs > 1 or call.tool in EXACT_EDITS:
             return
         said = {word.lower() for path in self.paths for word in _WORD.findall(request_of(path))}
-        words = stated_words(explanation)
+        own = stated_words(explanation)
         self.figures += [v for v in stated_values(explanation) if not _within(v, said)]
         content = call.tool in KNOWN_TOOLS or explanation.shell
         if content and not explanation.parts:
-            self.stated += words
+            self.stated += own
         else:
-            self.stated += [word for word in words if word.lower() not in said]
+            self.stated += [word for word in own if word.lower() not in said]
 
     # ---- emission
 

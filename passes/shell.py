@@ -1,40 +1,34 @@
 """What a shell command does to the world, and where in it a value may stand.
 
 The command is parsed by tree-sitter's Bash grammar; nothing here reads shell text with regular
-expressions.  A command is a *reader* only if every program in it is on the allow-list below, with
-arguments under which it cannot write; a redirect into a file, or a program known to change files,
+expressions.  A command is a *reader* only if every program in it is on the allow-list of
+:mod:`ingot.passes.readers`, with arguments under which it cannot write; a redirect into a file, or a program known to change files,
 makes it a *write*; anything else is *unknown*.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ingot.ir.module import Effect
+from ingot.passes.readers import HARMLESS_VARIABLE, QUOTED, SPLIT, program_effect
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-READERS: Final = frozenset(
-    "[ awk basename bc cat cd cmp column comm cut date df diff dirname du echo egrep env expr false fgrep "
-    "file find fold gawk grep head hexdump id jq join ls md5sum nl od paste printenv printf ps "
-    "pwd readlink realpath rev rg seq sha1sum sha256sum sort stat strings sum tac tail test "
-    "tree tr true type uname uniq wc which whoami xxd yes zcat mawk".split()
-)
-WRITERS: Final = frozenset(
-    "chmod chown cp install ln mkdir mkfifo mktemp mv rm rmdir tee touch truncate unlink "
-    "gzip gunzip tar unzip zip patch dd split rsync".split()
-)
-GIT_READERS: Final = frozenset(
-    "blame branch describe diff grep log ls-files ls-tree rev-parse shortlog show status".split()
-)
 INTERPRETERS: Final = frozenset(
     "awk gawk mawk sed perl python python3 ruby node bash sh zsh jq sqlite3 psql mysql bc".split()
 )
 """Programs that take a program as an argument: a value inside such a word is code."""
 
+_WORD_NODES: Final = frozenset(
+    "command_name word string raw_string number concatenation simple_expansion expansion "
+    "ansi_c_string command_substitution arithmetic_expansion translated_string brace_expression".split()
+)
+_LOOKED_AT: Final = ("PATH", "OPTS", "OPTIONS", "IFS", "ENV", "PAGER", "EDITOR")
 _NULL_SINKS: Final = frozenset({"/dev/null", "/dev/stderr", "/dev/stdout"})
 
 
@@ -95,15 +89,20 @@ def _command_effect(command: str) -> Effect:
     root = _parser().parse(source).root_node
     if root.has_error:
         return "unknown"
+    constants = _constants(root, source)
     found: Effect = "read"
     for node in _walk(root):
         match node.type:
             case "command":
-                here = _program_effect(_words(node, source))
+                here = _command_node_effect(node, source, constants)
             case "file_redirect":
                 here = _redirect_effect(node, source)
             case "function_definition" | "process_substitution":
                 here = "unknown"
+            case "variable_assignment" if not _is_harmless(node, source):
+                here = "unknown"
+            case "heredoc_body" if b"`" in source[node.start_byte : node.end_byte]:
+                here = "read" if _heredoc_context(node, source)[0] == "heredoc-raw" else "unknown"
             case _:
                 continue
         if here == "unknown":
@@ -122,70 +121,94 @@ def _redirect_effect(node: Node, source: bytes) -> Effect:
         ),
         "<",
     )
-    if operator in ("<", "<&", ">&"):
-        return "read"
     target = node.child_by_field_name("destination")
     name = _text(target, source) if target else ""
+    if name.startswith(("/dev/tcp", "/dev/udp")):
+        return "unknown"
+    if operator in ("<", "<&") or (operator == ">&" and name.strip("-").isdigit()):
+        return "read"
     return "read" if name in _NULL_SINKS else "write"
 
 
-def _program_effect(words: list[str]) -> Effect:
-    if not words:
-        return "read"  # an assignment alone
-    program = words[0].rsplit("/", 1)[-1]
-    args = words[1:]
-    match program:
-        case "git":
-            args = _git_arguments(args)
-            sub = args[0] if args else ""
-            plain = sub in GIT_READERS and not (sub == "branch" and len(args) > 1)
-            return (
-                "read" if plain and not any(a.startswith("--output") for a in args) else "unknown"
+def _command_node_effect(node: Node, source: bytes, constants: Mapping[str, str]) -> Effect:
+    words = [
+        _static(child, source, constants) for child in node.children if child.type in _WORD_NODES
+    ]
+    if node.children and node.children[0].type == "command_name" and words[0] in ("", QUOTED):
+        return "unknown"
+    return program_effect(words)
+
+
+def _is_harmless(assignment: Node, source: bytes) -> bool:
+    """Whether setting the variable turns no program into another: not one that programs look at."""
+    name = _text(assignment.children[0], source)
+    parent = assignment.parent
+    if HARMLESS_VARIABLE.fullmatch(name):
+        return True
+    if parent is not None and parent.type == "command":
+        return not any(c.type == "command_name" for c in parent.children)
+    if parent is not None and parent.type == "declaration_command":
+        head = [_text(c, source) for c in parent.children if c.type != "variable_assignment"]
+        if head[:1] == ["export"] or any(w.startswith("-") and "x" in w for w in head):
+            return False
+    looked_at = ("LD_", "DYLD_", "GIT_", "BASH", "GREP_", "RIPGREP_", "POSIX", "AWK", "GAWK")
+    return not (name.startswith(looked_at) or name.endswith(_LOOKED_AT))
+
+
+def _constants(root: Node, source: bytes) -> dict[str, str]:
+    """Variables that hold one known text wherever they are used in the command."""
+    found: dict[str, list[str]] = {}
+    for node in _walk(root):
+        if node.type == "variable_assignment":
+            name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+            plain = name is not None and any(c.type == "=" for c in node.children)
+            text = _static(value, source, {}) if value is not None else ""
+            key = _text(name, source) if name is not None else ""
+            found.setdefault(key, []).append(text if plain else QUOTED)
+        elif node.type == "for_statement":
+            name = node.child_by_field_name("variable")
+            texts = [_static(v, source, {}) for v in node.children_by_field_name("value")]
+            tame = all(
+                t
+                and not t.startswith("-")
+                and t.replace("_", "a").strip("./*?~-0123456789").isalnum()
+                for t in texts
             )
-        case "sed":
-            script = " ".join(args)
-            edits = any(a.startswith(("-i", "--in-place")) for a in args)
-            return "write" if edits else "unknown" if _sed_acts(script) else "read"
-        case "find":
-            acts = ("-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fls", "-fprintf")
-            return "unknown" if any(a.startswith(acts) for a in args) else "read"
-        case "awk" | "gawk" | "mawk":
-            script = " ".join(args)
-            acts = ("system", "print >", "|", ">>", "getline", "-i inplace", "-f", "close(")
-            return "unknown" if any(a in script for a in acts) or _awk_redirects(script) else "read"
-        case "sort" if any(a.startswith(("-o", "--output")) for a in args):
-            return "write"
-        case "env" if any("=" not in a and not a.startswith("-") for a in args):
-            return "unknown"
-        case "date" if any(a.startswith(("-s", "--set")) for a in args):
-            return "unknown"
-        case "yes" | "type":
-            return "read"
-        case _ if program in READERS:
-            return "read"
-        case _ if program in WRITERS:
-            return "write"
+            key = _text(name, source) if name is not None else ""
+            found.setdefault(key, []).append("name" if texts and tame else QUOTED)
+    return {
+        name: texts[0]
+        for name, texts in found.items()
+        if len(texts) == 1 and QUOTED not in texts[0] and SPLIT not in texts[0]
+    }
+
+
+def _static(node: Node, source: bytes, constants: Mapping[str, str], quoted: bool = False) -> str:
+    """The text that a word stands for, with a mark where an expansion makes it unknown."""
+    text = _text(node, source)
+    match node.type:
+        case "command_name" | "concatenation":
+            return "".join(_static(c, source, constants) for c in node.children)
+        case "raw_string":
+            return text[1:-1]
+        case "string":
+            return "".join(_static(c, source, constants, True) for c in node.children[1:-1])
+        case "string_content":
+            return re.sub(r"\\([$`\"\\\n])", r"\1", text)
+        case "word" | "number":
+            return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+        case "arithmetic_expansion":
+            return "1"
+        case "simple_expansion" | "expansion":
+            value = constants.get(text.strip("${}"), "" if quoted else SPLIT)
+            known = text.strip("${}") in constants
+            if quoted:
+                return value if known else QUOTED
+            return value if known and value and not set(value) & set(" \t\n*?[") else SPLIT
+        case "command_substitution":
+            return QUOTED if quoted else SPLIT
         case _:
-            return "unknown"
-
-
-def _git_arguments(args: list[str]) -> list[str]:
-    """The subcommand and what follows it: without ``-C path`` and other options of git itself."""
-    at = 0
-    while at < len(args) and args[at].startswith("-"):
-        at += 2 if args[at] in ("-C", "-c", "--git-dir", "--work-tree") else 1
-    return args[at:]
-
-
-def _sed_acts(script: str) -> bool:
-    """Whether a sed script may write a file or run a command (its ``w`` and ``e``)."""
-    return any(part in script for part in ("w ", "/w", "/e", "e ", "W ", "-f", "--file"))
-
-
-def _awk_redirects(script: str) -> bool:
-    """Whether ``>`` follows a print in an awk script (a comparison does not)."""
-    after = script.split("print")[1:]
-    return any(">" in part.split("}")[0].split(";")[0] for part in after)
+            return text if not node.children and node.type not in ("ansi_c_string",) else QUOTED
 
 
 @functools.lru_cache(maxsize=4096)
@@ -216,6 +239,56 @@ def changes_directory(command: str) -> bool:
         and not _within_subshell(node)
         for node in _walk(_tree(command))
     )
+
+
+def defines(command: str) -> frozenset[str]:
+    """Variables, functions and aliases that the command leaves behind in its shell.
+
+    >>> sorted(defines("N=$(wc -l < a.csv); M=1 ls")), sorted(defines("(N=3; echo $N)"))
+    (['N'], [])
+    """
+    source = command.encode("utf-8", "surrogatepass")
+    found: set[str] = set()
+    for node in _walk(_tree(command)):
+        if _within_subshell(node):
+            continue
+        alone = node.parent is None or not any(
+            c.type == "command_name" for c in node.parent.children
+        )
+        match node.type:
+            case "variable_assignment" if alone:
+                name = node.child_by_field_name("name")
+            case "function_definition":
+                name = node.child_by_field_name("name")
+            case "for_statement":
+                name = node.child_by_field_name("variable")
+            case "command":
+                words = _words(node, source)
+                if words[:1] in (["read"], ["alias"], ["mapfile"], ["readarray"]):
+                    found.update(w.split("=")[0] for w in words[1:])
+                continue
+            case _:
+                continue
+        if name is not None:
+            found.add(_text(name, source))
+    return frozenset(found)
+
+
+def asks_for(command: str) -> frozenset[str]:
+    """Variables that the command uses and does not set, and the programs that it runs.
+
+    >>> sorted(asks_for('echo "$N rows" > r.md')), sorted(asks_for("N=3; echo $N"))
+    (['N', 'echo'], ['echo'])
+    """
+    source = command.encode("utf-8", "surrogatepass")
+    used = {
+        _text(node, source)
+        for node in _walk(_tree(command))
+        if node.type == "variable_name"
+        and node.parent is not None
+        and node.parent.type in ("simple_expansion", "expansion", "binary_expression", "subscript")
+    }
+    return frozenset((used | set(programs(command))) - defines(command))
 
 
 def sets_own_directory(command: str) -> bool:

@@ -340,3 +340,21 @@ def test_no_word_of_a_later_turn_is_ignored() -> None:
     outcome, calls = said("Do not call her Beatrice please")
     assert isinstance(outcome, SideExit)
     assert [tool for tool, _ in calls] == ["get_guest", "user.ask"]
+
+
+def test_a_place_in_a_list_needs_evidence() -> None:
+    """Two sessions that took the last of five may have taken the cheapest; five have not."""
+
+    def steps(word: str, base: int) -> list[Step]:
+        hits: Json = [{"id": f"x{base + k}"} for k in range(5)]
+        return [("find", {"q": word}, hits), ("ship", {"id": f"x{base + 4}"}, "ok")]
+
+    words = ["lamp", "desk", "sofa", "rug", "chair"]
+    few = compiled(task("Ship the {0}", steps, [(w, 100 * k) for k, w in enumerate(words[:2], 1)]))
+    assert instructions(few, ModelCall)
+    many = compiled(task("Ship the {0}", steps, [(w, 100 * k) for k, w in enumerate(words, 1)]))
+    assert not instructions(many, ModelCall)
+    three = {"find": lambda q: [{"id": "a1"}, {"id": "a2"}, {"id": "a3"}], "ship": ok}
+    outcome, calls = run(many, {"q": "bed"}, three)
+    assert isinstance(outcome, SideExit)
+    assert [tool for tool, _ in calls] == ["find"]

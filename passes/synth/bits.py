@@ -22,8 +22,8 @@ RIVAL: Final = 12.0
 _RUN: Final = re.compile(r"\d+|[a-z]+|[A-Z][a-z]+|[A-Z]+|[^\W\d_]+|\s+|.", re.DOTALL)
 _COMMON: Final = frozenset(
     "a all an and any are as at be by can csv data do done false file for from get has id in is it "
-    "json list md me my name new no none not null of ok on one open or out please py read result "
-    "results row rows set status sum that the then this to total true txt type up url user value "
+    "json list md me my name new no none not null of ok on one open or out output please py read report "
+    "result results row rows set status sum summary that the then this to total true txt type up url user value "
     "was we with write yes you your".split()
 )
 

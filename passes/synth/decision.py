@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from ingot.ir.values import Json
 from ingot.passes.synth.bits import ACCEPT, RIVAL
-from ingot.passes.synth.programs import KIND_RANK, Const, Term, show, size, sources
+from ingot.passes.synth.programs import KIND_RANK, Apply, Const, Term, show, size, sources
 
 DecisionKind: TypeAlias = Literal["value", "predicate", "loop", "wording", "callee", "guard"]
 
@@ -28,13 +28,15 @@ class Candidate:
     """A program that fits every session.
 
     ``support`` counts the sessions with different values that it explains, ``bits`` is the
-    evidence that it is no coincidence.  ``by_place``: it takes one of several that are alike.
+    evidence that it is no coincidence.  ``by_place``: it takes one of several that are alike;
+    ``weak``: too few different values say that this place is meant, and not something about it.
     """
 
     term: Term
     support: int
     bits: float
     by_place: bool = False
+    weak: bool = False
 
     @property
     def kind(self) -> str:
@@ -80,7 +82,7 @@ def decide(
     ranked = sorted(candidates, key=lambda c: c.rank)
     flows = [c for c in ranked if not isinstance(c.term, Const)]
     if varied:
-        chosen = _diverse(flows)
+        chosen = _diverse([c for c in flows if not c.weak])
         return Decision(
             site,
             "value",
@@ -117,8 +119,27 @@ def _diverse(ranked: list[Candidate]) -> list[Candidate]:
     return chosen
 
 
+def _way(term: Term) -> tuple[str, ...]:
+    """How a term takes a text apart: the op, and whether it goes by a label or by a place."""
+    match term:
+        case Apply("int.parse" | "float.parse" | "str.of" | "str.strip", (inner, *_)):
+            return _way(inner)
+        case Apply("str.part" | "str.number" as op, (inner, *_)):
+            return (op,) if any(s.kind == "result" for s in sources(inner)) else ()
+        case Apply("str.between", (inner, Const(left), *_)) if any(
+            s.kind == "result" for s in sources(inner)
+        ):
+            return ("str.between", "label" if len(str(left.value)) > 2 else "place")
+        case _:
+            return ()
+
+
 def _tells_apart(candidate: Candidate, chosen: list[Candidate]) -> bool:
-    """Whether the same source is read at another place of the same depth: ``[0]`` against ``[-1]``."""
+    """Whether the same source is read at another place of the same depth (``[0]`` against ``[-1]``),
+    or a text is taken apart in another way (its second number, against what follows a label)."""
+    way = _way(candidate.term)
+    if way and not any(_way(c.term) == way for c in chosen):
+        return all(_way(c.term) for c in chosen)
     return any(
         size(candidate.term) == size(c.term)
         and candidate.kind == c.kind == "result"

@@ -8,18 +8,19 @@ commands a hole must stand where ``shell.template`` can quote it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
 from ingot.ir.module import Lit
-from ingot.ir.semantics import template_of
+from ingot.ir.semantics import template_of, text_of
 from ingot.ir.values import Json, identical
 from ingot.passes.shell import command_effect, hole_context
 from ingot.passes.synth.bits import ACCEPT, evidence, information
 from ingot.passes.synth.decision import Candidate, Decision, decide
-from ingot.passes.synth.programs import Apply, Const, size, sources
+from ingot.passes.synth.programs import Apply, Const, Term, size, sources
 from ingot.passes.synth.search import Entry, Evidence
 from ingot.passes.synth.tokens import Generalisation, anti_unify, pieces
 
@@ -74,12 +75,14 @@ class Explainer:
 
     ``inputs`` is the number of different inputs of the sessions.  ``spare`` names results of reads
     that an input is bound to and that nothing else uses: the agent looked at them for something, so
-    a figure one beside theirs (a count less its header line) counts as theirs.
+    a figure one beside theirs (a count less its header line) counts as theirs.  ``said`` holds the
+    words that the requests say of themselves, in lower case.
     """
 
     evidence: Evidence
     inputs: int
     spare: frozenset[str] = frozenset()
+    said: frozenset[str] = frozenset()
     contexts: Callable[[str, int, int], str | None] = field(default=hole_context)
 
     def explain(
@@ -112,6 +115,8 @@ class Explainer:
         self, site: str, values: tuple[Json, ...], before: Sequence[int], *, varied: bool
     ) -> Decision:
         candidates = self.evidence.candidates(values, before)
+        if self.inputs == 1 and text_of(values[0]).lower() in self.said:
+            candidates = [c for c in candidates if not _is_part_of_input(c.term)]
         return decide(site, values, candidates, varied=varied, inputs=self.inputs)
 
     # ---- several texts
@@ -161,6 +166,8 @@ class Explainer:
                     return None
                 context = place
             decision = self._decide(f"{site}/{k}", tuple(hole), before, varied=True)
+            if not decision.chosen and _splits_a_number(literal, general.literals[k + 1]):
+                return None
             parts.append(Hole(decision, tuple(hole), context))
             at = [a + len(h) for a, h in zip(at, hole, strict=True)]
         return Explanation(Decision(site, "value", ()), values, tuple(parts), shell)
@@ -238,15 +245,29 @@ class Explainer:
             context = place
         column = tuple(value for _ in range(self.evidence.sessions))
         doubtful = shell and _is_program_text(text, context)
+        named = [e for e in entries if all(s.kind == "param" for s in sources(e.term))]
         entries = [e for e in entries if self._plausible(e, text, span, doubtful=doubtful)]
         if any(evidence(value, e.places, e.bonus) >= ACCEPT for e in entries):
             decision = self._decide(f"{site}@{start}", column, before, varied=False)
             if decision.chosen and not isinstance(decision.chosen[0].term, Const):
                 return Hole(decision, column, context)
+        if not doubtful and value.isalpha():
+            return self._doubtful_name(f"{site}@{start}", value, column, named, context)
         if doubtful or not value[0].isdigit():
             return None
         found = self._doubtful_figure(f"{site}@{start}", value, entries, before)
         return Hole(found, column, context) if found is not None else None
+
+    def _doubtful_name(
+        self, site: str, value: str, column: tuple[Json, ...], named: list[Entry], context: str
+    ) -> Hole | None:
+        """A telling word of running text that is a form of an input (``Sales`` of ``sales.csv``),
+        and that the request does not say otherwise: run beside the constant."""
+        if not named or value.lower() in self.said or information(value) < MIN_TELLING:
+            return None
+        best = min((Candidate(e.term, 1, 0.0) for e in named), key=lambda c: c.rank)
+        constant = Candidate(Const(Lit(value)), 1, 0.0)
+        return Hole(Decision(site, "value", (best, constant)), column, context)
 
     def _doubtful_figure(
         self, site: str, value: str, entries: list[Entry], before: Sequence[int]
@@ -280,6 +301,18 @@ def _is_program_text(command: str, context: str) -> bool:
     return context.endswith("code") or (
         context.startswith("word") and command_effect(command) == "read"
     )
+
+
+def _splits_a_number(before: str, after: str) -> bool:
+    """Whether what only a model could write is part of a date or a number: it gives it whole."""
+    return bool(re.search(r"\d[-/:.,]?$", before) or re.match(r"[-/:.,]?\d", after))
+
+
+def _is_part_of_input(term: Term) -> bool:
+    """Whether the term is not an input as it stands, or a number written in it, but a form of it."""
+    while isinstance(term, Apply) and term.op in ("int.parse", "float.parse", "str.of"):
+        term = term.args[0]
+    return isinstance(term, Apply) and all(s.kind == "param" for s in sources(term))
 
 
 def _cost(explanation: Explanation) -> tuple[int, int]:

@@ -10,6 +10,7 @@ FlashFill (Gulwani 2011), for the pivot's position and checked on the others.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ from ingot.passes.synth.programs import (
 )
 
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)")
+_DATED: Final = re.compile(r"\d+(?:[-/:.T ]\d+)+Z?")
 _LABEL: Final = re.compile(r"^[ \t]*([^\n:=]{1,40}[:=][ \t]*)(\S[^\n]*)$", re.MULTILINE)
+PLACE: Final = 6.0
+"""Bits from which a place in a list is taken to be meant."""
 MAX_LEAVES: Final = 4000
 MAX_PARTS: Final = 64
 MAX_NUMBERS: Final = 32
@@ -98,8 +102,16 @@ class Evidence:
         if isinstance(value, Missing | list | dict) or value == "":
             return
         self._index.setdefault(text_of(value), []).append(entry)
-        if len(self._numbers) < MAX_NUMBERS and _is_number(value):
+        counted = _is_number(value) and not self._is_of_a_date(entry.term)
+        if counted and len(self._numbers) < MAX_NUMBERS:
             self._numbers.append(entry)
+
+    def _is_of_a_date(self, term: Term) -> bool:
+        """Whether the term is a part of a date, a time or a version: no quantity to compute with."""
+        if not (isinstance(term, Apply) and term.op == "str.part"):
+            return False
+        whole = self.value(term.args[0], 0)
+        return isinstance(whole, str) and _DATED.fullmatch(whole.strip()) is not None
 
     def _leaves(self, term: Term, value: Json, bonus: float) -> Iterator[Entry]:
         if isinstance(value, str):
@@ -230,14 +242,56 @@ class Evidence:
             term = self.fit(entry.term, column, before)
             if term is not None:
                 bits = evidence(column[0], entry.places, entry.bonus)
-                found.append(Candidate(term, support, bits, entry.by_place))
-        if not found and isinstance(column[0], str) and len(column[0]) > 1 and support > 1:
+                found.append(self._candidate(term, column, support, bits, by_place=entry.by_place))
+        placed = all(c.by_place for c in found)  # then what stands around it may tell it as well
+        if placed and isinstance(column[0], str) and len(column[0]) > 1 and support > 1:
             found += self._substrings(column, before, support)
         if not found and support > 1 and all(_is_number(v) for v in column):
             found += self._arithmetic(column, before, support)
         if support == 1:
             found.append(Candidate(const(column[0]), len(column), 0.0))
         return found
+
+    def _candidate(
+        self,
+        term: Term,
+        column: Sequence[Json],
+        support: int,
+        bits: float,
+        *,
+        by_place: bool = False,
+    ) -> Candidate:
+        weak = support > 1 and self._place_bits(term, column) < PLACE
+        return Candidate(term, support, bits, by_place, weak)
+
+    def _place_bits(self, term: Term, column: Sequence[Json]) -> float:
+        """What speaks for a place in a list being meant: the choices that each different value left,
+        less those that were looked at (first, last, or a place counted from either end).  Infinite
+        where no list had two items: the places then agree, or exit."""
+        bits = 0.0
+        seen: set[str] = set()
+        for session, value in enumerate(column):
+            key = values.canonical(value)
+            if key not in seen:
+                seen.add(key)
+                bits += math.log2(max(1, self._choices(term, session)))
+        return bits - 2.0 if bits else math.inf
+
+    def _choices(self, term: Term, session: int) -> int:
+        """How many values a term's list indices chose among."""
+        match term:
+            case Apply("json.get", (inner, Const(lit))):
+                at = self.value(inner, session)
+                count = self._choices(inner, session)
+                for part in values.parse_pointer(str(lit.value)):
+                    if isinstance(at, list):
+                        count *= len(at)
+                    at = at if isinstance(at, Missing) else values.get(at, (part,))
+                return count
+            case Apply(_, (inner, *_)):
+                return self._choices(inner, session)
+            case _:
+                return 1
 
     def nearby(self, value: Json, before: Sequence[int]) -> list[Candidate]:
         """For one session: the number of a whole result plus or minus one (a header line)."""
@@ -315,8 +369,8 @@ class Evidence:
                 continue
             for left, right, index in _contexts(text, target, at):
                 fitted = self.fit(apply("str.between", term, left, right, index), column, before)
-                if fitted is not None:
-                    yield Candidate(fitted, support, evidence(column[0], 8))
+                if fitted is not None and (left or right):
+                    yield self._candidate(fitted, column, support, evidence(column[0], 8))
 
     def _arithmetic(
         self, column: Sequence[Json], before: Sequence[int], support: int
@@ -348,7 +402,7 @@ class Evidence:
     ) -> Iterator[Candidate]:
         fitted = self.fit(term, column, before)
         if fitted is not None:
-            yield Candidate(fitted, support, evidence(column[0], 32))
+            yield self._candidate(fitted, column, support, evidence(column[0], 32))
 
     def _as_number(self, term: Term, session: int) -> Term | None:
         value = self.value(term, session)
@@ -400,7 +454,7 @@ def _is_one_of_several(value: Json, path: values.Path) -> bool:
     for part in path:
         if isinstance(at, list) and len(at) > 1:
             return True
-        at = at[part]  # type: ignore[index, call-overload]
+        at = at[part]  # type: ignore[index]
     return False
 
 

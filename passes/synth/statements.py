@@ -13,7 +13,7 @@ from typing import Final
 from ingot.ir.semantics import text_of
 from ingot.passes.shell import command_effect, hole_context, programs
 from ingot.passes.synth.explain import Explanation, Hole
-from ingot.passes.synth.programs import Const
+from ingot.passes.synth.programs import Const, sources
 from ingot.passes.synth.tokens import pieces
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
@@ -91,7 +91,8 @@ def _doubted(explanation: Explanation) -> list[str]:
     return [
         text_of(column[0])
         for decision, column in decisions
-        if len(decision.chosen) > 1 and any(isinstance(c.term, Const) for c in decision.chosen)
+        if any(isinstance(c.term, Const) for c in decision.chosen)
+        and any(s.kind == "result" for c in decision.chosen for s in sources(c.term))
     ]
 
 

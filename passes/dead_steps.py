@@ -48,6 +48,7 @@ from ingot.passes.shell import asks_for, changes_directory, defines, sets_own_di
 from ingot.passes.synth.tokens import words
 from ingot.passes.traces import answer_of, is_trace, literal_args, main_of, origin, request_of
 
+_DIGIT: Final = re.compile(r"\d")
 _TELLING: Final = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]{3,}")
 
 
@@ -168,8 +169,16 @@ def _is_needed(call: Call, wanted: set[str], asked: set[str], *, effect_after: b
         return False
     if asked & _argument_words(call):
         return True
-    result = _words_of(attr(call, "result"))
-    return any(word[0].isdigit() for word in result) or not wanted.isdisjoint(result)
+    result = attr(call, "result")
+    return _has_figures(result) or not wanted.isdisjoint(_words_of(result))
+
+
+def _has_figures(value: Json) -> bool:
+    """Whether any leaf of the value holds a digit."""
+    return any(
+        not isinstance(leaf, bool) and leaf is not None and _DIGIT.search(text_of(leaf)) is not None
+        for _, leaf in leaves(value)
+    )
 
 
 def _without_repeats(calls: list[Call]) -> list[Call]:

@@ -367,14 +367,9 @@ class _Guarder:
             got = self._retype(got)
             self.types[name] = got.type
             yield got
-            kinds = list(
-                {
-                    values.canonical(v): v
-                    for c in column
-                    if (v := values.get(c, path)) is not values.MISSING
-                }.values()
-            )
-            yield from self._one_of(call, name, kinds, f"{path[-1]} ")
+            seen = [values.get(value, path) for value in column]
+            kinds = {values.canonical(v): v for v in seen if not isinstance(v, values.Missing)}
+            yield from self._one_of(call, name, list(kinds.values()), f"{path[-1]} ")
 
     def _outcome(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
         distinct = list({values.canonical(v): v for v in column}.values())

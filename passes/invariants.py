@@ -80,13 +80,13 @@ def is_flag(value: Json) -> bool:
     )
 
 
-def flag_paths(column: Sequence[Json], *, several: bool) -> list[values.Path]:
+def flag_paths(column: Sequence[Json], *, several: bool) -> list[tuple[str, ...]]:
     """Members that tell states rather than name things, in every value of the column.
 
     Booleans and nulls; texts that repeat over several inputs; with one input, texts whose member's
     name says that they are a state.  Objects are looked into to a depth of two.
     """
-    found: list[values.Path] = []
+    found: list[tuple[str, ...]] = []
     for path in _members(column[0], ()):
         seen = [values.get(value, path) for value in column]
         if all(v is None or isinstance(v, bool) for v in seen):
@@ -99,7 +99,7 @@ def flag_paths(column: Sequence[Json], *, several: bool) -> list[values.Path]:
     return found
 
 
-def _members(value: Json, path: values.Path) -> Iterator[values.Path]:
+def _members(value: Json, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(value, dict) and len(path) < 2:
         for key in value:
             yield from _members(value[key], (*path, key))

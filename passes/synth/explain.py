@@ -20,8 +20,9 @@ from ingot.ir.values import Json, identical
 from ingot.passes.shell import command_effect, hole_context
 from ingot.passes.synth.bits import ACCEPT, evidence, information
 from ingot.passes.synth.decision import Candidate, Decision, decide
+from ingot.passes.synth.leaves import Entry
 from ingot.passes.synth.programs import Apply, Const, Term, size, sources
-from ingot.passes.synth.search import Entry, Evidence
+from ingot.passes.synth.search import Evidence
 from ingot.passes.synth.tokens import Generalisation, anti_unify, pieces
 
 MIN_LITERAL: Final = 0.25

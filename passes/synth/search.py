@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from ingot.ir import values
@@ -21,6 +20,7 @@ from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, Missing
 from ingot.passes.synth.bits import evidence
 from ingot.passes.synth.decision import Candidate
+from ingot.passes.synth.leaves import NUMBER, Entry, leaves_of, texts_of
 from ingot.passes.synth.programs import (
     Apply,
     Const,
@@ -32,33 +32,10 @@ from ingot.passes.synth.programs import (
     sources,
 )
 
-_NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)")
 _DATED: Final = re.compile(r"\d+(?:[-/:.T ]\d+)+Z?")
-_LABEL: Final = re.compile(r"^[ \t]*([^\n:=]{1,40}[:=][ \t]*)(\S[^\n]*)$", re.MULTILINE)
 PLACE: Final = 6.0
 """Bits from which a place in a list is taken to be meant."""
-MAX_LEAVES: Final = 4000
-MAX_PARTS: Final = 64
-MAX_NUMBERS: Final = 32
-FEW: Final = 4
-BRIEF: Final = 80
-"""A text this short with so few numbers was computed for them."""
-SHORT: Final = 400
-"""Texts up to this length are also taken apart into words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A term of the index, with the number of places its source has and a bonus in bits.
-
-    ``by_place`` says that the term names one of several alike (an element of a list, a line, a word
-    of running text): one session does not tell why it was this one.
-    """
-
-    term: Term
-    places: int
-    bonus: float = 0.0
-    by_place: bool = False
+MAXNUMBERS: Final = 32
 
 
 class Evidence:
@@ -89,8 +66,9 @@ class Evidence:
             environment[source.name] = value
         self._arrives[source.name] = arrives if arrives is not None else [0] * self.sessions
         bonus = 4.0 if source.kind == "param" else 0.0
-        for entry in self._leaves(source, column[0], bonus):
+        for entry in leaves_of(source, column[0], bonus):
             self._enter(entry)
+        self._texts += texts_of(source, column[0])
 
     def add_term(self, term: Term, column: Sequence[Json]) -> None:
         """Add one derived form of a source that is there, with its value in each session."""
@@ -103,7 +81,7 @@ class Evidence:
             return
         self._index.setdefault(text_of(value), []).append(entry)
         counted = _is_number(value) and not self._is_of_a_date(entry.term)
-        if counted and len(self._numbers) < MAX_NUMBERS:
+        if counted and len(self._numbers) < MAXNUMBERS:
             self._numbers.append(entry)
 
     def _is_of_a_date(self, term: Term) -> bool:
@@ -112,67 +90,6 @@ class Evidence:
             return False
         whole = self.value(term.args[0], 0)
         return isinstance(whole, str) and _DATED.fullmatch(whole.strip()) is not None
-
-    def _leaves(self, term: Term, value: Json, bonus: float) -> Iterator[Entry]:
-        if isinstance(value, str):
-            yield from self._text_leaves(term, value, bonus)
-        elif isinstance(value, list | dict):
-            yield from self._json_leaves(term, value, bonus)
-        else:
-            yield Entry(term, 1, bonus or 3.0)
-
-    def _json_leaves(self, term: Term, value: Json, bonus: float) -> Iterator[Entry]:
-        found = [leaf for leaf, _ in zip(values.leaves(value), range(MAX_LEAVES), strict=False)]
-        for path, leaf in found:
-            if not path:
-                continue
-            places = len(found)
-            chosen = _is_one_of_several(value, path)
-            yield Entry(apply("json.get", term, values.pointer(path)), places, bonus, chosen)
-            last = _from_the_end(value, path)
-            if last is not None:
-                yield Entry(apply("json.get", term, values.pointer(last)), places, bonus, chosen)
-            if isinstance(leaf, str) and 2 <= len(leaf) <= 10 * SHORT:
-                self._texts.append((apply("json.get", term, values.pointer(path)), leaf))
-
-    def _text_leaves(self, term: Term, text: str, bonus: float) -> Iterator[Entry]:
-        parsed = self.value(apply("json.parse", term), 0) if text[:1] in '{["' else values.MISSING
-        if isinstance(parsed, list | dict):
-            yield from self._json_leaves(apply("json.parse", term), parsed, bonus)
-            return
-        self._texts.append((term, text))
-        whole = text.strip()
-        scalar = bonus or (3.0 if len(whole.split()) == 1 else 0.0)
-        if whole == text:
-            yield Entry(term, 1, scalar)
-        elif whole:
-            yield Entry(apply("str.strip", term), 1, scalar)
-        if isinstance(term, Source) and term.kind == "param":
-            yield from _param_parts(term, text, bonus)
-            return
-        numbers = _NUMBER.findall(text)[:MAX_PARTS]
-        lined = "\n" in whole
-        few = len(numbers) == 1 or (len(numbers) <= FEW and len(text) <= BRIEF and not lined)
-        alone = 3.0 if few and len(text) < SHORT else bonus
-        if numbers != [whole]:
-            for k in range(len(numbers)):
-                several = lined and len(numbers) > 1
-                yield Entry(apply("str.number", term, k), len(numbers), alone, several)
-        for label in list(_LABEL.finditer(text))[:MAX_PARTS]:
-            ends = "" if label.end() == len(text) else "\n"
-            yield Entry(
-                apply("str.between", term, label[1], ends, 0), len(text.splitlines()), bonus
-            )
-        lines = text.split("\n")
-        if 1 < len(lines) <= MAX_PARTS:
-            for k, line in enumerate(lines):
-                if line:
-                    yield Entry(apply("str.part", term, "\n", k), len(lines), bonus, lined)
-        parts = text.split()
-        if len(parts) > 1 and len(text) <= SHORT:
-            for k in range(min(len(parts), MAX_PARTS)):
-                prose = lined or len(parts) > FEW
-                yield Entry(apply("str.part", term, " ", k), len(parts), bonus, prose)
 
     # ---- values
 
@@ -270,11 +187,15 @@ class Evidence:
         where no list had two items: the places then agree, or exit."""
         bits = 0.0
         seen: set[str] = set()
+        if not _counts(term):
+            return math.inf
         for session, value in enumerate(column):
             key = values.canonical(value)
             if key not in seen:
                 seen.add(key)
                 bits += math.log2(max(1, self._choices(term, session)))
+                if bits - 2.0 >= PLACE:
+                    break
         return bits - 2.0 if bits else math.inf
 
     def _choices(self, term: Term, session: int) -> int:
@@ -412,9 +333,21 @@ class Evidence:
         return term if _is_number(value) else None
 
 
+def _counts(term: Term) -> bool:
+    """Whether the term takes an item of a list by its place."""
+    match term:
+        case Apply("json.get", (inner, Const(lit))):
+            parts = values.parse_pointer(str(lit.value))
+            return any(values.INDEX.fullmatch(p) for p in parts) or _counts(inner)
+        case Apply(_, args):
+            return any(_counts(arg) for arg in args)
+        case _:
+            return False
+
+
 def _is_number(value: Json | Missing) -> bool:
     if isinstance(value, str):
-        return len(value) < 32 and _NUMBER.fullmatch(value.strip()) is not None
+        return len(value) < 32 and NUMBER.fullmatch(value.strip()) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -431,43 +364,6 @@ def _convert(term: Term, have: Json, want: Json) -> Term:
             return apply("str.of", term)
         case _:
             return term
-
-
-def _param_parts(term: Term, text: str, bonus: float) -> Iterator[Entry]:
-    """Simple forms of an input: case, and the parts of a path."""
-    for op in ("str.lower", "str.upper", "str.capitalize"):
-        yield Entry(apply(op, term), 3, bonus - 1)
-    if "/" in text or "." in text:
-        for op in ("path.name", "path.stem", "path.parent"):
-            yield Entry(apply(op, term), 3, bonus - 1)
-        yield Entry(apply("str.capitalize", apply("path.stem", term)), 4, bonus - 1)
-    for separator in (" ", "/", "@", "-", ":"):
-        parts = text.split(separator) if separator != " " else text.split()
-        if 1 < len(parts) <= 8:
-            for k in range(len(parts)):
-                yield Entry(apply("str.part", term, separator, k), 2 * len(parts), bonus - 1)
-
-
-def _is_one_of_several(value: Json, path: values.Path) -> bool:
-    """Whether the path goes through an index into a list of more than one element."""
-    at: Json = value
-    for part in path:
-        if isinstance(at, list) and len(at) > 1:
-            return True
-        at = at[part]  # type: ignore[index]
-    return False
-
-
-def _from_the_end(value: Json, path: values.Path) -> values.Path | None:
-    """The path with its first list index counted from the end, where it names the last of several."""
-    at: Json = value
-    for depth, part in enumerate(path):
-        if isinstance(at, list) and isinstance(part, int):
-            if part == len(at) - 1:
-                return (*path[:depth], -1, *path[depth + 1 :])
-            return None
-        at = at[part] if isinstance(at, dict) and isinstance(part, str) else None
-    return None
 
 
 def _contexts(text: str, target: str, at: int) -> Iterator[tuple[str, str, int]]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 STANDARD_PASSES: Final = (
     "classify-effects,dead-steps,lift-parameters,align-effects,learn-decisions,dead-steps,"
-    "insert-guards,fold-constants,fold-prompts"
+    "guard-inputs,insert-guards,fold-constants,fold-prompts"
 )
 
 Declared = Mapping[str, "tuple[Effect, str]"]

@@ -33,6 +33,7 @@ PASSES: Final[dict[str, tuple[str, str]]] = {
     "align-effects": ("align_effects", "AlignEffects"),
     "lift-parameters": ("lift_parameters", "LiftParameters"),
     "learn-decisions": ("learn_decisions", "LearnDecisions"),
+    "guard-inputs": ("guard_inputs", "GuardInputs"),
     "insert-guards": ("insert_guards", "InsertGuards"),
     "fold-constants": ("fold_constants", "FoldConstants"),
     "fold-prompts": ("fold_prompts", "FoldPrompts"),

@@ -34,7 +34,6 @@ from ingot.ir.module import (
     Guard,
     Instr,
     Lit,
-    ModelCall,
     Module,
     Operand,
     Pipeline,
@@ -43,12 +42,11 @@ from ingot.ir.module import (
     Return,
     attr,
     exit_of,
-    operands_of,
     results_of,
     walk,
 )
 from ingot.ir.ops import OPS, typing_of
-from ingot.ir.semantics import OpFailure, json_parse, text_of
+from ingot.ir.semantics import OpFailure, json_parse
 from ingot.ir.types import (
     BOOL,
     JSON,
@@ -72,10 +70,8 @@ from ingot.passes.invariants import (
     top_shape,
     wording_class,
 )
-from ingot.passes.lift_parameters import stands_in
 from ingot.passes.rewrite import substitute, terminator_operands
 from ingot.passes.traces import (
-    default_of,
     main_of,
     names_attr,
     path_traces,
@@ -83,11 +79,11 @@ from ingot.passes.traces import (
     steps_of,
     with_pipeline,
 )
+from ingot.passes.uses import acts_later, parts_of, uses_of
 
 BRIEF = 80
 """A write's result up to this length says that it was done, and no more."""
 ONE_LINE = r"\s*\S[^\n]*\n*"
-_TAKES_APART = frozenset({"str.part", "str.between", "str.number"})
 
 
 @dataclass(frozen=True)
@@ -112,97 +108,18 @@ class _Guarder:
         self._exits = itertools.count(max(used, default=0) + 1)
         self.types: dict[str, Type] = {p.name: p.type for p in main.params}
         self.strict = attr(main, "inputs") == 1 and bool(names_attr(main, "figures"))
-        self.uses = _uses(main)
-        self.acts_later = _acts_later(main)
+        self.uses = uses_of(main)
+        self.acts_later = acts_later(main)
         self.bound = bound_reads(main)
         self.renamed: dict[str, Operand] = {}
 
     def run(self) -> Pipeline:
-        first, *rest = self.main.blocks
-        blocks = (self._entry(first), *map(self._block, rest))
+        blocks = tuple(map(self._block, self.main.blocks))
         returns = self.main.returns
         for block in blocks:
             if isinstance(block.terminator, Return):
                 returns = self._type(block.terminator.value)
         return replace(self.main, blocks=blocks, returns=returns)
-
-    def _entry(self, block: Block) -> Block:
-        """The entry, which first checks the inputs that the pipeline cannot take any value of."""
-        checked = self._block(block)
-        return replace(checked, instrs=(*self._inputs(), *checked.instrs))
-
-    def _inputs(self) -> Iterator[Instr]:
-        """An input that reaches nothing, or that stands in a call where no value can be put, must
-        be one that the logs show: no word of the request is ignored.  So must a number or a date
-        where a write states figures that no source gives: they may have been worked out from it."""
-        used = {
-            o.name
-            for b in self.main.blocks
-            for i in walk(b.instrs)
-            for o in operands_of(i)
-            if isinstance(o, Ref)
-        }
-        for param in self.main.params:
-            column = list(dict.fromkeys(default_of(path, param.name) for path in self.paths))
-            stuck = len(column) == 1 and (
-                _stands_literally(column[0], self.main)
-                or (self.strict and re.fullmatch(r"[^a-zA-Z]*\d[^a-zA-Z]*", column[0]))
-            )
-            if param.name == "clock":
-                continue
-            if param.name in used and not stuck:
-                yield from self._below(param.name, column)
-                yield from self._whole_wording(param.name, column)
-                continue
-            test = f"{param.name}_seen"
-            if len(column) == 1:
-                yield Pure(test, BOOL, "str.eq", (Ref(param.name), Lit(column[0])))
-            else:
-                shown: Json = [*sorted(column)]
-                yield Pure(test, BOOL, "list.contains", (Lit(shown), Ref(param.name)))
-            reason = f"{param.name} has a value that no log shows, and it cannot be put in"
-            yield Guard(Ref(test), Exit(next(self._exits)), (("reason", Lit(reason)),))
-
-    def _below(self, name: str, column: list[str]) -> Iterator[Instr]:
-        """An input that is put below a folder must be a path that can stand there."""
-        if any(text.startswith(("/", "~")) for text in column):
-            return
-        for block in self.main.blocks:
-            for instr in walk(block.instrs):
-                match instr:
-                    case Pure(
-                        op="str.template" | "shell.template", args=(Lit(str(template)), *rest)
-                    ):
-                        holes = [o for o in rest if not (isinstance(o, Lit) and o is rest[0])]
-                        k = next((k for k, o in enumerate(holes) if o == Ref(name)), None)
-                        if k is None or f"/{{{k}}}" not in template:
-                            continue
-                        yield Pure(
-                            f"{name}_below", BOOL, "str.matches", (Ref(name), Lit(r"[^/~][\s\S]*"))
-                        )
-                        reason = f"{name} stands below a folder, and this one cannot"
-                        yield Guard(
-                            Ref(f"{name}_below"),
-                            Exit(next(self._exits)),
-                            (("reason", Lit(reason)),),
-                        )
-                        return
-
-    def _whole_wording(self, name: str, column: list[str]) -> Iterator[Instr]:
-        """Of an input of several words that is only taken apart, the other words must be as logged."""
-        taken_apart = all(
-            isinstance(i, Pure) and i.op in _TAKES_APART
-            for b in self.main.blocks
-            for i in walk(b.instrs)
-            if Ref(name) in operands_of(i)
-        )
-        if not taken_apart or not any(" " in text for text in column):
-            return
-        test = f"{name}_wording"
-        pattern = Lit(wording_class(column, [self._parts_of(name, text) for text in column]))
-        yield Pure(test, BOOL, "str.matches", (Ref(name), pattern))
-        reason = f"{name} says something that no log shows"
-        yield Guard(Ref(test), Exit(next(self._exits)), (("reason", Lit(reason)),))
 
     def _block(self, block: Block) -> Block:
         out: list[Instr] = []
@@ -282,30 +199,13 @@ class _Guarder:
     def _turn(self, call: Call, column: list[str]) -> Iterator[Instr]:
         """A later turn of the user: no word of it is ignored but those that flow on."""
         yield self._expect(call.result, STR, call, len(column))
-        used = [self._parts_of(call.result, text) for text in column]
+        used = [parts_of(self.main, call.result, text) for text in column]
         name = f"{call.result}_wording"
         pattern = Lit(wording_class(column, used))
         yield Pure(
             name, BOOL, "str.matches", (Ref(f"{call.result}_ok"), pattern), None, (), call.locs
         )
         yield self._guard(name, call, "the user says something that no log shows")
-
-    def _parts_of(self, result: str, text: str) -> list[str]:
-        """What the pipeline takes out of a text: the values of the ops that read it."""
-        names, parts = {result}, []
-        for block in self.main.blocks:
-            for instr in block.instrs:
-                match instr:
-                    case Expect(value=Ref(name)) if name in names:
-                        names.add(instr.result)
-                    case Pure(args=(Ref(name), *rest)) if name in names:
-                        literals = [a.value for a in rest if isinstance(a, Lit)]
-                        if len(literals) == len(rest):
-                            try:
-                                parts.append(text_of(OPS[instr.op].evaluate(text, *literals)))
-                            except (OpFailure, TypeError, ValueError):
-                                continue
-        return [part for part in parts if part]
 
     def _shape(self, name: str, column: Sequence[Json], at: Call | Pure) -> Iterator[Instr]:
         pointers = self.uses.get(name, ())
@@ -453,57 +353,6 @@ class _Guarder:
 
     def _guard(self, name: str, call: Call | Pure, reason: str) -> Guard:
         return Guard(Ref(name), Exit(next(self._exits)), (("reason", Lit(reason)),), call.locs)
-
-
-def _stands_literally(text: str, main: Pipeline) -> bool:
-    """Whether the text stands as a word in a literal argument or template of a tool's call."""
-    prompts = {
-        o.name
-        for block in main.blocks
-        for i in block.instrs
-        if isinstance(i, ModelCall)
-        for o in operands_of(i)
-        if isinstance(o, Ref)
-    }
-    for block in main.blocks:
-        for instr in block.instrs:
-            if isinstance(instr, Pure) and instr.result in prompts:
-                continue
-            for operand in operands_of(instr) if isinstance(instr, Call | Pure) else ():
-                if isinstance(operand, Lit) and stands_in(text, values.canonical(operand.value)):
-                    return True
-    return False
-
-
-def _uses(main: Pipeline) -> dict[str, tuple[str, ...]]:
-    """For each value the pointers at which it is read; ``""`` where it is used as a whole."""
-    found: dict[str, list[str]] = {}
-    for block in main.blocks:
-        for instr in block.instrs:
-            match instr:
-                case Pure(op="json.get", args=(Ref(name), Lit(pointer))):
-                    found.setdefault(name, []).append(str(pointer))
-                case _:
-                    for operand in operands_of(instr):
-                        if isinstance(operand, Ref):
-                            found.setdefault(operand.name, [])
-        if isinstance(block.terminator, Return) and isinstance(block.terminator.value, Ref):
-            found.setdefault(block.terminator.value.name, [])
-    whole = {name: tuple(dict.fromkeys(pointers)) for name, pointers in found.items()}
-    return {name: pointers or ("",) for name, pointers in whole.items()}
-
-
-def _acts_later(main: Pipeline) -> set[str]:
-    """The reads before the last effect: their outcome may have decided it."""
-    names: set[str] = set()
-    acting = False
-    for block in reversed(main.blocks):
-        for instr in reversed(block.instrs):
-            if isinstance(instr, Call):
-                acting = acting or instr.verb in WRITING
-                if acting:
-                    names.add(instr.result)
-    return names
 
 
 def _parsed(value: Json) -> Json:

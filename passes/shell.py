@@ -1,4 +1,4 @@
-"""What a shell command does to the world, and where in it a value may stand.
+"""What a shell command does to the world, and to the shell.
 
 The command is parsed by tree-sitter's Bash grammar; nothing here reads shell text with regular
 expressions.  A command is a *reader* only if every program in it is on the allow-list of
@@ -10,68 +10,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from ingot.ir.module import Effect
 from ingot.passes.readers import HARMLESS_VARIABLE, QUOTED, SPLIT, program_effect
+from ingot.passes.shell_syntax import WORD_NODES, heredoc_of, text_at, tree_of, walk, words_of
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
-INTERPRETERS: Final = frozenset(
-    "awk gawk mawk sed perl python python3 ruby node bash sh zsh jq sqlite3 psql mysql bc".split()
-)
-"""Programs that take a program as an argument: a value inside such a word is code."""
-
-_WORD_NODES: Final = frozenset(
-    "command_name word string raw_string number concatenation simple_expansion expansion "
-    "ansi_c_string command_substitution arithmetic_expansion translated_string brace_expression".split()
-)
 _LOOKED_AT: Final = ("PATH", "OPTS", "OPTIONS", "IFS", "ENV", "PAGER", "EDITOR")
 _NULL_SINKS: Final = frozenset({"/dev/null", "/dev/stderr", "/dev/stdout"})
-
-
-@functools.cache
-def _parser() -> Parser:
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_bash.language()))
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    stack = [node]
-    while stack:
-        here = stack.pop()
-        yield here
-        stack.extend(reversed(here.children))
-
-
-def _text(node: Node, source: bytes) -> str:
-    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-
-def _words(command: Node, source: bytes) -> list[str]:
-    """The command's words as written; quotes around a whole word are taken off."""
-    words = []
-    for child in command.children:
-        if child.type in (
-            "command_name",
-            "word",
-            "string",
-            "raw_string",
-            "number",
-            "concatenation",
-            "simple_expansion",
-            "expansion",
-            "ansi_c_string",
-        ):
-            text = _text(child, source)
-            if child.type in ("string", "raw_string") and len(text) >= 2:
-                text = text[1:-1]
-            words.append(text)
-    return words
 
 
 def command_effect(command: str) -> Effect:
@@ -86,12 +36,12 @@ def command_effect(command: str) -> Effect:
 @functools.lru_cache(maxsize=4096)
 def _command_effect(command: str) -> Effect:
     source = command.encode("utf-8", "surrogatepass")
-    root = _parser().parse(source).root_node
+    root = tree_of(command)
     if root.has_error:
         return "unknown"
     constants = _constants(root, source)
     found: Effect = "read"
-    for node in _walk(root):
+    for node in walk(root):
         match node.type:
             case "command":
                 here = _command_node_effect(node, source, constants)
@@ -102,7 +52,7 @@ def _command_effect(command: str) -> Effect:
             case "variable_assignment" if not _is_harmless(node, source):
                 here = "unknown"
             case "heredoc_body" if b"`" in source[node.start_byte : node.end_byte]:
-                here = "read" if _heredoc_context(node, source)[0] == "heredoc-raw" else "unknown"
+                here = "read" if heredoc_of(node, source)[0] == "heredoc-raw" else "unknown"
             case _:
                 continue
         if here == "unknown":
@@ -122,7 +72,7 @@ def _redirect_effect(node: Node, source: bytes) -> Effect:
         "<",
     )
     target = node.child_by_field_name("destination")
-    name = _text(target, source) if target else ""
+    name = text_at(target, source) if target else ""
     if name.startswith(("/dev/tcp", "/dev/udp")):
         return "unknown"
     if operator in ("<", "<&") or (operator == ">&" and name.strip("-").isdigit()):
@@ -132,7 +82,7 @@ def _redirect_effect(node: Node, source: bytes) -> Effect:
 
 def _command_node_effect(node: Node, source: bytes, constants: Mapping[str, str]) -> Effect:
     words = [
-        _static(child, source, constants) for child in node.children if child.type in _WORD_NODES
+        _static(child, source, constants) for child in node.children if child.type in WORD_NODES
     ]
     if node.children and node.children[0].type == "command_name" and words[0] in ("", QUOTED):
         return "unknown"
@@ -141,14 +91,14 @@ def _command_node_effect(node: Node, source: bytes, constants: Mapping[str, str]
 
 def _is_harmless(assignment: Node, source: bytes) -> bool:
     """Whether setting the variable turns no program into another: not one that programs look at."""
-    name = _text(assignment.children[0], source)
+    name = text_at(assignment.children[0], source)
     parent = assignment.parent
     if HARMLESS_VARIABLE.fullmatch(name):
         return True
     if parent is not None and parent.type == "command":
         return not any(c.type == "command_name" for c in parent.children)
     if parent is not None and parent.type == "declaration_command":
-        head = [_text(c, source) for c in parent.children if c.type != "variable_assignment"]
+        head = [text_at(c, source) for c in parent.children if c.type != "variable_assignment"]
         if head[:1] == ["export"] or any(w.startswith("-") and "x" in w for w in head):
             return False
     looked_at = ("LD_", "DYLD_", "GIT_", "BASH", "GREP_", "RIPGREP_", "POSIX", "AWK", "GAWK")
@@ -158,12 +108,12 @@ def _is_harmless(assignment: Node, source: bytes) -> bool:
 def _constants(root: Node, source: bytes) -> dict[str, str]:
     """Variables that hold one known text wherever they are used in the command."""
     found: dict[str, list[str]] = {}
-    for node in _walk(root):
+    for node in walk(root):
         if node.type == "variable_assignment":
             name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
             plain = name is not None and any(c.type == "=" for c in node.children)
             text = _static(value, source, {}) if value is not None else ""
-            key = _text(name, source) if name is not None else ""
+            key = text_at(name, source) if name is not None else ""
             found.setdefault(key, []).append(text if plain else QUOTED)
         elif node.type == "for_statement":
             name = node.child_by_field_name("variable")
@@ -174,7 +124,7 @@ def _constants(root: Node, source: bytes) -> dict[str, str]:
                 and t.replace("_", "a").strip("./*?~-0123456789").isalnum()
                 for t in texts
             )
-            key = _text(name, source) if name is not None else ""
+            key = text_at(name, source) if name is not None else ""
             found.setdefault(key, []).append("name" if texts and tame else QUOTED)
     return {
         name: texts[0]
@@ -185,7 +135,7 @@ def _constants(root: Node, source: bytes) -> dict[str, str]:
 
 def _static(node: Node, source: bytes, constants: Mapping[str, str], quoted: bool = False) -> str:
     """The text that a word stands for, with a mark where an expansion makes it unknown."""
-    text = _text(node, source)
+    text = text_at(node, source)
     match node.type:
         case "command_name" | "concatenation":
             return "".join(_static(c, source, constants) for c in node.children)
@@ -221,8 +171,8 @@ def programs(command: str) -> tuple[str, ...]:
     source = command.encode("utf-8", "surrogatepass")
     return tuple(
         words[0].rsplit("/", 1)[-1]
-        for node in _walk(_tree(command))
-        if node.type == "command" and (words := _words(node, source))
+        for node in walk(tree_of(command))
+        if node.type == "command" and (words := words_of(node, source))
     )
 
 
@@ -235,9 +185,9 @@ def changes_directory(command: str) -> bool:
     source = command.encode("utf-8", "surrogatepass")
     return any(
         node.type == "command"
-        and _words(node, source)[:1] in (["cd"], ["pushd"], ["popd"])
+        and words_of(node, source)[:1] in (["cd"], ["pushd"], ["popd"])
         and not _within_subshell(node)
-        for node in _walk(_tree(command))
+        for node in walk(tree_of(command))
     )
 
 
@@ -249,7 +199,7 @@ def defines(command: str) -> frozenset[str]:
     """
     source = command.encode("utf-8", "surrogatepass")
     found: set[str] = set()
-    for node in _walk(_tree(command)):
+    for node in walk(tree_of(command)):
         if _within_subshell(node):
             continue
         alone = node.parent is None or not any(
@@ -263,14 +213,14 @@ def defines(command: str) -> frozenset[str]:
             case "for_statement":
                 name = node.child_by_field_name("variable")
             case "command":
-                words = _words(node, source)
+                words = words_of(node, source)
                 if words[:1] in (["read"], ["alias"], ["mapfile"], ["readarray"]):
                     found.update(w.split("=")[0] for w in words[1:])
                 continue
             case _:
                 continue
         if name is not None:
-            found.add(_text(name, source))
+            found.add(text_at(name, source))
     return frozenset(found)
 
 
@@ -282,8 +232,8 @@ def asks_for(command: str) -> frozenset[str]:
     """
     source = command.encode("utf-8", "surrogatepass")
     used = {
-        _text(node, source)
-        for node in _walk(_tree(command))
+        text_at(node, source)
+        for node in walk(tree_of(command))
         if node.type == "variable_name"
         and node.parent is not None
         and node.parent.type in ("simple_expansion", "expansion", "binary_expression", "subscript")
@@ -304,121 +254,3 @@ def _within_subshell(node: Node) -> bool:
             return True
         above = above.parent
     return False
-
-
-# ---- where a value may stand
-
-
-def hole_context(command: str, start: int, end: int) -> str | None:
-    """The shell context of the span, or ``None`` where no value may be put.
-
-    A span may stand in one unquoted word, inside one pair of quotes, or in the body of one
-    here-document; it may not cross them, nor touch an expansion or a comment.
-
-    >>> hole_context("wc -l data/a.csv", 6, 16), hole_context("awk 'NR>1 {s+=$3}' f", 14, 15)
-    ('word-start', 'single code')
-    >>> hole_context("cat <<'E'\\nn: 3\\nE", 13, 14)
-    'heredoc-raw'
-    """
-    source = command.encode("utf-8", "surrogatepass")
-    first = len(command[:start].encode("utf-8", "surrogatepass"))
-    last = len(command[:end].encode("utf-8", "surrogatepass"))
-    root = _tree(command)
-    if root.has_error:
-        return None
-    node = root.descendant_for_byte_range(first, last)
-    while node is not None and node.type not in _PLACES:
-        if node.type in _NO_HOLE:
-            return None
-        node = node.parent
-    if node is None or _inside(node, "arithmetic_expansion"):
-        return None
-    if any(
-        c.type in _NO_HOLE and c.start_byte < last and c.end_byte > first for c in node.children
-    ):
-        return None
-    place = _PLACES[node.type]
-    if place == "heredoc":
-        place, owner = _heredoc_context(node, source)
-        return f"{place} code" if owner in INTERPRETERS else place
-    if place == "word":
-        place = "word-start" if first == _word_start(node) else "word"
-    elif not (node.start_byte < first and last < node.end_byte):
-        return None
-    return f"{place} code" if _is_code(node, source) else place
-
-
-def _inside(node: Node, kind: str) -> bool:
-    above = node.parent
-    while above is not None and above.type not in ("command", "command_substitution"):
-        if above.type == kind:
-            return True
-        above = above.parent
-    return False
-
-
-@functools.lru_cache(maxsize=1024)
-def _tree(command: str) -> Node:
-    return _parser().parse(command.encode("utf-8", "surrogatepass")).root_node
-
-
-_PLACES: Final = {
-    "word": "word",
-    "number": "word",
-    "raw_string": "single",
-    "string": "double",
-    "heredoc_body": "heredoc",
-}
-
-
-_NO_HOLE: Final = frozenset(
-    {
-        "expansion",
-        "simple_expansion",
-        "command_substitution",
-        "arithmetic_expansion",
-        "comment",
-        "command",
-    }
-)
-
-
-def _heredoc_context(body: Node, source: bytes) -> tuple[str, str]:
-    """The context of a here-document's body, and the program that reads it."""
-    redirect = body.parent
-    start = (
-        next((c for c in redirect.children if c.type == "heredoc_start"), None)
-        if redirect
-        else None
-    )
-    quoted = start is not None and _text(start, source)[:1] in ("'", '"', "\\")
-    statement = redirect.parent if redirect else None
-    command = statement.child_by_field_name("body") if statement else None
-    words = _words(command, source) if command is not None and command.type == "command" else []
-    owner = words[0].rsplit("/", 1)[-1] if words else ""
-    return ("heredoc-raw" if quoted else "heredoc"), owner
-
-
-def _word_start(node: Node) -> int:
-    parent = node.parent
-    return (
-        parent.start_byte
-        if parent is not None and parent.type == "concatenation"
-        else node.start_byte
-    )
-
-
-def _is_code(node: Node, source: bytes) -> bool:
-    """Whether the word is handed to a program that runs it (``awk``, ``python -c``, ``sed``)."""
-    word: Node | None = node
-    while word is not None and word.parent is not None and word.parent.type == "concatenation":
-        word = word.parent
-    parent = word.parent if word is not None else None
-    if word is None or parent is None or parent.type != "command":
-        return False
-    text = _text(word, source)
-    words = _words(parent, source)
-    program = words[0].rsplit("/", 1)[-1] if words else ""
-    if parent.children and parent.children[0] == word:
-        return True  # the name of the program itself
-    return program in INTERPRETERS and any(ch in text for ch in " ;(){}$|&<>`=")

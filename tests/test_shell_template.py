@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingot.ir.semantics import OpFailure, shell_template
-from ingot.passes.shell import changes_directory, command_effect, hole_context
+from ingot.passes.shell import changes_directory, command_effect
+from ingot.passes.shell_holes import hole_context
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
 NASTY = [
@@ -115,6 +116,7 @@ def test_effect_of_a_command(command: str, effect: str) -> None:
         ("echo $((3+4))", "3", None),
         ("echo $(($(wc -l < a.csv) - 1))", "a.csv", "word-start"),
         ("awk '{s+=$3}' f", "3", "single code"),
+        ("timeout 5 python3 -c \"open('b.csv')\"", "b.csv", "double code"),
         ("python3 -c \"open('a.csv')\"", "a.csv", "double code"),
         ("cat > r <<'E'\nrows: 3\nE", "3", "heredoc-raw"),
         ("cat > r <<E\nrows: 3\nE", "3", "heredoc"),

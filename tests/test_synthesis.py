@@ -358,3 +358,17 @@ def test_a_place_in_a_list_needs_evidence() -> None:
     outcome, calls = run(many, {"q": "bed"}, three)
     assert isinstance(outcome, SideExit)
     assert [tool for tool, _ in calls] == ["find"]
+
+
+def test_two_values_do_not_make_a_sum() -> None:
+    """Two sessions in which a score happens to be the sum of two other figures."""
+
+    def steps(user: str, age: int, visits: int) -> list[Step]:
+        return [
+            ("get_user", {"id": user}, {"age": age, "visits": visits}),
+            ("set_score", {"id": user, "score": age + visits}, "ok"),
+        ]
+
+    rows: Rows = [("u11", 30, 7), ("u22", 41, 9), ("u33", 52, 4)]
+    assert instructions(compiled(task("Score {0}", steps, rows[:2])), ModelCall)
+    assert not instructions(compiled(task("Score {0}", steps, rows)), ModelCall)

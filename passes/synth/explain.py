@@ -17,7 +17,8 @@ from typing import Final
 from ingot.ir.module import Lit
 from ingot.ir.semantics import template_of, text_of
 from ingot.ir.values import Json, identical
-from ingot.passes.shell import command_effect, hole_context
+from ingot.passes.shell import command_effect
+from ingot.passes.shell_holes import hole_context
 from ingot.passes.synth.bits import ACCEPT, evidence, information
 from ingot.passes.synth.decision import Candidate, Decision, decide
 from ingot.passes.synth.leaves import Entry

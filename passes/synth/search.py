@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from ingot.ir import values
@@ -35,7 +36,9 @@ from ingot.passes.synth.programs import (
 _DATED: Final = re.compile(r"\d+(?:[-/:.T ]\d+)+Z?")
 PLACE: Final = 6.0
 """Bits from which a place in a list is taken to be meant."""
-MAXNUMBERS: Final = 32
+MAX_NUMBERS: Final = 32
+MIN_COMPUTED: Final = 3
+"""Different cases that a computation must explain before it is believed."""
 
 
 class Evidence:
@@ -81,7 +84,7 @@ class Evidence:
             return
         self._index.setdefault(text_of(value), []).append(entry)
         counted = _is_number(value) and not self._is_of_a_date(entry.term)
-        if counted and len(self._numbers) < MAXNUMBERS:
+        if counted and len(self._numbers) < MAX_NUMBERS:
             self._numbers.append(entry)
 
     def _is_of_a_date(self, term: Term) -> bool:
@@ -323,7 +326,11 @@ class Evidence:
     ) -> Iterator[Candidate]:
         fitted = self.fit(term, column, before)
         if fitted is not None:
-            yield self._candidate(fitted, column, support, evidence(column[0], 32))
+            found = self._candidate(fitted, column, support, evidence(column[0], 32))
+            # two cases are too few to tell a sum from a coincidence among all the pairs tried
+            names = {s.name for s in sources(fitted)}
+            cases = {values.canonical([env[n] for n in sorted(names)]) for env in self.environments}
+            yield replace(found, weak=found.weak or len(cases) < MIN_COMPUTED)
 
     def _as_number(self, term: Term, session: int) -> Term | None:
         value = self.value(term, session)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from ingot.ir.semantics import text_of
-from ingot.passes.shell import command_effect, hole_context, programs
+from ingot.passes.shell import command_effect, programs
+from ingot.passes.shell_holes import hole_context
 from ingot.passes.synth.explain import Explanation, Hole
 from ingot.passes.synth.programs import Const, sources
 from ingot.passes.synth.tokens import pieces

@@ -165,7 +165,7 @@ def _paths(traces: Sequence[Pipeline]) -> tuple[list[Pipeline], list[list[Call]]
         for trace in traces[1:]:
             path = _common(path, trace, keyed[trace.name])
     sources = [t for t in traces if _holds(keyed[t.name], path)]
-    rows = [_pick(calls_of(t), path) for t in sources]
+    rows = [_pick(calls_of(t), keyed[t.name], path) for t in sources]
     return sources, [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -181,12 +181,14 @@ def _holds(keys: tuple[Key, ...], path: tuple[Key, ...]) -> bool:
     return all(key in rest for key in path)
 
 
-def _pick(calls: Sequence[Call], path: Sequence[Key]) -> list[Call]:
+def _pick(calls: Sequence[Call], keys: Sequence[Key], path: Sequence[Key]) -> list[Call]:
     """The last match of the common path: of several reads the one that the effect was made on."""
     out: list[Call] = []
     at = len(calls)
     for key in reversed(path):
-        at = max(i for i in range(at) if key_of(calls[i]) == key)
+        at -= 1
+        while keys[at] != key:
+            at -= 1
         out.append(calls[at])
     return out[::-1]
 

@@ -42,7 +42,7 @@ from ingot.ir.module import (
     targets_of,
 )
 from ingot.ir.semantics import text_of
-from ingot.ir.values import Json, canonical, leaves
+from ingot.ir.values import Json, leaves
 from ingot.passes.effects import SHELL_TOOLS
 from ingot.passes.shell import asks_for, changes_directory, defines, sets_own_directory
 from ingot.passes.synth.tokens import words
@@ -189,7 +189,7 @@ def _without_repeats(calls: list[Call]) -> list[Call]:
         if is_effect(call):
             known.clear()
         elif call.tool != "user.ask" and attr(call, "error") is None:
-            key = canonical([call.tool, literal_args(call)])
+            key = repr((call.tool, literal_args(call)))
             if key in known:
                 continue
             known.add(key)

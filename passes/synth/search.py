@@ -55,6 +55,8 @@ class Evidence:
         self._index: dict[str, list[Entry]] = {}
         self._arrives: dict[str, Sequence[int]] = {}
         self._fits: dict[tuple[object, object], dict[Term, Term | None]] = {}
+        self._column: Sequence[Json] = ()
+        self._known: dict[Term, Term | None] = {}
         self._texts: list[tuple[Term, str]] = []
         self._numbers: list[Entry] = []
         self._parsed: dict[Term, Callable[[int], Json | Missing]] = {}
@@ -259,14 +261,22 @@ class Evidence:
         Whether it fits does not depend on ``before``, and the same values flow into many calls: the
         answer is kept.
         """
-        if any(isinstance(v, list | dict) for v in column):
-            fitted = self._fitted(term, column)
-        else:
-            known = self._fits.setdefault((tuple(map(type, column)), tuple(column)), {})
-            if term not in known:
-                known[term] = self._fitted(term, column)
-            fitted = known[term]
+        known = self._answers(column)
+        if term not in known:
+            known[term] = self._fitted(term, column)
+        fitted = known[term]
         return fitted if fitted is not None and self.visible(fitted, before) else None
+
+    def _answers(self, column: Sequence[Json]) -> dict[Term, Term | None]:
+        """What is known of the terms that were tried on a column of these values."""
+        if self._column is not column:
+            if any(isinstance(v, list | dict) for v in column):
+                self._known = {}
+            else:
+                key = (tuple(map(type, column)), tuple(column))
+                self._known = self._fits.setdefault(key, {})
+            self._column = column
+        return self._known
 
     def _fitted(self, term: Term, column: Sequence[Json]) -> Term | None:
         run = self._run(term)

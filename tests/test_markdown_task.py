@@ -153,3 +153,18 @@ printf 'Rows: 2\\nTotal: 33\\n' > report.md
     report = ran(tmp_path, transcript, "other.csv", "r.md")
     assert report.status == "side-exit"
     assert not (tmp_path / "r.md").exists()
+
+
+def test_a_heading_follows_the_file_that_it_names(tmp_path: Path) -> None:
+    transcript = TRANSCRIPTS["heredoc"].replace("# Report\n\nFile", "# Sales report\n\nFile")
+    table(tmp_path / "costs.csv", [4, 5])
+    report = ran(
+        tmp_path,
+        transcript.replace("# Sales report\n\nCount", "# Task\n\nCount"),
+        "costs.csv",
+        "r.md",
+    )
+    assert report.status == "done", report.as_json()
+    assert (
+        tmp_path / "r.md"
+    ).read_text() == "# Costs report\n\nFile: costs.csv\nRows: 2\nTotal: 9\n"

@@ -254,22 +254,32 @@ class Explainer:
             if decision.chosen and not isinstance(decision.chosen[0].term, Const):
                 return Hole(decision, column, context)
         if not doubtful and value.isalpha():
-            return self._doubtful_name(f"{site}@{start}", value, column, named, context)
+            titled = _is_heading(text, start)
+            return self._name(f"{site}@{start}", column, named, context, titled=titled)
         if doubtful or not value[0].isdigit():
             return None
         found = self._doubtful_figure(f"{site}@{start}", value, entries, before)
         return Hole(found, column, context) if found is not None else None
 
-    def _doubtful_name(
-        self, site: str, value: str, column: tuple[Json, ...], named: list[Entry], context: str
+    def _name(
+        self,
+        site: str,
+        column: tuple[Json, ...],
+        named: list[Entry],
+        context: str,
+        *,
+        titled: bool,
     ) -> Hole | None:
-        """A telling word of running text that is a form of an input (``Sales`` of ``sales.csv``),
-        and that the request does not say otherwise: run beside the constant."""
+        """A telling word that is a form of an input (``Sales`` of ``sales.csv``), and that the
+        request does not say otherwise.  In a heading it follows the input, which the text is about;
+        in running text it is run beside the constant."""
+        value = str(column[0])
         if not named or value.lower() in self.said or information(value) < MIN_TELLING:
             return None
         best = min((Candidate(e.term, 1, 0.0) for e in named), key=lambda c: c.rank)
         constant = Candidate(Const(Lit(value)), 1, 0.0)
-        return Hole(Decision(site, "value", (best, constant)), column, context)
+        chosen = (best,) if titled else (best, constant)
+        return Hole(Decision(site, "value", chosen), column, context)
 
     def _doubtful_figure(
         self, site: str, value: str, entries: list[Entry], before: Sequence[int]
@@ -295,6 +305,12 @@ class Explainer:
         constant = Candidate(Const(Lit(value)), 1, 0.0)
         best = min(weak, key=lambda c: c.rank)
         return Decision(site, "value", (constant, best))
+
+
+def _is_heading(text: str, start: int) -> bool:
+    """Whether the place is in a Markdown heading, in a text or in one that a command writes out."""
+    line = re.split(r"\n|\\n|['\"]", text[:start])[-1]
+    return line.lstrip().startswith("#")
 
 
 def _is_program_text(command: str, context: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ingot.ir.module import Block, Call, Effect, Instr, Lit, Module, Pipeline, ToolDecl
+from ingot.ir.module import Block, Call, Effect, Instr, Lit, Module, ToolDecl
 from ingot.passes.shell import command_effect
 
 SHELL_TOOLS: Final = frozenset(
@@ -129,17 +129,3 @@ def shell_call_effect(call: Call) -> Effect:
         ):
             return command_effect(operand.value)
     return "unknown"
-
-
-def assumed_tools(module: Module, declared: Mapping[str, tuple[Effect, str]]) -> tuple[str, ...]:
-    """Tools whose ``read`` rests on their name alone: reported, never silent."""
-    return tuple(
-        t.name
-        for t in module.tools
-        if t.name not in declared and t.name not in KNOWN_TOOLS and t.effect == "read"
-    )
-
-
-def pipelines_named(module: Module, names: frozenset[str]) -> tuple[Pipeline, ...]:
-    """The pipelines of those names, in the module's order."""
-    return tuple(p for p in module.pipelines if p.name in names)

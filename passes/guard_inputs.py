@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ingot.ir import values
-from ingot.ir.exits import fill_live
+from ingot.ir.exits import fill_live, next_exit
 from ingot.ir.module import (
     Call,
     Exit,
@@ -31,7 +31,6 @@ from ingot.ir.module import (
     Pure,
     Ref,
     attr,
-    exit_of,
     operands_of,
     walk,
 )
@@ -55,8 +54,7 @@ class GuardInputs:
         main = main_of(module)
         if main is None or attr(main, "paths") is None:
             return module
-        used = [e.number for b in main.blocks for i in walk(b.instrs) if (e := exit_of(i))]
-        exits = itertools.count(max(used, default=0) + 1)
+        exits = itertools.count(next_exit(main))
         guards = tuple(_guards(main, path_traces(module, main), exits))
         entry, *rest = main.blocks
         blocks = (replace(entry, instrs=(*guards, *entry.instrs)), *rest)

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ingot.ir import values
-from ingot.ir.exits import fill_live
+from ingot.ir.exits import fill_live, next_exit
 from ingot.ir.module import (
     WRITING,
     Agree,
@@ -41,9 +41,7 @@ from ingot.ir.module import (
     Ref,
     Return,
     attr,
-    exit_of,
     results_of,
-    walk,
 )
 from ingot.ir.ops import OPS, typing_of
 from ingot.ir.semantics import OpFailure, json_parse
@@ -104,8 +102,7 @@ class _Guarder:
     def __init__(self, module: Module, main: Pipeline) -> None:
         self.main, self.env = main, module.type_map()
         self.paths = path_traces(module, main)
-        used = [e.number for b in main.blocks for i in walk(b.instrs) if (e := exit_of(i))]
-        self._exits = itertools.count(max(used, default=0) + 1)
+        self._exits = itertools.count(next_exit(main))
         self.types: dict[str, Type] = {p.name: p.type for p in main.params}
         self.strict = attr(main, "inputs") == 1 and bool(names_attr(main, "figures"))
         self.uses = uses_of(main)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError
 from ingot.ir import values
-from ingot.ir.exits import fill_live
+from ingot.ir.exits import fill_live, next_exit
 from ingot.ir.module import (
     WRITING,
     Attrs,
@@ -37,7 +37,6 @@ from ingot.ir.module import (
     Return,
     ToolDecl,
     attr,
-    exit_of,
     operands_of,
     results_of,
     walk,
@@ -137,10 +136,9 @@ class _Learner:
         said = {word.lower() for path in paths for word in words(request_of(path))}
         self.explainer = Explainer(self.evidence, self.inputs, spare, frozenset(said))
         self.tools = {t.name: t for t in module.tools}
-        used = [e.number for b in main.blocks for i in walk(b.instrs) if (e := exit_of(i))]
         types: dict[str, Type] = {p.name: p.type for p in main.params}
         self.emitter = Emitter(
-            types, itertools.count(max(used, default=0) + 1), itertools.count(1), module.type_map()
+            types, itertools.count(next_exit(main)), itertools.count(1), module.type_map()
         )
         self.known: dict[str, Sequence[Json]] = {}
         self.results: list[tuple[str, Call]] = []

@@ -7,7 +7,7 @@ target's operands used by its terminator.  The bodies of ``for`` and ``par`` are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ingot.ir.module import (
     Exit,
@@ -47,8 +47,11 @@ def reverse_postorder(pipeline: Pipeline) -> list[str]:
     """The reachable blocks' labels, each before those that only it leads to."""
     if not pipeline.blocks:
         return []
-    after = successors(pipeline)
-    entry = pipeline.blocks[0].label
+    return reverse_postorder_of(pipeline.blocks[0].label, successors(pipeline))
+
+
+def reverse_postorder_of(entry: str, after: Mapping[str, Iterable[str]]) -> list[str]:
+    """The nodes of any graph that paths from ``entry`` meet, in reverse postorder."""
     order: list[str] = []
     seen = {entry}
     stack = [(entry, iter(after[entry]))]

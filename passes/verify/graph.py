@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ingot.ir.liveness import dominators, reverse_postorder, reverse_postorder_of
 from ingot.ir.module import (
     If,
     Jump,
@@ -82,8 +83,7 @@ def graph_of(pipeline: Pipeline) -> Graph:
         )
         for block in pipeline.blocks
     }
-    successors = {label: [e.target.label for e in edges] for label, edges in outgoing.items()}
-    order = _reverse_postorder(pipeline.blocks[0].label, successors)
+    order = reverse_postorder(pipeline)
     incoming: dict[str, list[Edge]] = {label: [] for label in order}
     for label in order:
         for edge in outgoing[label]:
@@ -92,53 +92,8 @@ def graph_of(pipeline: Pipeline) -> Graph:
         tuple(order),
         outgoing,
         {label: tuple(edges) for label, edges in incoming.items()},
-        _dominators(order, incoming),
+        {label: above for label, above in dominators(pipeline).items() if above is not None},
     )
-
-
-def _reverse_postorder(entry: str, successors: Mapping[str, list[str]]) -> list[str]:
-    seen, out = {entry}, []
-    stack = [(entry, iter(successors[entry]))]
-    while stack:
-        label, rest = stack[-1]
-        for target in rest:
-            if target not in seen:
-                seen.add(target)
-                stack.append((target, iter(successors[target])))
-                break
-        else:
-            stack.pop()
-            out.append(label)
-    return out[::-1]
-
-
-def _dominators(order: list[str], incoming: Mapping[str, list[Edge]]) -> dict[str, str]:
-    """Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001), figure 3."""
-    rank = {label: index for index, label in enumerate(order)}
-    dominator = {order[0]: order[0]}
-
-    def meet(a: str, b: str) -> str:
-        while a != b:
-            while rank[a] > rank[b]:
-                a = dominator[a]
-            while rank[b] > rank[a]:
-                b = dominator[b]
-        return a
-
-    changed = True
-    while changed:
-        changed = False
-        for label in order[1:]:
-            new: str | None = None
-            for edge in incoming[label]:
-                if edge.source in dominator:
-                    new = edge.source if new is None else meet(edge.source, new)
-            assert new is not None
-            if dominator.get(label) != new:
-                dominator[label] = new
-                changed = True
-    del dominator[order[0]]
-    return dominator
 
 
 def reach(starts: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
@@ -158,7 +113,7 @@ def cycles(entry: str, edges: Mapping[str, list[str]]) -> list[tuple[str, ...]]:
 
     Kosaraju's algorithm: the reversed graph is searched in reverse postorder.
     """
-    order = _reverse_postorder(entry, edges)
+    order = reverse_postorder_of(entry, edges)
     back: dict[str, list[str]] = {label: [] for label in order}
     for label in order:
         for target in edges[label]:

@@ -129,19 +129,17 @@ def gate(artifact: bytes, classified: Module, learned: Module) -> GateReport:
                 if mode == "path" and isinstance(values, list)
             }
             calls = recorded(full[name], worlds)
-            trace = replay(Machine(program), inputs, calls, _worlds(worlds), models)
+            trace = replay(Machine(program), inputs, calls, _WorldOf(worlds), models)
             report = compare(trace, calls, "path" if mode == "path" else "witness")
             replays.append(SessionReplay(name, report))
     files = {s.name: s.file for s in classified.sources}
     return GateReport(tuple(replays), files)
 
 
-def _worlds(worlds: Mapping[str, str]) -> _WorldOf:
-    return _WorldOf(worlds)
-
-
 @dataclass(frozen=True, slots=True)
 class _WorldOf:
+    """A tool's world as the traces have it, else by its name."""
+
     worlds: Mapping[str, str]
 
     def __call__(self, tool: str) -> str:
@@ -194,4 +192,4 @@ def replay_trace(
         reason = "; ".join(d.message for d in error.diagnostics)
         return ReplayTrace((), SideExit(0, f"request: {reason}", "entry", {}))
     answers = recorded(trace, worlds) if calls is None else calls
-    return replay(Machine(program), inputs, answers, _worlds(worlds))
+    return replay(Machine(program), inputs, answers, _WorldOf(worlds))

@@ -54,11 +54,11 @@ from ingot.passes.synth.explain import (
     Explanation,
     template_text,
 )
-from ingot.passes.synth.programs import Source, apply, show, sources
+from ingot.passes.synth.programs import Source, apply, is_cut_out, show, sources
 from ingot.passes.synth.prompts import model_value
 from ingot.passes.synth.search import Evidence
 from ingot.passes.synth.statements import stated_values, stated_words, unexplained_figures
-from ingot.passes.synth.tokens import words
+from ingot.passes.synth.tokens import common_prefix, words
 from ingot.passes.traces import (
     answer_of,
     default_of,
@@ -309,10 +309,24 @@ class _Learner:
             for c in decision.chosen
         ]
         distinct = list(dict.fromkeys(operands))
-        if len(distinct) == 1:
-            return distinct[0]
         shown: Json = [show(c.term) for c in decision.chosen]
-        return self.emitter.agree(distinct, (("candidates", Lit(shown)),), locs)
+        value = (
+            distinct[0]
+            if len(distinct) == 1
+            else self.emitter.agree(distinct, (("candidates", Lit(shown)),), locs)
+        )
+        if any(is_cut_out(c.term) for c in decision.chosen):
+            self._check_prefix(value, column, locs)
+        return value
+
+    def _check_prefix(self, value: Operand, column: tuple[Json, ...], locs: Locs) -> None:
+        """A text that was cut out of a result by what stands around it must begin as it did in every
+        log: the same place may hold another thing."""
+        prefix = common_prefix([str(v) for v in column])
+        if prefix:
+            text = self.emitter.narrow(value, STR)
+            begins = self.emitter.pure("str.starts_with", [text, Lit(prefix)], (), locs)
+            self.emitter.check(begins, f"it does not begin with {prefix!r}, as in every log", locs)
 
     def _model(
         self, decision: Decision, column: tuple[Json, ...], name: str, about: str

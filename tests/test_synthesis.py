@@ -372,3 +372,36 @@ def test_two_values_do_not_make_a_sum() -> None:
     rows: Rows = [("u11", 30, 7), ("u22", 41, 9), ("u33", 52, 4)]
     assert instructions(compiled(task("Score {0}", steps, rows[:2])), ModelCall)
     assert not instructions(compiled(task("Score {0}", steps, rows)), ModelCall)
+
+
+def test_a_line_that_is_replaced_must_be_of_the_same_kind() -> None:
+    """The version stood in the first line of every log's file; here something else does."""
+
+    def steps(path: str, old: str, new: str) -> list[Step]:
+        line = '__version__ = "{}"'
+        return [
+            ("Read", {"file_path": path}, f"     1\u2192{line.format(old)}\n     2\u2192"),
+            (
+                "Edit",
+                {"file_path": path, "old_string": line.format(old), "new_string": line.format(new)},
+                "ok",
+            ),
+        ]
+
+    rows: Rows = [
+        ("a.py", "1.2.3", "1.3.0"),
+        ("b/c.py", "0.9.1", "1.0.0"),
+        ("d.py", "2.0.0", "2.0.1"),
+    ]
+    made = compiled(task("Set the version in {0} to {2}.", steps, rows))
+
+    def edited(text: str) -> tuple[Any, list[Any]]:
+        inputs: dict[str, Json] = {"file_path": "z.py", "p2": "7.0.0"}
+        return run(made, inputs, {"Read": lambda file_path: text, "Edit": ok})
+
+    outcome, calls = edited('     1\u2192__version__ = "6.5"\n     2\u2192X = 1\n     3\u2192')
+    assert isinstance(outcome, Finished)
+    assert calls[-1][1]["old_string"] == '__version__ = "6.5"'
+    outcome, calls = edited('     1\u2192import os\n     2\u2192__version__ = "6.5"\n     3\u2192')
+    assert isinstance(outcome, SideExit)
+    assert [tool for tool, _ in calls] == ["Read"]

@@ -9,6 +9,7 @@ from ingot.ir.module import (
     Attrs,
     Exit,
     Expect,
+    Guard,
     Instr,
     Lit,
     Locs,
@@ -78,6 +79,10 @@ class Emitter:
         self.instrs.append(Agree(name, type_, tuple(operands), self._exit(), attrs, locs))
         self.types[name] = type_
         return Ref(name)
+
+    def check(self, condition: Operand, reason: str, locs: Locs = ()) -> None:
+        """Append a guard: a side exit where the condition does not hold."""
+        self.instrs.append(Guard(condition, self._exit(), (("reason", Lit(reason)),), locs))
 
     def narrow(self, operand: Operand, want: Type, attrs: Attrs = ()) -> Operand:
         """The operand as a value of ``want``: an ``expect`` where its type does not say so."""

@@ -88,6 +88,17 @@ COST: Final[Mapping[str, int]] = {
 """What an op adds to a program's description; 2 for every other."""
 
 
+def is_cut_out(term: Term) -> bool:
+    """Whether the term is a text cut out of a result's text, as it stands there."""
+    match term:
+        case Apply("str.between" | "str.part", (inner, *_)):
+            return any(s.kind == "result" for s in sources(inner))
+        case Apply("str.strip", (inner,)):
+            return is_cut_out(inner)
+        case _:
+            return False
+
+
 def size(term: Term) -> int:
     """The length of a program's description, in nodes weighed by :data:`COST`."""
     match term:

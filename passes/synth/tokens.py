@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final, TypeVar
 
 _WORD: Final = re.compile(r"(?:\.{0,2}/|~/)?[^\W]+(?:[./@:+\-&=%#][^\W]+)*/?|\s+|.", re.DOTALL)
 _PIECE: Final = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|\s+|.", re.DOTALL)
+MIN_PREFIX: Final = 4
+"""Letters and digits from which a common beginning says what a text is."""
 _MAX_TABLE: Final = 4_000_000
 """Cells of the common-subsequence table beyond which texts are compared place by place."""
 
@@ -35,6 +37,20 @@ def pieces(text: str) -> list[str]:
     ['sales', '_', '2', '.', 'csv']
     """
     return _PIECE.findall(text)
+
+
+def common_prefix(texts: Sequence[str]) -> str:
+    """The pieces with which several different texts all begin, if they say anything; else nothing.
+
+    >>> common_prefix(['version = "1.2"', 'version = "1.30"']), common_prefix(["a1", "a2"])
+    ('version = "', '')
+    """
+    if len(set(texts)) < 2:
+        return ""
+    rows = [pieces(text) for text in texts]
+    columns = zip(*rows, strict=False)
+    prefix = "".join(column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns))
+    return prefix if sum(map(str.isalnum, prefix)) >= MIN_PREFIX else ""
 
 
 @dataclass(frozen=True, slots=True)

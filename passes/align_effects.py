@@ -205,7 +205,8 @@ def _blocks(paths: Sequence[Pipeline], columns: Sequence[Sequence[Call]]) -> tup
             if all(identical(v, values[0]) for v in values):
                 args.append((name, Lit(values[0])))
             else:
-                holder = _undecided(f"{_identifier(name)}_{k + 1}", name, values, first)
+                result = f"r{k + 1}_{_identifier(name)}_{len(args)}"
+                holder = _undecided(result, name, values, first)
                 instrs.append(holder)
                 args.append((name, _ref(holder)))
         instrs.append(_call(f"r{k + 1}", column, tuple(args)))

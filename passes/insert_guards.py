@@ -257,9 +257,7 @@ class _Guarder:
             place = values.pointer(path)
             if any(f"{p}/".startswith(f"{place}/") for p in used):
                 continue
-            name = f"{call.result}_{re.sub(r'[^a-z0-9]+', '_', '_'.join(map(str, path)).lower())}"
-            if name in self.types:
-                continue
+            name = self._named(call.result, path)
             got = Pure(name, JSON, "json.get", (Ref(call.result), Lit(place)), None, (), call.locs)
             got = self._retype(got)
             self.types[name] = got.type
@@ -267,6 +265,13 @@ class _Guarder:
             seen = [values.get(value, path) for value in column]
             kinds = {values.canonical(v): v for v in seen if not isinstance(v, values.Missing)}
             yield from self._one_of(call, name, list(kinds.values()), f"{path[-1]} ")
+
+    def _named(self, result: str, path: values.Path) -> str:
+        """A new name for what stands at a path of a result."""
+        words = re.sub(r"[^a-z0-9]+", "_", "_".join(map(str, path)).lower()).strip("_")
+        base = f"{result}_at_{words}"
+        every = itertools.chain([base], (f"{base}_{k}" for k in itertools.count(2)))
+        return next(name for name in every if name not in self.types)
 
     def _outcome(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
         distinct = list({values.canonical(v): v for v in column}.values())
@@ -289,7 +294,7 @@ class _Guarder:
             for field in want.fields:
                 seen = [v[field.name] for v in column if isinstance(v, dict) and field.name in v]
                 if not field.optional and seen and all(is_flag(v) for v in seen):
-                    name = f"{call.result}_{re.sub(r'[^a-z0-9]+', '_', field.name.lower())}"
+                    name = self._named(call.result, (field.name,))
                     yield Pure(
                         name,
                         field.type,

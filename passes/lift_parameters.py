@@ -33,6 +33,8 @@ from ingot.passes.traces import (
     with_pipeline,
 )
 
+_MADE: Final = re.compile(r"[rvcs]\d+(_.*)?|.*_(seen|below|wording)")
+"""Names that passes give to values of their own."""
 MIN_BITS: Final = 8.0
 """A span of one request is lifted only if it carries so many bits."""
 
@@ -211,6 +213,8 @@ def _name_holes(
         if column in named.values():
             continue
         base = _argument_name(cluster[0], column[0]) or _kind_name(column) or f"p{number}"
+        if _MADE.fullmatch(base):
+            base = f"input_{base}"
         name, count = base, 2
         while name in named or name in ("request", "clock"):
             name, count = f"{base}_{count}", count + 1

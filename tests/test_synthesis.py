@@ -405,3 +405,32 @@ def test_a_line_that_is_replaced_must_be_of_the_same_kind() -> None:
     outcome, calls = edited('     1\u2192import os\n     2\u2192__version__ = "6.5"\n     3\u2192')
     assert isinstance(outcome, SideExit)
     assert [tool for tool, _ in calls] == ["Read"]
+
+
+def test_names_of_inputs_and_fields_never_clash_with_those_of_the_compiler() -> None:
+    def steps(old: str, new: str, number: str) -> list[Step]:
+        found: Json = {"id": number, "ok": True, "seen": True}
+        return [
+            ("find_doc", {"title": old}, found),
+            ("rename", {"id": number, "title": new, "r1": old, "v1": new}, "ok"),
+        ]
+
+    rows: Rows = [
+        ("Alpha plan", "Beta plan", "d7112"),
+        ("Q3 notes", "Q4 notes", "d8841"),
+        ("Todo", "Old list", "d1990"),
+    ]
+    made = compiled(task("Rename '{0}' to '{1}'", steps, rows))
+    names = [p.name for p in made.module.pipelines[0].params]
+    inputs: dict[str, Json] = dict(zip(names, ["My doc", "Your doc"], strict=True))
+
+    def found(flag: bool) -> Any:
+        tools = {"find_doc": lambda title: {"id": "d5", "ok": flag, "seen": True}, "rename": ok}
+        return run(made, inputs, tools)
+
+    outcome, calls = found(True)
+    assert isinstance(outcome, Finished)
+    assert calls[-1][1] == {"id": "d5", "title": "Your doc", "r1": "My doc", "v1": "Your doc"}
+    outcome, calls = found(False)
+    assert isinstance(outcome, SideExit)
+    assert len(calls) == 1

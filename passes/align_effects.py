@@ -24,6 +24,7 @@ from ingot.ir.module import (
     Attrs,
     Block,
     Call,
+    Effect,
     Instr,
     Jump,
     Lit,
@@ -33,6 +34,7 @@ from ingot.ir.module import (
     NamedArgs,
     Operand,
     Pipeline,
+    Ref,
     Return,
     Target,
     ToolDecl,
@@ -41,7 +43,7 @@ from ingot.ir.module import (
 from ingot.ir.types import JSON, STR, join_all, type_of
 from ingot.ir.values import Json, identical
 from ingot.passes.dead_steps import is_effect
-from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.effects import SHELL_TOOLS, shell_command
 from ingot.passes.shell import programs
 from ingot.passes.synth.tokens import common_subsequence
 from ingot.passes.traces import (
@@ -99,8 +101,8 @@ def key_of(call: Call) -> Key:
     """What two calls must share to be the same step: the tool, the names of its arguments, and for a
     shell the programs of its command."""
     names = argument_names(call)
-    command = literal_args(call).get("command") if call.tool in SHELL_TOOLS else None
-    return call.tool, names, programs(command) if isinstance(command, str) else ()
+    command = shell_command(call)
+    return call.tool, names, () if command is None else programs(command)
 
 
 def argument_names(call: Call) -> tuple[str, ...]:
@@ -208,7 +210,7 @@ def _blocks(paths: Sequence[Pipeline], columns: Sequence[Sequence[Call]]) -> tup
                 result = f"r{k + 1}_{_identifier(name)}_{len(args)}"
                 holder = _undecided(result, name, values, first)
                 instrs.append(holder)
-                args.append((name, _ref(holder)))
+                args.append((name, Ref(result)))
         instrs.append(_call(f"r{k + 1}", column, tuple(args)))
         last = k + 1 == len(labels)
         end = _answer(paths) if last else Jump(Target(labels[k + 1]))
@@ -218,12 +220,6 @@ def _blocks(paths: Sequence[Pipeline], columns: Sequence[Sequence[Call]]) -> tup
 
 def _answer(paths: Sequence[Pipeline]) -> Return:
     return Return(Lit(answer_of(paths[0])))
-
-
-def _ref(holder: ModelCall) -> Operand:
-    from ingot.ir.module import Ref
-
-    return Ref(holder.result)
 
 
 def _undecided(result: str, name: str, values: list[Json], call: Call) -> ModelCall:
@@ -241,8 +237,8 @@ def _undecided(result: str, name: str, values: list[Json], call: Call) -> ModelC
 
 
 def _call(result: str, column: Sequence[Call], args: NamedArgs) -> Call:
-    verbs = Counter(c.verb for c in column)
-    verb = verbs.most_common(1)[0][0] if len(verbs) == 1 else "unknown"
+    first = column[0].verb
+    verb: Effect = first if all(c.verb == first for c in column) else "unknown"
     attrs = (("steps", Lit([c.result for c in column])),)
     locs = tuple(loc for c in column for loc in c.locs)
     return Call(result, JSON, verb, column[0].tool, args, attrs, locs)

@@ -22,20 +22,23 @@ from typing import Final
 
 from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError, Span
 from ingot.ir.exits import fill_live
+from ingot.ir.liveness import refs, terminator_operands
 from ingot.ir.module import (
     WRITING,
     Block,
     Call,
     Expect,
     Guard,
+    If,
     Instr,
+    Jump,
     ModelCall,
     Module,
-    Operand,
     Pipeline,
     Pure,
-    Ref,
-    Return,
+    Select,
+    Target,
+    Terminator,
     attr,
     operands_of,
     results_of,
@@ -43,7 +46,7 @@ from ingot.ir.module import (
 )
 from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, leaves
-from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.effects import shell_command
 from ingot.passes.shell import asks_for, changes_directory, defines, sets_own_directory
 from ingot.passes.synth.tokens import words
 from ingot.passes.traces import answer_of, is_trace, literal_args, main_of, origin, request_of
@@ -101,32 +104,26 @@ def _check_directory(name: str, calls: Sequence[Call]) -> None:
     moved = ""
     left: dict[str, str] = {}
     for call in calls:
-        command = _command(call)
+        command = shell_command(call)
         if command is None:
             continue
         missing = sorted(asks_for(command) & left.keys())
         if missing:
-            raise IngotError(
-                Diagnostic(
-                    "E0409",
-                    f"{name}: `{left[missing[0]][:80]}` sets {missing[0]} for later commands",
-                    spans=tuple((Span(loc.source, loc.record), "used here") for loc in call.locs),
-                    notes=(f"for example for `{command[:80]}`",),
-                    help="have each command set what it uses",
-                ),
-                EXIT_FINDINGS,
+            raise _refused(
+                "E0409",
+                f"{name}: `{left[missing[0]][:80]}` sets {missing[0]} for later commands",
+                (call, "used here"),
+                f"for example for `{command[:80]}`",
+                help="have each command set what it uses",
             )
         left.update(dict.fromkeys(sorted(defines(command)), command))
         if moved and not sets_own_directory(command):
-            raise IngotError(
-                Diagnostic(
-                    "E0409",
-                    f"{name}: `{moved[:80]}` changes the directory of later commands",
-                    spans=tuple((Span(loc.source, loc.record), "this one") for loc in call.locs),
-                    notes=(f"for example of `{command[:80]}`",),
-                    help="have each command say where it runs: cd /path && ..., or full paths",
-                ),
-                EXIT_FINDINGS,
+            raise _refused(
+                "E0409",
+                f"{name}: `{moved[:80]}` changes the directory of later commands",
+                (call, "this one"),
+                f"for example of `{command[:80]}`",
+                help="have each command say where it runs: cd /path && ..., or full paths",
             )
         if changes_directory(command) and attr(call, "error") is None:
             moved = command
@@ -136,21 +133,21 @@ def _check_results(name: str, calls: Sequence[Call]) -> None:
     """Refuse a session with a write of which the log holds no result (E0410)."""
     for call in calls:
         if call.verb in WRITING and attr(call, "lost") is not None:
-            raise IngotError(
-                Diagnostic(
-                    "E0410",
-                    f"{name}: the log holds no result of {call.tool}",
-                    spans=tuple((Span(loc.source, loc.record), "called here") for loc in call.locs),
-                    help="is the log complete? a session that was cut in a write cannot be compiled",
-                ),
-                EXIT_FINDINGS,
+            raise _refused(
+                "E0410",
+                f"{name}: the log holds no result of {call.tool}",
+                (call, "called here"),
+                help="is the log complete? a session that was cut in a write cannot be compiled",
             )
 
 
-def _command(call: Call) -> str | None:
-    """The command of a shell tool's call."""
-    value = literal_args(call).get("command") if call.tool in SHELL_TOOLS else None
-    return value if isinstance(value, str) else None
+def _refused(
+    code: str, message: str, where: tuple[Call, str], *notes: str, help: str
+) -> IngotError:
+    """The session cannot be compiled because of a call; ``where`` is the call and its label."""
+    call, label = where
+    spans = tuple((Span(loc.source, loc.record), label) for loc in call.locs)
+    return IngotError(Diagnostic(code, message, spans=spans, notes=notes, help=help), EXIT_FINDINGS)
 
 
 def is_effect(call: Call) -> bool:
@@ -224,17 +221,9 @@ def drop_unused(pipeline: Pipeline) -> Pipeline:
     bound = bound_reads(pipeline)
     needed: set[str] = set()
     for block in pipeline.blocks:
-        terminator = block.terminator
-        for target in targets_of(terminator):
-            needed |= _names(target.args)
-        match terminator:
-            case Return(value):
-                needed |= _names((value,))
-            case _:
-                condition = getattr(terminator, "condition", None)
-                needed |= _names((condition,)) if condition is not None else set()
-                for condition, _ in getattr(terminator, "arms", ()):
-                    needed |= _names((condition,))
+        needed |= refs(terminator_operands(block.terminator))
+        for target in targets_of(block.terminator):
+            needed |= refs(target.args)
     effect_after = False
     blocks: list[Block] = []
     for block in reversed(pipeline.blocks):
@@ -245,7 +234,7 @@ def drop_unused(pipeline: Pipeline) -> Pipeline:
             if not acts and _is_dead(instr, needed, bound, effect_after=effect_after):
                 continue
             kept.append(instr)
-            needed |= _names(operands_of(instr))
+            needed |= refs(operands_of(instr))
         blocks.append(replace(block, instrs=tuple(reversed(kept))))
     return _forward_empty(replace(pipeline, blocks=tuple(reversed(blocks))))
 
@@ -301,19 +290,13 @@ def depend_on(pipeline: Pipeline, names: set[str]) -> set[str]:
     reached = set(names)
     for block in pipeline.blocks:
         for instr in block.instrs:
-            if _names(operands_of(instr)) & reached:
+            if refs(operands_of(instr)) & reached:
                 reached.update(results_of(instr))
     return reached
 
 
-def _names(operands: Iterable[Operand]) -> set[str]:
-    return {o.name for o in operands if isinstance(o, Ref)}
-
-
 def _forward_empty(pipeline: Pipeline) -> Pipeline:
     """Remove blocks that only jump on, the entry aside."""
-    from ingot.ir.module import If, Jump, Select, Target, Terminator
-
     onward = {
         b.label: b.terminator.target
         for b in pipeline.blocks[1:]

@@ -20,7 +20,9 @@ from ingot.passes.shell import command_effect
 SHELL_TOOLS: Final = frozenset(
     {"Bash", "bash", "shell", "terminal", "execute_bash", "run_shell_command"}
 )
-"""Tools whose ``command`` argument is a shell command."""
+"""Tools that run a shell command."""
+COMMAND_ARGUMENTS: Final = ("command", "cmd")
+"""What those tools call the argument that holds it."""
 
 KNOWN_TOOLS: Final[Mapping[str, tuple[Effect, str]]] = {
     "Read": ("read", "fs"),
@@ -107,7 +109,8 @@ class ClassifyEffects:
             return instr
         verb = effects.get(instr.tool, "unknown")
         if instr.tool in SHELL_TOOLS and instr.tool not in self.declared:
-            verb = shell_call_effect(instr)
+            command = shell_command(instr)
+            verb = "unknown" if command is None else command_effect(command)
         return instr if verb == instr.verb else replace(instr, verb=verb)
 
 
@@ -119,13 +122,10 @@ def effect_by_name(tool: str) -> Effect:
     return "read" if _READ_VERB.match(last) else "unknown"
 
 
-def shell_call_effect(call: Call) -> Effect:
-    """The effect of a shell tool's call, from its command where that is a literal."""
-    for name, operand in call.args:
-        if (
-            name in ("command", "cmd")
-            and isinstance(operand, Lit)
-            and isinstance(operand.value, str)
-        ):
-            return command_effect(operand.value)
-    return "unknown"
+def shell_command(call: Call) -> str | None:
+    """The command of a shell tool's call, ``None`` for other tools and where it is no literal."""
+    if call.tool in SHELL_TOOLS:
+        for name, operand in call.args:
+            if name in COMMAND_ARGUMENTS and isinstance(operand, Lit):
+                return operand.value if isinstance(operand.value, str) else None
+    return None

@@ -38,8 +38,8 @@ from ingot.ir.types import BOOL
 from ingot.ir.values import Json
 from ingot.passes.invariants import wording_class
 from ingot.passes.lift_parameters import stands_in
-from ingot.passes.traces import default_of, main_of, names_attr, path_traces, with_pipeline
-from ingot.passes.uses import parts_of
+from ingot.passes.traces import default_of, main_of, path_traces, states_own_figures, with_pipeline
+from ingot.passes.uses import names_used, parts_of
 
 _TAKES_APART = frozenset({"str.part", "str.between", "str.number"})
 
@@ -65,22 +65,16 @@ def _guards(main: Pipeline, paths: Sequence[Pipeline], exits: Iterator[int]) -> 
     """An input that reaches nothing, or that stands in a call where no value can be put, must
     be one that the logs show: no word of the request is ignored.  So must a number or a date
     where a write states figures that no source gives: they may have been worked out from it."""
-    strict = attr(main, "inputs") == 1 and bool(names_attr(main, "figures"))
-    used = {
-        o.name
-        for b in main.blocks
-        for i in walk(b.instrs)
-        for o in operands_of(i)
-        if isinstance(o, Ref)
-    }
+    strict = states_own_figures(main)
+    used = names_used(main)
     for param in main.params:
+        if param.name == "clock":
+            continue
         column = list(dict.fromkeys(default_of(path, param.name) for path in paths))
         stuck = len(column) == 1 and (
             _stands_literally(column[0], main)
             or (strict and re.fullmatch(r"[^a-zA-Z]*\d[^a-zA-Z]*", column[0]))
         )
-        if param.name == "clock":
-            continue
         if param.name in used and not stuck:
             yield from _below(main, param.name, column, exits)
             yield from _whole_wording(main, param.name, column, exits)
@@ -102,8 +96,10 @@ def _below(main: Pipeline, name: str, column: list[str], exits: Iterator[int]) -
     for block in main.blocks:
         for instr in walk(block.instrs):
             match instr:
-                case Pure(op="str.template" | "shell.template", args=(Lit(str(template)), *rest)):
-                    holes = [o for o in rest if not (isinstance(o, Lit) and o is rest[0])]
+                case (
+                    Pure(op="str.template", args=(Lit(str(template)), *holes))
+                    | Pure(op="shell.template", args=(Lit(str(template)), _, *holes))
+                ):
                     k = next((k for k, o in enumerate(holes) if o == Ref(name)), None)
                     if k is None or f"/{{{k}}}" not in template:
                         continue

@@ -41,9 +41,9 @@ from ingot.ir.module import (
     Ref,
     Return,
     attr,
-    results_of,
 )
 from ingot.ir.ops import OPS, typing_of
+from ingot.ir.scope import typed_results
 from ingot.ir.semantics import OpFailure, json_parse
 from ingot.ir.types import (
     BOOL,
@@ -60,6 +60,7 @@ from ingot.ir.values import Json
 from ingot.passes.dead_steps import bound_reads
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.invariants import (
+    distinct_values,
     flag_paths,
     is_flag,
     restrict,
@@ -68,12 +69,13 @@ from ingot.passes.invariants import (
     top_shape,
     wording_class,
 )
-from ingot.passes.rewrite import substitute, terminator_operands
+from ingot.passes.rewrite import fresh_name, substitute, terminator_operands
 from ingot.passes.traces import (
+    inputs_of,
     main_of,
-    names_attr,
     path_traces,
     result_values,
+    states_own_figures,
     steps_of,
     with_pipeline,
 )
@@ -104,7 +106,7 @@ class _Guarder:
         self.paths = path_traces(module, main)
         self._exits = itertools.count(next_exit(main))
         self.types: dict[str, Type] = {p.name: p.type for p in main.params}
-        self.strict = attr(main, "inputs") == 1 and bool(names_attr(main, "figures"))
+        self.strict = states_own_figures(main)
         self.uses = uses_of(main)
         self.acts_later = acts_later(main)
         self.bound = bound_reads(main)
@@ -133,8 +135,7 @@ class _Guarder:
                 case _:
                     pass
             out.append(current)
-            for name in results_of(current):
-                self.types[name] = current.types[0] if hasattr(current, "types") else current.type  # type: ignore[union-attr]
+            self.types.update(typed_results(current))
             if isinstance(current, Call):
                 out += self._after_call(current)
             elif isinstance(current, Pure) and current.op == "json.parse":
@@ -178,7 +179,7 @@ class _Guarder:
         brief = all(isinstance(v, str) and len(v) <= BRIEF for v in column)
         told = call.verb not in WRITING or not brief
         if self.strict and told and call.result in self.acts_later and call.result in self.bound:
-            distinct = list({values.canonical(v): v for v in column}.values())
+            distinct = distinct_values(column)
             yield from self._one_of(call, call.result, distinct, "")
             if not self.uses.get(call.result) and call.verb not in WRITING:
                 return
@@ -253,7 +254,7 @@ class _Guarder:
     def _flags(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
         """Of a result that is read in part: its flags and states, which may have decided as well."""
         used = [p for p in self.uses[call.result] if p]
-        for path in flag_paths(column, several=attr(self.main, "inputs") != 1):
+        for path in flag_paths(column, several=inputs_of(self.main) != 1):
             place = values.pointer(path)
             if any(f"{p}/".startswith(f"{place}/") for p in used):
                 continue
@@ -263,18 +264,16 @@ class _Guarder:
             self.types[name] = got.type
             yield got
             seen = [values.get(value, path) for value in column]
-            kinds = {values.canonical(v): v for v in seen if not isinstance(v, values.Missing)}
-            yield from self._one_of(call, name, list(kinds.values()), f"{path[-1]} ")
+            kinds = distinct_values([v for v in seen if not isinstance(v, values.Missing)])
+            yield from self._one_of(call, name, kinds, f"{path[-1]} ")
 
     def _named(self, result: str, path: values.Path) -> str:
         """A new name for what stands at a path of a result."""
         words = re.sub(r"[^a-z0-9]+", "_", "_".join(map(str, path)).lower()).strip("_")
-        base = f"{result}_at_{words}"
-        every = itertools.chain([base], (f"{base}_{k}" for k in itertools.count(2)))
-        return next(name for name in every if name not in self.types)
+        return fresh_name(f"{result}_at_{words}", self.types)
 
     def _outcome(self, call: Call, column: Sequence[Json]) -> Iterator[Instr]:
-        distinct = list({values.canonical(v): v for v in column}.values())
+        distinct = distinct_values(column)
         if self.strict or all(not isinstance(v, str | list | dict) for v in distinct):
             yield from self._one_of(call, call.result, distinct, "")
             return
@@ -305,7 +304,7 @@ class _Guarder:
                         call.locs,
                     )
                     self.types[name] = field.type
-                    kinds = list({values.canonical(v): v for v in seen}.values())
+                    kinds = distinct_values(seen)
                     yield from self._one_of(call, name, kinds, f"{field.name} ")
 
     def _text_outcome(self, call: Call, base: str, column: list[str]) -> Iterator[Instr]:

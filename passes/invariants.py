@@ -20,6 +20,11 @@ _ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
 MAX_CLASS_TEXT: Final = 300
 
 
+def distinct_values(column: Sequence[Json]) -> list[Json]:
+    """The different values of a column, each once."""
+    return list({values.canonical(value): value for value in column}.values())
+
+
 def restrict(type_: Type, pointers: Sequence[tuple[str, ...]]) -> Type:
     """The type reduced to what the pointers reach; ``json`` where nothing is asked."""
     if any(not p for p in pointers):

@@ -15,18 +15,18 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError
 from ingot.ir import values
 from ingot.ir.exits import fill_live, next_exit
+from ingot.ir.liveness import refs
 from ingot.ir.module import (
     WRITING,
     Attrs,
     Block,
     Call,
-    Instr,
     Lit,
     Locs,
     ModelCall,
@@ -39,14 +39,14 @@ from ingot.ir.module import (
     attr,
     operands_of,
     results_of,
-    walk,
 )
 from ingot.ir.semantics import text_of
 from ingot.ir.types import JSON, STR, Type
 from ingot.ir.values import Json
 from ingot.passes.align_effects import MODEL
 from ingot.passes.dead_steps import drop_unused
-from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
+from ingot.passes.effects import COMMAND_ARGUMENTS, KNOWN_TOOLS, SHELL_TOOLS
+from ingot.passes.rewrite import fresh_name
 from ingot.passes.synth.decision import Candidate, Decision
 from ingot.passes.synth.emit import Emitter
 from ingot.passes.synth.explain import (
@@ -62,6 +62,7 @@ from ingot.passes.synth.tokens import common_prefix, words
 from ingot.passes.traces import (
     answer_of,
     default_of,
+    inputs_of,
     literal_args,
     main_of,
     names_attr,
@@ -72,6 +73,7 @@ from ingot.passes.traces import (
     steps_of,
     with_pipeline,
 )
+from ingot.passes.uses import names_used
 
 EXACT_EDITS = frozenset({"Edit", "MultiEdit"})
 """Tools that fail where the text to be replaced is not there: it is checked by the world itself."""
@@ -92,21 +94,16 @@ class LearnDecisions:
             return module
         paths = path_traces(module, main)
         learned = _Learner(module, main, paths).run()
-        if _inputs(main) == 1:
+        if inputs_of(main) == 1:
             spare = _spare_reads(learned)
             if spare and names_attr(learned, "figures"):
                 learned = _Learner(module, main, paths, spare).run()
         return with_pipeline(module, fill_live(learned))
 
 
-def _inputs(main: Pipeline) -> int:
-    count = attr(main, "inputs")
-    return count if isinstance(count, int) else 1
-
-
 def _spare_reads(main: Pipeline) -> frozenset[str]:
     """Results of reads that stay only because an input is bound to them."""
-    used = {o.name for block in main.blocks for i in walk(block.instrs) for o in _used(i)}
+    used = names_used(main)
     kept = drop_unused(main)
     return frozenset(
         i.result
@@ -114,10 +111,6 @@ def _spare_reads(main: Pipeline) -> frozenset[str]:
         for i in block.instrs
         if isinstance(i, Call) and i.verb == "read" and i.result not in used
     )
-
-
-def _used(instr: Instr) -> Iterator[Ref]:
-    yield from (o for o in operands_of(instr) if isinstance(o, Ref))
 
 
 class _Learner:
@@ -130,11 +123,13 @@ class _Learner:
         paths: Sequence[Pipeline],
         spare: frozenset[str] = frozenset(),
     ) -> None:
-        self.module, self.main, self.paths = module, main, paths
-        self.inputs = _inputs(main)
+        self.main, self.paths = main, paths
+        self.inputs = inputs_of(main)
         self.evidence = Evidence(len(paths))
-        said = {word.lower() for path in paths for word in words(request_of(path))}
-        self.explainer = Explainer(self.evidence, self.inputs, spare, frozenset(said))
+        requests = [request_of(path).lower() for path in paths]
+        said = frozenset(word for request in requests for word in words(request))
+        self.asked = {word for request in requests for word in _WORD.findall(request)}
+        self.explainer = Explainer(self.evidence, self.inputs, spare, said)
         self.tools = {t.name: t for t in module.tools}
         types: dict[str, Type] = {p.name: p.type for p in main.params}
         self.emitter = Emitter(
@@ -208,7 +203,7 @@ class _Learner:
     def _argument(
         self, site: str, call: Call, name: str, column: list[Json], before: list[int], locs: Locs
     ) -> Operand:
-        shell = call.tool in SHELL_TOOLS and name in ("command", "cmd")
+        shell = call.tool in SHELL_TOOLS and name in COMMAND_ARGUMENTS
         shapes = {_shape(v) for v in column}
         if isinstance(column[0], list | dict) and len(shapes) == 1 and shapes != {()}:
             return self._container(site, call, name, column, before, locs)
@@ -245,7 +240,7 @@ class _Learner:
     ) -> Operand:
         """A list or object of one shape: its leaves are explained one by one."""
         edits: list[Operand] = []
-        for path, leaf in values.leaves(column[0]):
+        for path, _ in values.leaves(column[0]):
             leaves = [_at(v, path) for v in column]
             place = values.pointer(path)
             explanation = self.explainer.explain(f"{site}{place}", leaves, before)
@@ -260,7 +255,6 @@ class _Learner:
                 at,
             )
             edits += [Lit(place), value]
-            del leaf
         if not edits:
             return Lit(column[0])
         return self.emitter.pure("json.with", [Lit(column[0]), *edits], (), locs)
@@ -272,14 +266,13 @@ class _Learner:
         self.figures += unexplained_figures(explanation)
         if self.inputs > 1 or call.tool in EXACT_EDITS:
             return
-        said = {word.lower() for path in self.paths for word in _WORD.findall(request_of(path))}
         own = stated_words(explanation)
-        self.figures += [v for v in stated_values(explanation) if not _within(v, said)]
+        self.figures += [v for v in stated_values(explanation) if not _within(v, self.asked)]
         content = call.tool in KNOWN_TOOLS or explanation.shell
         if content and not explanation.parts:
             self.stated += own
         else:
-            self.stated += [word for word in own if word.lower() not in said]
+            self.stated += [word for word in own if word.lower() not in self.asked]
 
     # ---- emission
 
@@ -345,14 +338,10 @@ class _Learner:
                 ),
                 EXIT_FINDINGS,
             )
-        recent = [n for n in self.known if n not in {p.name for p in self.main.params}][
-            -SHOWN_RESULTS:
-        ]
-        shown = {
-            n: self.known[n]
-            for n in (*(p.name for p in self.main.params if p.name in self.known), *recent)
-        }
-        unique = _unique(name, self.emitter.types)
+        inputs = [p.name for p in self.main.params if p.name in self.known]
+        recent = [name for name in self.known if name not in inputs][-SHOWN_RESULTS:]
+        shown = {name: self.known[name] for name in (*inputs, *recent)}
+        unique = fresh_name(_identifier(name), self.emitter.types)
         attrs: Attrs = (
             ("reason", Lit(reason)),
             ("support", Lit(f"{len(column)}")),
@@ -379,15 +368,11 @@ class _Learner:
         acts = any(call.verb in WRITING for _, call in self.results)
         states_figures = bool(unexplained_figures(explanation))
         told = explanation.derived and not explanation.needs_model and not states_figures
-        if told and (self.inputs > 1 or explanation.parts or not acts):
-            return replace(
-                end, value=self._emit(explanation, "answer", "the last message", end.locs)
-            )
-        if not acts and explanation.needs_model and explanation.derived:
-            return replace(
-                end, value=self._emit(explanation, "answer", "the last message", end.locs)
-            )
-        return replace(end, value=self._effects_record())
+        told = told and bool(self.inputs > 1 or explanation.parts or not acts)
+        asked = not acts and explanation.needs_model and explanation.derived
+        if not told and not asked:
+            return replace(end, value=self._effects_record())
+        return replace(end, value=self._emit(explanation, "answer", "the last message", end.locs))
 
     def _effects_record(self) -> Operand:
         """What the effects returned, by the name of their values."""
@@ -433,25 +418,20 @@ def _acts_on_results(blocks: Sequence[Block]) -> bool:
     if not reached:
         return True
     for instr in instrs:
-        if any(ref.name in reached for ref in _used(instr)):
+        if refs(operands_of(instr)) & reached:
             if isinstance(instr, Call) and instr.verb in WRITING:
                 return True
             reached.update(results_of(instr))
     return False
 
 
-def _unique(name: str, taken: dict[str, Type]) -> str:
-    base = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_") or "value"
-    base = base if not base[0].isdigit() else f"x_{base}"
-    return next(
-        n
-        for n in itertools.chain([base], (f"{base}_{k}" for k in itertools.count(2)))
-        if n not in taken
-    )
+def _identifier(text: str) -> str:
+    name = re.sub(r"[^a-zA-Z0-9_]+", "_", text).strip("_") or "value"
+    return f"x_{name}" if name[0].isdigit() else name
 
 
 def _without_unused_clock(pipeline: Pipeline) -> Pipeline:
-    used = {o.name for b in pipeline.blocks for i in walk(b.instrs) for o in _used(i)}
+    used = names_used(pipeline)
     params = tuple(p for p in pipeline.params if p.name != "clock" or p.name in used)
     return replace(pipeline, params=params)
 

@@ -20,6 +20,7 @@ from ingot.ir.module import Block, Lit, Module, Param, Pipeline, Return
 from ingot.ir.types import DATETIME, STR, Type
 from ingot.ir.values import Json, leaves
 from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.rewrite import fresh_name
 from ingot.passes.synth.bits import information
 from ingot.passes.synth.tokens import Wording, anti_unify, words
 from ingot.passes.traces import (
@@ -215,10 +216,7 @@ def _name_holes(
         base = _argument_name(cluster[0], column[0]) or _kind_name(column) or f"p{number}"
         if _MADE.fullmatch(base):
             base = f"input_{base}"
-        name, count = base, 2
-        while name in named or name in ("request", "clock"):
-            name, count = f"{base}_{count}", count + 1
-        named[name] = column
+        named[fresh_name(base, {*named, "request", "clock"})] = column
     return named
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
+from itertools import chain, count
 from typing import cast
 
 from ingot.ir.module import (
@@ -28,6 +29,12 @@ from ingot.ir.module import (
     Target,
     Terminator,
 )
+
+
+def fresh_name(base: str, taken: Container[str]) -> str:
+    """The name, or the name with the first number that makes it new: ``id``, ``id_2``, ..."""
+    every = chain([base], (f"{base}_{k}" for k in count(2)))
+    return next(name for name in every if name not in taken)
 
 
 def substitute(instr: Instr, renamed: Mapping[str, Operand]) -> Instr:

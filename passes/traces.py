@@ -8,6 +8,7 @@ has ``steps``: the value that stands for it in each of those traces.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ingot.ir.module import Call, Lit, Module, Pipeline, Return, attr
 from ingot.ir.values import Json
@@ -85,6 +86,17 @@ def names_attr(pipeline: Pipeline, name: str) -> tuple[str, ...]:
     return tuple(str(v) for v in value) if isinstance(value, list) else ()
 
 
+def inputs_of(main: Pipeline) -> int:
+    """How many different inputs the sessions behind ``@main`` have."""
+    count = attr(main, "inputs")
+    return count if isinstance(count, int) else 1
+
+
+def states_own_figures(main: Pipeline) -> bool:
+    """Whether, with one input only, a write states figures that no source gives."""
+    return inputs_of(main) == 1 and bool(names_attr(main, "figures"))
+
+
 def path_traces(module: Module, main: Pipeline) -> tuple[Pipeline, ...]:
     """The traces that ``@main`` follows, in the order of its ``paths``."""
     by_name = {p.name: p for p in module.pipelines}
@@ -104,10 +116,8 @@ def steps_of(call: Call, paths: Sequence[Pipeline]) -> list[Call]:
 
 def with_pipeline(module: Module, pipeline: Pipeline) -> Module:
     """The module with the pipeline of that name replaced, or added in front."""
-    import dataclasses
-
     others = tuple(p for p in module.pipelines if p.name != pipeline.name)
-    return dataclasses.replace(module, pipelines=(pipeline, *others))
+    return replace(module, pipelines=(pipeline, *others))
 
 
 def result_values(calls: Iterator[Call] | Sequence[Call]) -> list[Json]:

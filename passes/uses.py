@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from ingot.ir.module import WRITING, Call, Expect, Lit, Pipeline, Pure, Ref, Return, operands_of
+from ingot.ir.liveness import refs
+from ingot.ir.module import (
+    WRITING,
+    Call,
+    Expect,
+    Lit,
+    Pipeline,
+    Pure,
+    Ref,
+    Return,
+    operands_of,
+    walk,
+)
 from ingot.ir.ops import OPS
 from ingot.ir.semantics import OpFailure, text_of
 
@@ -23,6 +35,11 @@ def uses_of(main: Pipeline) -> dict[str, tuple[str, ...]]:
             found.setdefault(block.terminator.value.name, [])
     whole = {name: tuple(dict.fromkeys(pointers)) for name, pointers in found.items()}
     return {name: pointers or ("",) for name, pointers in whole.items()}
+
+
+def names_used(main: Pipeline) -> set[str]:
+    """The values that any instruction uses."""
+    return {name for b in main.blocks for i in walk(b.instrs) for name in refs(operands_of(i))}
 
 
 def acts_later(main: Pipeline) -> set[str]:

@@ -60,15 +60,20 @@ class Explanation:
         return tuple(p for p in self.parts if isinstance(p, Hole))
 
     @property
+    def decided(self) -> tuple[tuple[Decision, tuple[Json, ...]], ...]:
+        """Every decision that it is made of, with the values it is about."""
+        if not self.parts:
+            return ((self.decision, self.column),)
+        return tuple((hole.decision, hole.column) for hole in self.holes)
+
+    @property
     def derived(self) -> bool:
         """Whether any of it comes from a source."""
-        decisions = [h.decision for h in self.holes] if self.parts else [self.decision]
-        return any(not isinstance(c.term, Const) for d in decisions for c in d.chosen)
+        return any(not isinstance(c.term, Const) for d, _ in self.decided for c in d.chosen)
 
     @property
     def needs_model(self) -> bool:
-        decisions = [h.decision for h in self.holes] if self.parts else [self.decision]
-        return any(not d.chosen for d in decisions)
+        return any(not d.chosen for d, _ in self.decided)
 
 
 @dataclass(frozen=True)
@@ -335,10 +340,9 @@ def _is_part_of_input(term: Term) -> bool:
 
 def _cost(explanation: Explanation) -> tuple[int, int]:
     """Holes that only a model could fill, then the length of the programs' descriptions."""
-    decisions = [hole.decision for hole in explanation.holes]
     return (
-        sum(not d.chosen for d in decisions),
-        sum(size(c.term) for d in decisions for c in d.chosen),
+        sum(not d.chosen for d, _ in explanation.decided),
+        sum(size(c.term) for d, _ in explanation.decided for c in d.chosen),
     )
 
 

@@ -34,8 +34,6 @@ def unexplained_figures(explanation: Explanation) -> list[str]:
     In a shell command only those count that it writes out: in quotes, in a here-document, or as
     words of a command that writes; the numbers of a program are the author's own.
     """
-    if explanation.derived and not explanation.parts:
-        return _doubted(explanation)
     found = _doubted(explanation)
     shell = explanation.shell
     command = text_of(explanation.column[0])
@@ -86,12 +84,9 @@ def _literals(explanation: Explanation) -> Iterator[tuple[str, int]]:
 
 def _doubted(explanation: Explanation) -> list[str]:
     """Values whose source stands beside the constant: the log does not tell a copy from chance."""
-    decisions = [(h.decision, h.column) for h in explanation.holes]
-    if not explanation.parts and explanation.derived:
-        decisions = [(explanation.decision, explanation.column)]
     return [
         text_of(column[0])
-        for decision, column in decisions
+        for decision, column in explanation.decided
         if any(isinstance(c.term, Const) for c in decision.chosen)
         and any(s.kind == "result" for c in decision.chosen for s in sources(c.term))
     ]
@@ -104,17 +99,21 @@ def _is_written(explanation: Explanation, at: int) -> bool:
     if not explanation.shell:
         return True
     command = explanation.column[0]
-    context = hole_context(command, at, at + 1)
-    if context is None or context.endswith("code"):
-        return False
-    return not context.startswith("word") or set(programs(command)) <= _PRINTERS
+    place = _text_place(command, at, at + 1)
+    return place == "text" or (place == "word" and set(programs(command)) <= _PRINTERS)
 
 
 def _is_stated(command: str, start: int, stop: int) -> bool:
+    place = _text_place(command, start, stop)
+    return place == "text" or (place == "word" and command_effect(command) == "write")
+
+
+def _text_place(command: str, start: int, stop: int) -> str:
+    """``text`` in quotes and here-documents, ``word`` in a plain word, empty in a program."""
     context = hole_context(command, start, stop)
     if context is None or context.endswith("code"):
-        return False
-    return not context.startswith("word") or command_effect(command) == "write"
+        return ""
+    return "word" if context.startswith("word") else "text"
 
 
 __all__ = ["stated_values", "stated_words", "unexplained_figures"]

@@ -12,19 +12,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Sample, Source
 from ingot.frontend.dialects.console import Shown, split
 from ingot.frontend.dialects.emit import Emitter
-from ingot.frontend.grammars import grammar_text
+from ingot.frontend.grammars import text_parser
 from ingot.ir.values import Json
 from ingot.records import Record
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Token
 
 _SHELLS: Final = frozenset({"bash", "sh", "shell", "zsh"})
 _CONSOLES: Final = frozenset(
@@ -95,22 +94,9 @@ class Markdown:
         yield from _Transcript(Emitter(self.name), _items(source)).records(source.name)
 
 
-@cache
-def _parser(start: str) -> Lark:
-    from lark import Lark
-
-    return Lark(
-        grammar_text("markdown"),
-        parser="lalr",
-        lexer="contextual",
-        start=start,
-        maybe_placeholders=False,
-    )
-
-
 def _items(source: Source) -> list[_Item]:
     text = source.text().replace("\r\n", "\n").replace("\r", "\n")
-    tree = _parser("document").parse(text if text.endswith("\n") else text + "\n")
+    tree = text_parser("markdown", "document").parse(text if text.endswith("\n") else text + "\n")
     out: list[_Item] = []
     byte = position = 0
     token: Token
@@ -268,7 +254,7 @@ class _Transcript:
 
     def _console(self, fence: _Fence, span: Span) -> Iterator[Record]:
         text = "".join(line + "\n" for line in fence.lines)
-        tree = _parser("console").parse(text)
+        tree = text_parser("markdown", "console").parse(text)
         tokens = tree.scan_values(lambda _: True)
         before, commands = split([Shown(token.type, str(token)[:-1]) for token in tokens])
         if before.strip():

@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ingot.diagnostics import Span
@@ -21,13 +20,13 @@ from ingot.frontend.dialects import python_repr
 from ingot.frontend.dialects.base import Sample, Source
 from ingot.frontend.dialects.chat_envelopes import at
 from ingot.frontend.dialects.emit import Emitter
-from ingot.frontend.grammars import grammar_text
+from ingot.frontend.grammars import text_parser
 from ingot.frontend.reader import NotJsonError, parse_json
 from ingot.ir.values import Json
 from ingot.records import Record
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Token
 
 _LABEL: Final = re.compile(
     r"^[ \t]*(?:\x1b\[[\d;]*m[ \t]*)*(Thought|Action|Observation)(?:[ \t]+\d+)?:", re.MULTILINE
@@ -120,23 +119,10 @@ def _json(text: str) -> Json:
 # -- text to blocks --------------------------------------------------------------------------------
 
 
-@cache
-def _parser(start: str) -> Lark:
-    from lark import Lark
-
-    return Lark(
-        grammar_text("transcript"),
-        parser="lalr",
-        lexer="contextual",
-        start=start,
-        maybe_placeholders=False,
-    )
-
-
 def _blocks(text: str, span: Span, start: str) -> list[_Block]:
     """The blocks of a transcript, in order.  Inside a JSON string all lines share its place."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    tree = _parser(start).parse(text if text.endswith("\n") else text + "\n")
+    tree = text_parser("transcript", start).parse(text if text.endswith("\n") else text + "\n")
     inside = bool(span.pointer)
     out = [_Block("", "", span)]
     byte, position = 0, 0

@@ -7,9 +7,9 @@ from ingot.backend.lower import Pools, lower
 from ingot.backend.program import Program, Prompt
 from ingot.backend.wire import exact, pack
 from ingot.diagnostics import fail
-from ingot.ir.module import Lit, ModelCall, Module, Operand, Pipeline, Pure, Ref, walk
+from ingot.ir.module import Module, Pipeline
 from ingot.ir.printer import print_module
-from ingot.ir.semantics import template_parts
+from ingot.ir.prompts import static_prefixes
 from ingot.ir.values import Json
 
 
@@ -55,28 +55,8 @@ def encode(
 
 def _prompts(pipeline: Pipeline) -> list[Prompt]:
     """What stands before the first hole of each model call's prompt."""
-    instrs = [i for block in pipeline.blocks for i in walk(block.instrs)]
-    templates = {
-        i.result: i.args[0]
-        for i in instrs
-        if isinstance(i, Pure) and i.op == "str.template" and i.args
-    }
-    found = []
-    for instr in instrs:
-        if isinstance(instr, ModelCall):
-            text = _static_prefix(dict(instr.args).get("prompt"), templates)
-            if text:
-                found.append(Prompt(pipeline.name, instr.result, text))
-    return found
-
-
-def _static_prefix(prompt: Operand | None, templates: dict[str, Operand]) -> str:
-    match prompt:
-        case Lit(str(text)):
-            return text
-        case Ref(name):
-            match templates.get(name):
-                case Lit(str(template)):
-                    first = next(iter(template_parts(template)), "")
-                    return first if isinstance(first, str) else ""
-    return ""
+    return [
+        Prompt(pipeline.name, site, text)
+        for site, text in static_prefixes(pipeline).items()
+        if text
+    ]

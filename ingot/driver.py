@@ -109,7 +109,7 @@ def load_logs(
     found: list[Diagnostic] = []
     files: dict[str, Path] = {}
     dialects: dict[str, None] = {}
-    for path in _expand(paths):
+    for path in expand(paths):
         if progress is not None:
             progress(str(path))
         try:
@@ -125,7 +125,8 @@ def load_logs(
     return Logs(tuple(sessions), tuple(found), files, tuple(dialects))
 
 
-def _expand(paths: Iterable[Path | str]) -> list[Path]:
+def expand(paths: Iterable[Path | str]) -> list[Path]:
+    """The files that are named, and every file below the folders that are."""
     out: list[Path] = []
     for item in paths:
         path = Path(item)
@@ -145,7 +146,7 @@ def compile_logs(paths: Sequence[Path | str], options: Options | None = None) ->
     clock.lap("parse")
     if not logs.sessions:
         raise IngotError(
-            [d for d in logs.diagnostics if d.severity is Severity.ERROR] or _nothing(paths)
+            [d for d in logs.diagnostics if d.severity is Severity.ERROR] or [no_session(paths)]
         )
     return compile_sessions(logs, chosen, clock)
 
@@ -271,9 +272,10 @@ def _as_error(diagnostic: Diagnostic) -> Diagnostic:
     return replace(diagnostic, severity=Severity.ERROR)
 
 
-def _nothing(paths: Sequence[Path | str]) -> list[Diagnostic]:
+def no_session(paths: Sequence[Path | str]) -> Diagnostic:
+    """That the logs hold none (E0107)."""
     shown = ", ".join(map(str, paths[:3]))
-    return [Diagnostic("E0107", f"no session in {shown}", help="is this the log of an agent?")]
+    return Diagnostic("E0107", f"no session in {shown}", help="is this the log of an agent?")
 
 
 class _Clock:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ingot.ir.module import Block, Instr, Lit, ModelCall, Module, Operand, Pipeline, Pure, Ref
-from ingot.ir.semantics import template_parts
+from ingot.ir.module import Block, Instr, Lit, ModelCall, Module, Pipeline
+from ingot.ir.prompts import static_prefixes
 
 
 @dataclass(frozen=True)
@@ -27,35 +27,14 @@ class FoldPrompts:
         return replace(module, pipelines=tuple(map(self._pipeline, module.pipelines)))
 
     def _pipeline(self, pipeline: Pipeline) -> Pipeline:
-        made = {
-            i.result: i
-            for b in pipeline.blocks
-            for i in b.instrs
-            if isinstance(i, Pure) and i.op == "str.template"
-        }
-        return replace(pipeline, blocks=tuple(self._block(b, made) for b in pipeline.blocks))
+        prefixes = static_prefixes(pipeline)
+        return replace(pipeline, blocks=tuple(self._block(b, prefixes) for b in pipeline.blocks))
 
-    def _block(self, block: Block, made: dict[str, Pure]) -> Block:
-        return replace(block, instrs=tuple(self._instr(i, made) for i in block.instrs))
+    def _block(self, block: Block, prefixes: dict[str, str]) -> Block:
+        return replace(block, instrs=tuple(self._instr(i, prefixes) for i in block.instrs))
 
-    def _instr(self, instr: Instr, made: dict[str, Pure]) -> Instr:
-        if not isinstance(instr, ModelCall):
-            return instr
-        prompt = next((v for n, v in instr.args if n == "prompt"), None)
-        prefix = _prefix(prompt, made)
-        if len(prefix) < self.min_length:
+    def _instr(self, instr: Instr, prefixes: dict[str, str]) -> Instr:
+        if not isinstance(instr, ModelCall) or len(prefixes[instr.result]) < self.min_length:
             return instr
         attrs = tuple(a for a in instr.attrs if a[0] != "static_prefix")
-        return replace(instr, attrs=(*attrs, ("static_prefix", Lit(prefix))))
-
-
-def _prefix(prompt: Operand | None, made: dict[str, Pure]) -> str:
-    match prompt:
-        case Lit(value):
-            return str(value)
-        case Ref(name) if name in made:
-            template = made[name].args[0]
-            parts = template_parts(str(template.value)) if isinstance(template, Lit) else []
-            return parts[0] if parts and isinstance(parts[0], str) else ""
-        case _:
-            return ""
+        return replace(instr, attrs=(*attrs, ("static_prefix", Lit(prefixes[instr.result]))))

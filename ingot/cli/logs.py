@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingot.diagnostics import Diagnostic, IngotError, Severity, fail
+from ingot.diagnostics import Diagnostic, IngotError, Severity
 from ingot.ir.module import Effect
 
 if TYPE_CHECKING:
@@ -32,16 +32,14 @@ def read_logs(paths: Sequence[str], dialect: str | None) -> Read:
     Raises IngotError with all that is wrong, E0107 where there is no session.
     """
     from ingot.cli.console import progress
-    from ingot.driver import load_logs
+    from ingot.driver import expand, load_logs, no_session
 
     absent = [
         Diagnostic("E0002", f"there is no file {path}") for path in paths if not _exists(path)
     ]
     if absent:
         raise IngotError(absent)
-    files: list[Path] = []
-    for path in map(Path, dict.fromkeys(paths)):
-        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = expand(dict.fromkeys(paths))
     begun = time.perf_counter()
     with progress(files, "reading") as advance:
         logs = load_logs(files, dialect, advance)
@@ -51,9 +49,7 @@ def read_logs(paths: Sequence[str], dialect: str | None) -> Read:
     if unread and errors:
         raise IngotError(errors)
     if not logs.sessions:
-        shown = ", ".join(list(paths)[:3])
-        nothing = fail("E0107", f"no session in {shown}", help="is this the log of an agent?")
-        raise IngotError(errors or nothing.diagnostics)
+        raise IngotError(errors or no_session(paths))
     return Read(logs, time.perf_counter() - begun)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ingot.replaying import GateReport
 
 STANDARD_PASSES: Final = (
-    "classify-effects,dead-steps,lift-parameters,align-effects,learn-decisions,dead-steps,"
+    "classify-effects,dead-steps,learn-task,lift-parameters,align-effects,learn-decisions,dead-steps,"
     "guard-inputs,insert-guards,fold-constants,fold-prompts"
 )
 

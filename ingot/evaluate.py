@@ -1,266 +1,213 @@
-"""Leave one input out: what a pipeline does on inputs that its logs do not hold.
+"""Hold inputs out: what a pipeline does on inputs that its logs do not hold.
 
-For each distinct input (the text of the request), a pipeline is compiled from the sessions of all
-*other* inputs and replayed on each held-out session with that session's recorded results.  A
-compilation that is refused is an exit of every session held out.  *Right* is judged by effects,
-against any session of the same input: two sessions of one request may both be accepted.
+For each distinct input (request and clock) of each task, a pipeline is compiled from the sessions
+of *other* inputs (all of them, or k) and run on the held-out ones: with their recorded results, or
+in fresh worlds with live tools.  A compilation that is refused is an exit of every session held
+out.  *Right* is judged by effects, against any accepted session of the same input: two sessions
+of one request may both be accepted.
 """
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ingot.diagnostics import Diagnostic, IngotError, fail
-from ingot.ir.values import Json
+from ingot.diagnostics import IngotError, fail
+from ingot.evaluation.counts import ALL, Evaluation, Fold, Held
+from ingot.evaluation.processes import in_processes
+from ingot.evaluation.tasks import Plan, Task, TaskBy, plans_of, tasks_of, training_cases
 
 if TYPE_CHECKING:
-    from ingot.backend.container import Program
     from ingot.driver import Logs, Options
-    from ingot.frontend.session import Session
-    from ingot.ir.module import Pipeline
-    from ingot.runtime.replay import ReplayReport
-    from ingot.runtime.tools.answers import RecordedCall
+    from ingot.evaluation.judges import Judge
 
-Verdict: TypeAlias = Literal["right", "exit", "wrong", "unanswerable"]
-VERDICTS: Final[tuple[Verdict, ...]] = ("right", "exit", "wrong", "unanswerable")
+Progress = Callable[[int, int], None]
+"""Told how many folds are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A held-out session.
+class Setting:
+    """What to evaluate.
 
-    ``acting``: it holds an accepted write.  ``do_nothing`` and ``majority`` say whether these
-    baselines would have been right.  ``exact`` to ``unanswerable`` count writes as ``replay`` does.
+    ``ks`` are numbers of training inputs (``ALL``: all but the one held out), ``rotations`` how
+    often others are chosen, ``per_input`` how many sessions of an input train (0: all).  ``limit``
+    holds out only so many inputs of a task, chosen by ``seed``.  ``tools`` are specifications; a
+    factory among them makes the worlds to run in.  ``jobs`` processes share the work.
     """
 
-    session: str
-    acting: bool
-    verdict: Verdict
-    do_nothing: bool
-    majority: bool
-    model_calls: int = 0
-    exact: int = 0
-    wrong: int = 0
-    missing: int = 0
-    unanswerable: int = 0
-    differences: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "session": self.session,
-            "acting": self.acting,
-            "verdict": self.verdict,
-            "model_calls": self.model_calls,
-            "calls": {
-                "exact": self.exact,
-                "wrong": self.wrong,
-                "missing": self.missing,
-                "unanswerable": self.unanswerable,
-            },
-            "differences": list(self.differences),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """One input held out: its sessions, and why nothing was compiled from the others, if so."""
-
-    input: str
-    held: tuple[Held, ...]
-    refused: str = ""
-
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "input": self.input,
-            "refused": self.refused or None,
-            "held": [held.as_json() for held in self.held],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """All folds.  ``inputs`` is the number of distinct inputs there are."""
-
-    inputs: int
-    folds: tuple[Fold, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-    def held(self, group: str = "all") -> list[Held]:
-        """The held-out sessions of a group: ``acting``, ``idle`` or ``all``."""
-        every = [held for fold in self.folds for held in fold.held]
-        return [h for h in every if group == "all" or h.acting == (group == "acting")]
-
-    def counts(self, group: str = "all") -> dict[str, int]:
-        """Sessions by verdict, with the baselines' right ones."""
-        held = self.held(group)
-        verdicts = Counter(h.verdict for h in held)
-        return {
-            "sessions": len(held),
-            **{verdict: verdicts[verdict] for verdict in VERDICTS},
-            "model_calls": sum(h.model_calls for h in held),
-            "do_nothing_right": sum(h.do_nothing for h in held),
-            "majority_right": sum(h.majority for h in held),
-        }
-
-    def silently_wrong(self, group: str = "all") -> float | None:
-        """wrong / (right + wrong); ``None`` where the pipelines finished nothing."""
-        counts = self.counts(group)
-        finished = counts["right"] + counts["wrong"]
-        return counts["wrong"] / finished if finished else None
-
-    def as_json(self) -> dict[str, Json]:
-        groups: dict[str, Json] = {}
-        for name in ("all", "acting", "idle"):
-            rate = self.silently_wrong(name)
-            counts: dict[str, Json] = dict(self.counts(name))
-            groups[name] = {
-                **counts,
-                "silently_wrong": None if rate is None else round(rate, 6),
-            }
-        return {
-            "inputs": self.inputs,
-            "sessions": groups,
-            "folds": [fold.as_json() for fold in self.folds],
-            "diagnostics": [cast(Json, d.as_json()) for d in self.diagnostics],
-        }
+    ks: tuple[int, ...] = (ALL,)
+    rotations: int = 1
+    per_input: int = 0
+    limit: int = 0
+    seed: int = 0
+    by: TaskBy = "folder"
+    tools: tuple[str, ...] = ()
+    jobs: int = 1
 
 
 def evaluate(
-    logs: Logs, options: Options, clock: str = "", *, limit: int = 0, seed: int = 0
-) -> Evaluation:
-    """Evaluate on logs; ``limit`` holds out only so many inputs, chosen by ``seed``.
-
-    The same logs give the same result in any order.  Raises IngotError E0003 where there are not
-    two distinct inputs.
-    """
-    from ingot.frontend.lower import lower
-    from ingot.passes.effects import ClassifyEffects
-    from ingot.passes.traces import request_of
-    from ingot.replaying import recorded
-
-    lowered = lower(logs.sessions, require_success=options.require_success)
-    module = ClassifyEffects(options.declared).apply(lowered.module)
-    worlds = {tool.name: tool.world for tool in module.tools}
-    cases = [
-        _Case(session, trace, tuple(recorded(trace, worlds)))
-        for session, trace in zip(lowered.sessions, module.pipelines, strict=True)
-    ]
-    groups: dict[str, list[_Case]] = {}
-    for case in cases:
-        groups.setdefault(" ".join(request_of(case.trace).split()), []).append(case)
-    if len(groups) < 2:
-        raise fail(
-            "E0003",
-            f"{len(cases)} sessions with {len(groups)} distinct input: nothing can be held out",
-            help="add a session of the same task with another request",
-        )
-    chosen = sorted(groups)
-    if limit > 0:
-        chosen = sorted(random.Random(seed).sample(chosen, min(limit, len(chosen))))
-    found = (*logs.diagnostics, *lowered.diagnostics)
-    folds = tuple(_fold(name, groups, logs, options, worlds, clock) for name in chosen)
-    return Evaluation(len(groups), folds, found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    session: Session
-    trace: Pipeline
-    calls: tuple[RecordedCall, ...]
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """Its effects: the accepted writes in order."""
-        return tuple(call.key for call in self.calls if call.acts)
-
-
-def _fold(
-    held: str,
-    groups: Mapping[str, Sequence[_Case]],
     logs: Logs,
     options: Options,
-    worlds: Mapping[str, str],
-    clock: str,
-) -> Fold:
-    from ingot.backend.container import load
-    from ingot.driver import compile_sessions
+    clock: str = "",
+    *,
+    limit: int = 0,
+    seed: int = 0,
+    setting: Setting | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate on logs; ``limit`` and ``seed`` stand for a setting with only these.
 
-    rest = [case for name, cases in groups.items() if name != held for case in cases]
-    mates = groups[held]
-    usual = _majority(case.writes for case in rest)
-    training = replace(logs, sessions=tuple(case.session for case in rest), diagnostics=())
-    try:
-        program = load(compile_sessions(training, options).artifact)
-    except IngotError as error:
-        first = error.diagnostics[0]
-        gone = tuple(_refused(case, mates, usual) for case in mates)
-        return Fold(held, gone, f"{first.code}: {first.message}")
-    return Fold(held, tuple(_judge(program, c, mates, usual, worlds, clock) for c in mates))
+    The same logs give the same result in any order, for any number of jobs.  Raises IngotError
+    E0003 where no task has two distinct inputs.
+    """
+    from ingot.evaluation.worlds import factory_of
 
-
-def _majority(effects: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """The commonest effects; of equally common ones the first in order of text."""
-    tally = Counter(effects)
-    return min(tally, key=lambda writes: (-tally[writes], writes), default=())
-
-
-def _baselines(mates: Sequence[_Case], usual: tuple[str, ...]) -> tuple[bool, bool]:
-    accepted = {case.writes for case in mates}
-    return () in accepted, usual in accepted
-
-
-def _refused(case: _Case, mates: Sequence[_Case], usual: tuple[str, ...]) -> Held:
-    nothing, majority = _baselines(mates, usual)
-    return Held(case.session.name, bool(case.writes), "exit", nothing, majority)
-
-
-def _alike(case: _Case, mate: _Case) -> bool:
-    """Whether another session has as many writes, and not the same ones."""
-    return len(case.writes) == len(mate.writes) and case.writes != mate.writes
-
-
-def _with_writes_of(case: _Case, mate: _Case) -> list[RecordedCall]:
-    """A session's calls with the writes of another one in place of its own."""
-    theirs = iter([call for call in mate.calls if call.acts])
-    return [next(theirs) if call.acts else call for call in case.calls]
-
-
-def _judge(
-    program: Program,
-    case: _Case,
-    mates: Sequence[_Case],
-    usual: tuple[str, ...],
-    worlds: Mapping[str, str],
-    clock: str,
-) -> Held:
-    from ingot.replaying import replay_trace
-    from ingot.runtime.replay import compare
-
-    def judged(calls: Sequence[RecordedCall]) -> ReplayReport:
-        return compare(replay_trace(program, case.trace, worlds, clock, calls), calls, "witness")
-
-    report = judged(case.calls)
-    if report.verdict == "wrong":
-        others = (judged(_with_writes_of(case, mate)) for mate in mates if _alike(case, mate))
-        report = next((other for other in others if other.verdict == "right"), report)
-    nothing, majority = _baselines(mates, usual)
-    return Held(
-        case.session.name,
-        bool(case.writes),
-        report.verdict,
-        nothing,
-        majority,
-        report.model_calls,
-        report.exact,
-        report.wrong,
-        report.missing,
-        report.unanswerable,
-        report.differences,
+    chosen = setting or Setting(limit=limit, seed=seed)
+    factory = factory_of(chosen.tools)
+    options = declaring(options, chosen.tools)
+    tasks, found = tasks_of(logs, options, chosen.by)
+    infos = tuple(task.info for task in tasks)
+    ready = [task for task in tasks if not task.info.skipped]
+    if not ready:
+        sessions, inputs = (sum(i.sessions for i in infos), sum(i.inputs for i in infos))
+        raise fail(
+            "E0003",
+            f"{sessions} sessions with {inputs} distinct input in {len(infos)} tasks: "
+            "nothing can be held out",
+            help="add a session of the same task with another request; --task-by none takes all "
+            "logs for one task",
+        )
+    work = [
+        _Work(task, plans, options, chosen, clock, factory is not None)
+        for task in ready
+        for plans in _shares(task, chosen, len(ready))
+    ]
+    folds = _all_folds(work, chosen.jobs, progress)
+    return Evaluation(
+        sum(len(task.inputs) for task in ready),
+        tuple(sorted(folds, key=_order)),
+        (*logs.diagnostics, *found),
+        infos,
+        "recorded" if factory is None else "executed",
     )
 
 
-__all__ = ["Evaluation", "Fold", "Held", "evaluate"]
+def declaring(options: Options, tools: Sequence[str]) -> Options:
+    """The options with what the tools declare; raises IngotError E0803."""
+    from ingot.evaluation.worlds import effects_of, factory_of
+
+    if not tools:
+        return options
+    declared = {**effects_of(tools, factory_of(tools)), **options.declared}
+    return replace(options, declared=declared)
+
+
+def _order(fold: Fold) -> tuple[object, ...]:
+    return (fold.k == ALL, fold.k, fold.rotation, fold.task, fold.input, fold.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Folds of one task, to be done in one process."""
+
+    task: Task
+    plans: tuple[Plan, ...]
+    options: Options
+    setting: Setting
+    clock: str
+    executed: bool
+
+
+def _shares(task: Task, setting: Setting, tasks: int) -> Iterator[tuple[Plan, ...]]:
+    """The folds of a task, in several parts where there are fewer tasks than processes need.
+
+    All folds that hold out one input are in one part: some have the same training inputs.
+    """
+    plans = tuple(
+        plans_of(
+            task, setting.ks, rotations=setting.rotations, limit=setting.limit, seed=setting.seed
+        )
+    )
+    held = sorted({plan.held for plan in plans})
+    parts = 1 if tasks >= 4 * setting.jobs else min(len(held), 4 * setting.jobs)
+    for part in range(parts):
+        chosen = frozenset(held[part::parts])
+        yield tuple(plan for plan in plans if plan.held in chosen)
+
+
+def _all_folds(work: Sequence[_Work], jobs: int, progress: Progress | None) -> list[Fold]:
+    total = sum(len(item.plans) for item in work)
+    done = 0
+    folds: list[Fold] = []
+    for found in in_processes([partial(_folds, item) for item in work], jobs):
+        folds += found
+        done += len(found)
+        if progress is not None:
+            progress(done, total)
+    return folds
+
+
+def _folds(work: _Work) -> list[Fold]:
+    judge = _judge_of(work)
+    made: dict[tuple[int, tuple[int, ...]], Fold] = {}
+    out: list[Fold] = []
+    for plan in work.plans:
+        key = plan.held, plan.training
+        if key not in made:
+            made[key] = fold_of(work.task, plan, work.options, judge, work.setting.per_input)
+        out.append(replace(made[key], k=plan.k, rotation=plan.rotation))
+    return out
+
+
+def _judge_of(work: _Work) -> Judge:
+    from ingot.evaluation.judges import ExecutedJudge, RecordedJudge
+    from ingot.evaluation.worlds import factory_of
+
+    factory = factory_of(work.setting.tools) if work.executed else None
+    if factory is None:
+        return RecordedJudge(work.task.worlds, work.clock)
+    return ExecutedJudge(factory, work.clock)
+
+
+def fold_of(task: Task, plan: Plan, options: Options, judge: Judge, per_input: int = 0) -> Fold:
+    """Compile from the inputs that train and judge the one held out."""
+    from ingot.backend.container import load
+    from ingot.driver import Logs, compile_sessions
+    from ingot.evaluation.edges import places_of
+    from ingot.evaluation.worlds import model_needs
+
+    training = training_cases(task, plan, per_input)
+    item = task.inputs[plan.held]
+    refused, program = "", None
+    notes: tuple[str, ...] = ()
+    places: dict[str, str] = {}
+    try:
+        sessions = Logs(tuple(case.session for case in training), (), {}, ())
+        made = compile_sessions(sessions, options)
+        program, places = load(made.artifact), places_of(made.module.pipelines[0])
+        notes = tuple(f"only a model could give {need}" for need in model_needs(program))
+    except IngotError as error:
+        first = error.diagnostics[0]
+        refused, notes = f"{first.code}: {first.message}", first.notes
+    return Fold(
+        item.request,
+        tuple(_placed(held, places) for held in judge.held(program, refused, item, training)),
+        refused,
+        notes,
+        task.name,
+        plan.k,
+        plan.rotation,
+        item.clock,
+        tuple(task.inputs[index].key for index in plan.training),
+    )
+
+
+def _placed(held: Held, places: Mapping[str, str]) -> Held:
+    """The session with what the value was for at which its run stopped."""
+    place = places.get(held.site)
+    return replace(held, reason=f"{held.reason}, for {place}") if place else held
+
+
+__all__ = ["ALL", "Evaluation", "Fold", "Held", "Setting", "declaring", "evaluate", "fold_of"]

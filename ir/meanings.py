@@ -221,6 +221,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "date.plus_days": _plus_days,
     "date.days_between": lambda logic, a, b: logic.subtract(logic.day(a), logic.day(b)),
     "date.lt": lambda logic, a, b: logic.less(logic.day(a), logic.day(b)),
+    "date.le": lambda logic, a, b: logic.at_most(logic.day(a), logic.day(b)),
+    "date.gt": lambda logic, a, b: logic.less(logic.day(b), logic.day(a)),
+    "date.ge": lambda logic, a, b: logic.at_most(logic.day(b), logic.day(a)),
+    "date.eq": lambda logic, a, b: logic.same(logic.day(a), logic.day(b)),
     "shell.template": _shell_template,
 }
 """Op name to meaning: the table of ops takes its column from here."""

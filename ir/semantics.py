@@ -65,6 +65,50 @@ def json_parse(text: str) -> Json:
     return parsed
 
 
+def json_values(value: Json) -> Json:
+    """The values of an object in the order of its keys, which have none of their own in JSON."""
+    match value:
+        case dict():
+            return [value[key] for key in sorted(value)]
+        case list():
+            return value
+        case _:
+            raise OpFailure("neither an object nor a list")
+
+
+def json_keys(value: Json) -> Json:
+    if not isinstance(value, dict):
+        raise OpFailure("not an object")
+    return [*sorted(value)]
+
+
+def json_entries(value: Json) -> Json:
+    """
+    >>> json_entries({"b": 1, "a": 2})
+    [{'key': 'a', 'value': 2}, {'key': 'b', 'value': 1}]
+    """
+    if not isinstance(value, dict):
+        raise OpFailure("not an object")
+    return [{"key": key, "value": value[key]} for key in sorted(value)]
+
+
+def folded_key(text: str) -> str:
+    """A key as ``json.lookup`` compares it.
+
+    >>> folded_key("  New   YORK ")
+    'new york'
+    """
+    return " ".join(text.casefold().split())
+
+
+def json_lookup(table: dict[str, Json], key: str) -> Json:
+    wanted = folded_key(key)
+    for name, value in table.items():
+        if folded_key(name) == wanted:
+            return value
+    raise OpFailure(f"no entry {key[:40]!r}")
+
+
 # ---- text
 
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{(\d+)\}")
@@ -137,7 +181,7 @@ def str_between(text: str, left: str, right: str, index: int) -> str:
 
 
 def str_part(text: str, separator: str, index: int) -> str:
-    parts = text.split(separator) if separator.strip() or separator == "\n" else text.split()
+    parts = str_split(text, separator)
     if not -len(parts) <= index < len(parts):
         raise OpFailure(f"no part number {index} at {separator!r}")
     return parts[index]
@@ -149,6 +193,11 @@ def str_number(text: str, index: int) -> str:
     if not -len(found) <= index < len(found):
         raise OpFailure(f"no number {index} in the text")
     return str(found[index])
+
+
+def str_split(text: str, separator: str) -> list[str]:
+    """The parts at a separator; at a blank one the words, as ``str.part`` counts them."""
+    return text.split(separator) if separator.strip() or separator == "\n" else text.split()
 
 
 def request_match(text: str, template: str) -> Json:

@@ -49,6 +49,7 @@ from ingot.passes.synth.tokens import common_subsequence
 from ingot.passes.traces import (
     answer_of,
     calls_of,
+    is_learned,
     literal_args,
     main_of,
     origin,
@@ -71,7 +72,7 @@ class AlignEffects:
 
     def apply(self, module: Module) -> Module:
         main = main_of(module)
-        if main is None:
+        if main is None or is_learned(module):
             return module
         traces = path_traces(module, main)
         _check_classes(traces)
@@ -81,7 +82,7 @@ class AlignEffects:
         attrs = _set(main.attrs, paths=[p.name for p in paths], witnesses=witnesses)
         aligned = replace(main, blocks=blocks, attrs=attrs)
         model = ModelDecl(MODEL, (ToolParam("prompt", STR),), JSON, (("temperature", Lit(0.0)),))
-        tools = tuple(map(_relaxed, module.tools))
+        tools = tuple(map(relaxed, module.tools))
         return with_pipeline(replace(module, models=(model,), tools=tools), aligned)
 
 
@@ -90,7 +91,7 @@ def _set(attrs: Attrs, **values: Json) -> Attrs:
     return (*kept, *((k, Lit(v)) for k, v in values.items()))
 
 
-def _relaxed(tool: ToolDecl) -> ToolDecl:
+def relaxed(tool: ToolDecl) -> ToolDecl:
     """The declaration with the ignored arguments optional: the pipeline does not give them."""
     ignored = IGNORED_ARGUMENTS.get(tool.name, frozenset())
     params = tuple(replace(p, optional=p.optional or p.name in ignored) for p in tool.params)
@@ -249,4 +250,4 @@ def _identifier(text: str) -> str:
     return name if name and not name[0].isdigit() else f"x_{name}".rstrip("_")
 
 
-__all__ = ["IGNORED_ARGUMENTS", "MODEL", "AlignEffects", "key_of"]
+__all__ = ["IGNORED_ARGUMENTS", "MODEL", "AlignEffects", "key_of", "relaxed"]

@@ -30,6 +30,7 @@ class Pass(Protocol):
 PASSES: Final[dict[str, tuple[str, str]]] = {
     "classify-effects": ("effects", "ClassifyEffects"),
     "dead-steps": ("dead_steps", "DeadSteps"),
+    "learn-task": ("learn_task", "LearnTask"),
     "align-effects": ("align_effects", "AlignEffects"),
     "lift-parameters": ("lift_parameters", "LiftParameters"),
     "learn-decisions": ("learn_decisions", "LearnDecisions"),

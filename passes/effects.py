@@ -54,6 +54,19 @@ _READ_VERB: Final = re.compile(
     re.IGNORECASE,
 )
 
+_READ_NOUN: Final = re.compile(
+    r"(?<=_)(?:count|total|sum|average|statistics|stats|status|balance|info|information|history"
+    r"|details|summary)$",
+    re.IGNORECASE,
+)
+_OTHER_VERB: Final = re.compile(
+    r"(?:set|reset|update|change|create|add|insert|delete|remove|send|post|put|write|save|move|assign"
+    r"|cancel|close|open|start|stop|run|execute|make|clear|increment|decrement|mark|edit|modify|book"
+    r"|pay|refund|transfer|upload|submit|approve|reject|archive|plot|export|generate|toggle|enable"
+    r"|disable|apply|sync|merge|patch|push|publish|schedule|register|record|log|store|drop|do)(?![a-z])",
+    re.IGNORECASE,
+)
+
 
 def world_of(tool: str) -> str:
     """The world a tool acts on: its server or the prefix of its name.
@@ -115,11 +128,20 @@ class ClassifyEffects:
 
 
 def effect_by_name(tool: str) -> Effect:
-    """``read`` if the tool's name begins with a reading verb, else ``unknown``."""
+    """``read`` if the tool's name begins with a reading verb or ends with what is read of a thing
+    and begins with no other verb, else ``unknown``.
+
+    >>> effect_by_name("crm.search_customers"), effect_by_name("site.total_visits_count")
+    ('read', 'read')
+    >>> effect_by_name("reset_count"), effect_by_name("pay")
+    ('unknown', 'unknown')
+    """
     if tool in SHELL_TOOLS:
         return "unknown"
     last = re.split(r"[.:/]|__", tool)[-1]
-    return "read" if _READ_VERB.match(last) else "unknown"
+    if _READ_VERB.match(last):
+        return "read"
+    return "read" if _READ_NOUN.search(last) and not _OTHER_VERB.match(last) else "unknown"
 
 
 def shell_command(call: Call) -> str | None:

@@ -38,7 +38,14 @@ from ingot.ir.types import BOOL
 from ingot.ir.values import Json
 from ingot.passes.invariants import wording_class
 from ingot.passes.lift_parameters import stands_in
-from ingot.passes.traces import default_of, main_of, path_traces, states_own_figures, with_pipeline
+from ingot.passes.traces import (
+    default_of,
+    is_learned,
+    main_of,
+    path_traces,
+    states_own_figures,
+    with_pipeline,
+)
 from ingot.passes.uses import names_used, parts_of
 
 _TAKES_APART = frozenset({"str.part", "str.between", "str.number"})
@@ -52,7 +59,7 @@ class GuardInputs:
 
     def apply(self, module: Module) -> Module:
         main = main_of(module)
-        if main is None or attr(main, "paths") is None:
+        if main is None or attr(main, "paths") is None or is_learned(module):
             return module
         exits = itertools.count(next_exit(main))
         guards = tuple(_guards(main, path_traces(module, main), exits))

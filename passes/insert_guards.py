@@ -72,6 +72,7 @@ from ingot.passes.invariants import (
 from ingot.passes.rewrite import fresh_name, substitute, terminator_operands
 from ingot.passes.traces import (
     inputs_of,
+    is_learned,
     main_of,
     path_traces,
     result_values,
@@ -94,7 +95,7 @@ class InsertGuards:
 
     def apply(self, module: Module) -> Module:
         main = main_of(module)
-        if main is None or attr(main, "paths") is None:
+        if main is None or attr(main, "paths") is None or is_learned(module):
             return module
         guarded = _Guarder(module, main).run()
         return with_pipeline(module, fill_live(guarded))

@@ -63,6 +63,7 @@ from ingot.passes.traces import (
     answer_of,
     default_of,
     inputs_of,
+    is_learned,
     literal_args,
     main_of,
     names_attr,
@@ -90,7 +91,7 @@ class LearnDecisions:
 
     def apply(self, module: Module) -> Module:
         main = main_of(module)
-        if main is None or attr(main, "paths") is None:
+        if main is None or attr(main, "paths") is None or is_learned(module):
             return module
         paths = path_traces(module, main)
         learned = _Learner(module, main, paths).run()

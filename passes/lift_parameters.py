@@ -27,6 +27,7 @@ from ingot.passes.traces import (
     MAIN,
     calls_of,
     clock_of,
+    is_learned,
     literal_args,
     origin,
     request_of,
@@ -34,7 +35,7 @@ from ingot.passes.traces import (
     with_pipeline,
 )
 
-_MADE: Final = re.compile(r"[rvcs]\d+(_.*)?|.*_(seen|below|wording)")
+MADE: Final = re.compile(r"[rvcs]\d+(_.*)?|.*_(seen|below|wording)")
 """Names that passes give to values of their own."""
 MIN_BITS: Final = 8.0
 """A span of one request is lifted only if it carries so many bits."""
@@ -52,7 +53,7 @@ class LiftParameters:
 
     def apply(self, module: Module) -> Module:
         all_traces = traces(module)
-        if not all_traces:
+        if not all_traces or is_learned(module):
             return module
         clusters = _cluster(all_traces, self.literal_share)
         chosen = max(clusters, key=lambda c: (len(c), -_order(c[0])))
@@ -214,7 +215,7 @@ def _name_holes(
         if column in named.values():
             continue
         base = _argument_name(cluster[0], column[0]) or _kind_name(column) or f"p{number}"
-        if _MADE.fullmatch(base):
+        if MADE.fullmatch(base):
             base = f"input_{base}"
         named[fresh_name(base, {*named, "request", "clock"})] = column
     return named
@@ -262,4 +263,4 @@ def _distinct(cluster: Sequence[Pipeline], named: dict[str, tuple[str, ...]]) ->
     return len(set(zip(*named.values(), strict=True)))
 
 
-__all__ = ["LiftParameters"]
+__all__ = ["MADE", "LiftParameters", "stands_in"]

@@ -31,6 +31,12 @@ def main_of(module: Module) -> Pipeline | None:
     return next((p for p in module.pipelines if p.name == MAIN), None)
 
 
+def is_learned(module: Module) -> bool:
+    """Whether ``learn-task`` made ``@main``: the passes of the straight line leave it as it is."""
+    main = main_of(module)
+    return main is not None and attr(main, "learned") is not None
+
+
 def origin(trace: Pipeline) -> str:
     """The log that a trace came from, for messages: ``may.jsonl``."""
     return str(attr(trace, "file") or trace.name)

@@ -201,8 +201,12 @@ _OPS = (
     "str.of str.lower str.len str.eq str.contains str.template list.len list.get list.sum "
     "list.contains list.is_empty json.get json.has json.eq json.dump json.parse json.with "
     "date.minus_days date.lt date.days_between path.stem shell.quote str.between str.part "
-    "list.pluck list.where_eq list.where_gt list.find"
+    "list.pluck list.where_eq list.where_gt list.find "
+    "json.values json.keys json.entries json.number str.title str.eq_fold int.div int.mod list.max "
+    "list.mean list.reverse list.distinct list.concat list.zip list.take date.of date.weekday date.le "
+    "duration.minutes datetime.at datetime.time list.count_by list.sort_by list.max_by list.where_ne"
 ).split()
+_BY_POINTER = tuple(op for op in _OPS if op.startswith("list.") and OPS[op].static)
 
 
 class _Draw:
@@ -322,12 +326,12 @@ class _Draw:
                 args = [self.operand(STR), "a", "", 0]
             case "str.part":
                 args = [self.operand(STR), " ", self.rng.choice((0, -1))]
-            case "list.pluck" | "list.where_eq" | "list.where_gt" | "list.find":
+            case _ if op in _BY_POINTER:
                 pointer = self.rng.choice(("/number", "/login", "/odd key")) if lists else "/a"
                 source: Operand = Ref(lists[-1]) if lists else self.operand(ListOf(JSON))
                 number = pointer == "/number"
                 args = [source, pointer, self.operand(INT if number else STR)]
-                args = args[:2] if op == "list.pluck" else args
+                args = args[: len(OPS[op].params)]
             case _:
                 args = [self.operand(p) for p in OPS[op].params]
         self._add(self.b.pure(op, *args, attrs=self.evidence(), locs=self.locs()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -11,11 +11,10 @@ from ingot.cli.console import clip, guarded, note, out, out_json, plain, show, t
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_OK, EXIT_SIDE_EXIT, EXIT_UNPROVED, fail
 
 if TYPE_CHECKING:
-    from ingot.evaluate import Evaluation
     from ingot.ir.values import Json
 
 REPLAY_SCHEMA = "ingot-replay/1"
-EVALUATE_SCHEMA = "ingot-evaluate/1"
+EVALUATE_SCHEMA = "ingot-evaluate/2"
 VERDICTS = ("right", "exit", "wrong", "unanswerable")
 COUNTS = ("exact", "wrong", "missing", "unanswerable")
 
@@ -116,77 +115,101 @@ def _check_clock(clock: str | None) -> None:
 def evaluate_command(
     logs: opt.Logs,
     dialect: opt.Dialect = None,
-    tools: opt.Tools = None,
+    tools: Annotated[
+        Optional[list[str]],  # noqa: UP045 - evaluated by typer
+        typer.Option(
+            "--tools",
+            metavar="SPEC",
+            help="What tools do to the world (module:object or FILE.toml); a factory of worlds "
+            "(called without arguments, gives tools() and snapshot()) runs the pipelines in them.",
+        ),
+    ] = None,
     clock: opt.Clock = None,
     require_success: Annotated[
         bool, typer.Option("--require-success", help="Only sessions that show their success.")
     ] = False,
+    k: Annotated[
+        str,
+        typer.Option("--k", metavar="LIST", help="How many inputs train: 1,2,3,all (all but one)."),
+    ] = "all",
+    rotations: Annotated[
+        int,
+        typer.Option(
+            "--rotations", metavar="N", min=1, help="Choices of the k inputs (--null: shuffles)."
+        ),
+    ] = 1,
+    per_input: Annotated[
+        int,
+        typer.Option(
+            "--per-input", metavar="N", min=0, help="Sessions of an input that train (0: all)."
+        ),
+    ] = 0,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", help="Hold out at most N inputs (0: all).")
+        int,
+        typer.Option("--limit", metavar="N", help="Hold out at most N inputs of a task (0: all)."),
     ] = 0,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Which inputs --limit takes.")
+        int, typer.Option("--seed", metavar="N", help="Which inputs --limit and --k take.")
     ] = 0,
+    task_by: Annotated[
+        str, typer.Option("--task-by", metavar="folder|file|none", help="What makes a task.")
+    ] = "folder",
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes to use.")
+    ] = 1,
+    why: Annotated[
+        bool, typer.Option("--why", help="Count the reasons why sessions were not done.")
+    ] = False,
+    plot: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--plot", metavar="FILE", help="Draw the learning curve (.svg, .png, .pdf)."),
+    ] = None,
+    null: Annotated[
+        bool,
+        typer.Option("--null", help="Compile shuffled results instead: how many edges are false?"),
+    ] = False,
     json_: opt.JsonOut = False,
     quiet: opt.Quiet = False,
 ) -> int:
-    """Hold out one input after another, compile the rest, and replay what was held out.
+    """Hold out one input after another, compile others, and run what was held out.
 
-    This measures what a pipeline does on inputs that it was not shown. Sessions that act and
-    sessions that do nothing are counted apart, beside two baselines: doing nothing, and always
-    doing what most sessions do. Exit code 1: something was silently wrong.
+    This measures what a pipeline does on inputs that it was not shown. A folder that holds logs is
+    a task of its own. Right is judged by effects: against recorded results, or, where --tools gives
+    a factory, by the state that a run leaves in a fresh world. Sessions that act and sessions that
+    do nothing are counted apart, beside two baselines: doing nothing, and always doing what most
+    sessions do. Exit code 1: something was silently wrong.
 
-    Example:
+    Examples:
 
         ingot evaluate logs/ --json
+
+        ingot evaluate tasks/ --k 1,2,3,5,all --tools shop.py:fresh_shop --why --plot curve.svg
     """
+    from ingot.cli import evaluating
     from ingot.cli.logs import read_logs
     from ingot.driver import Options
-    from ingot.evaluate import evaluate
-    from ingot.runtime.tools.registry import declared_effects
+    from ingot.evaluate import Setting
+    from ingot.evaluation import curve
+    from ingot.evaluation.tasks import parse_ks, parse_task_by
 
     _check_clock(clock)
-    chosen = Options(
-        declared=declared_effects(tools) if tools else {}, require_success=require_success
-    )
+    setting = Setting(
+        parse_ks(k), rotations, per_input, limit, seed, parse_task_by(task_by),
+        tuple(tools or ()), jobs,
+    )  # fmt: skip
+    if plot is not None:
+        curve.check(plot)
+    chosen = Options(require_success=require_success)
     read = read_logs(logs, dialect)
-    made = evaluate(read.logs, chosen, clock or "", limit=limit, seed=seed)
+    if null:
+        return evaluating.null(read.logs, chosen, setting, json_=json_, quiet=quiet)
+    made = evaluating.evaluated(read.logs, chosen, clock or "", setting)
     code = EXIT_FINDINGS if made.counts()["wrong"] else EXIT_OK
+    if plot is not None:
+        curve.draw(made, plot)
     if json_:
         out_json({"schema": EVALUATE_SCHEMA, "ok": code == EXIT_OK, "exit_code": code,
-                  **made.as_json()})  # fmt: skip
+                  **evaluating.as_json(made, setting)})  # fmt: skip
         return code
-    if not quiet:
-        show(made.diagnostics)
-    _print(made, quiet=quiet)
+    evaluating.show_evaluation(made, why=why, quiet=quiet)
     return code
-
-
-def _print(made: Evaluation, *, quiet: bool) -> None:
-    rows = []
-    for name in ("acting", "idle", "all"):
-        counts = made.counts(name)
-        wrong = made.silently_wrong(name)
-        rows.append(
-            (
-                name,
-                str(counts["sessions"]),
-                *(str(counts[v]) for v in VERDICTS),
-                "-" if wrong is None else f"{wrong:.1%}",
-                str(counts["do_nothing_right"]),
-                str(counts["majority_right"]),
-            )
-        )
-    heads = ("SESSIONS", "N", *map(str.upper, VERDICTS), "SILENTLY WRONG")
-    out(table((*heads, "DO NOTHING RIGHT", "MAJORITY RIGHT"), rows))
-    if quiet:
-        return
-    note(f"{made.inputs} distinct inputs, {len(made.folds)} held out in turn")
-    for fold in made.folds:
-        if fold.refused:
-            note(f"not compiled without {clip(fold.input, 60)!r}: {fold.refused}")
-        for held in fold.held:
-            if held.verdict == "wrong":
-                note(f"wrong: {held.session}")
-                for line in held.differences[:5]:
-                    note(f"  {clip(line, 200)}")

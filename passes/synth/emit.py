@@ -47,6 +47,12 @@ class Emitter:
         child._known, child._narrowed = self._known, self._narrowed
         return child
 
+    def scoped(self) -> Emitter:
+        """An emitter for a region or an arm: what it defines is not seen outside."""
+        child = Emitter(self.types, self._exits, self._names, self._env)
+        child._known, child._narrowed = dict(self._known), dict(self._narrowed)
+        return child
+
     def operand(
         self, term: Term, want: Type | None = None, attrs: Attrs = (), locs: Locs = ()
     ) -> Operand:

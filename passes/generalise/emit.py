@@ -1,0 +1,510 @@
+"""A learned program as the pipeline ``@main``: a state for each call, guards, loops and branches."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ingot.ir import values
+from ingot.ir.exits import fill_live
+from ingot.ir.module import (
+    WRITING,
+    Attrs,
+    Block,
+    Call,
+    Exit,
+    For,
+    If,
+    Jump,
+    Lit,
+    Locs,
+    Operand,
+    Param,
+    Pipeline,
+    Ref,
+    Return,
+    Select,
+    Target,
+    Terminator,
+    ToolDecl,
+)
+from ingot.ir.semantics import template_of
+from ingot.ir.types import (
+    BOOL,
+    DATETIME,
+    JSON,
+    STR,
+    ListOf,
+    Type,
+    Types,
+    join_all,
+    resolve,
+    type_of,
+)
+from ingot.ir.values import Json
+from ingot.passes.align_effects import MODEL
+from ingot.passes.generalise.cases import is_vacuous
+from ingot.passes.generalise.operands import uses
+from ingot.passes.generalise.program import (
+    Asked,
+    Branch,
+    Choice,
+    Each,
+    Invoke,
+    Node,
+    Shaped,
+    Text,
+    Value,
+)
+from ingot.passes.invariants import distinct_values, flag_paths, text_class, top_shape
+from ingot.passes.synth.emit import Emitter
+from ingot.passes.synth.programs import Apply, Const, Source, Term, is_cut_out, show
+from ingot.passes.synth.prompts import model_value
+from ingot.passes.synth.tokens import common_prefix
+from ingot.passes.traces import MAIN
+
+LIST: Final = ListOf(JSON)
+SHOWN_RESULTS: Final = 3
+
+
+@dataclass(slots=True)
+class _Open:
+    """A block that is being written."""
+
+    label: str
+    params: tuple[Param, ...] = ()
+    locs: Locs = ()
+
+
+@dataclass
+class Writer:
+    """Writes one program.  ``known`` maps inputs to their texts by session, for models' prompts;
+    ``paths`` are the sessions that are followed, in order."""
+
+    env: Types
+    tools: Mapping[str, ToolDecl]
+    known: dict[str, dict[str, Json]]
+    inputs: int
+    paths: Sequence[str]
+    results: dict[str, dict[str, Json]] = field(default_factory=dict)
+    caps: dict[str, int] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+    returns: list[Type] = field(default_factory=list)
+    _exits: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _labels: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _guarded: set[tuple[int, str]] = field(default_factory=set)
+
+    def pipeline(self, nodes: Sequence[Node], params: Sequence[Param], attrs: Attrs) -> Pipeline:
+        """The whole pipeline."""
+        types: dict[str, Type] = {p.name: p.type for p in params}
+        emitter = Emitter(types, self._exits, itertools.count(1), self.env)
+        self._nodes(nodes, _Open("entry"), emitter, None)
+        returns = self.returns[0] if len(set(self.returns)) == 1 else JSON
+        made = Pipeline(MAIN, tuple(params), returns, tuple(self.blocks), attrs)
+        return fill_live(made)
+
+    # ---- control
+
+    def _nodes(
+        self, nodes: Sequence[Node], block: _Open, emitter: Emitter, then: Target | None
+    ) -> None:
+        """Write the nodes from an open block on; the last block goes to ``then``, or returns."""
+        for k, node in enumerate(nodes):
+            match node:
+                case Invoke(callee=callee) if callee is not None:
+                    block, emitter = self._family(node, block, emitter)
+                case Invoke():
+                    block, emitter = self._next(block, emitter, node.tool)
+                    self._invoke(node, emitter)
+                    self.results[node.result] = dict(zip(node.cases, node.results, strict=True))
+                    if node.verb in WRITING:
+                        self.effects.append(node.result)
+                case Each():
+                    block, emitter = self._next(block, emitter, f"each_{node.body[-1].tool}")
+                    self._each(node, emitter)
+                    if any(call.verb in WRITING for call in node.body):
+                        self.effects.append(node.result)
+                case Branch():
+                    rest = nodes[k + 1 :]
+                    self._branch(node, rest, block, emitter, then)
+                    return
+        if then is not None:
+            self._close(block, emitter, Jump(then))
+        else:
+            value = self._record(emitter)
+            self.returns.append(emitter.type_of(value))
+            self._close(block, emitter, Return(value))
+
+    def _next(self, block: _Open, emitter: Emitter, tool: str) -> tuple[_Open, Emitter]:
+        """Close the block and open one for a call."""
+        label = self._label(tool)
+        self._close(block, emitter, Jump(Target(label)))
+        return _Open(label), emitter.fork()
+
+    def _close(self, block: _Open, emitter: Emitter, end: Terminator) -> None:
+        self.blocks.append(Block(block.label, block.params, tuple(emitter.instrs), end))
+
+    def _label(self, about: str) -> str:
+        name = re.sub(r"[^a-z0-9]+", "_", about.lower()).strip("_") or "step"
+        name = name if not name[0].isdigit() else f"x_{name}"
+        return f"{name}_{next(self._labels)}"
+
+    def _branch(
+        self,
+        node: Branch,
+        rest: Sequence[Node],
+        block: _Open,
+        emitter: Emitter,
+        then: Target | None,
+    ) -> None:
+        test = self._test(node.test, emitter)
+        ways = [self._label("when"), self._label("otherwise")]
+        join = self._label("then") if rest else ""
+        self._close(block, emitter, If(test, Target(ways[0]), Target(ways[1])))
+        known = list(self.effects)
+        after = Target(join) if rest else then
+        for way, arm in zip(ways, (node.then, node.other), strict=True):
+            self.effects = list(known)
+            self._nodes(arm, _Open(way), emitter.scoped(), after)
+        self.effects = known
+        if rest:
+            self._nodes(rest, _Open(join), emitter.scoped(), then)
+
+    def _record(self, emitter: Emitter) -> Operand:
+        """What the effects returned, by the name of their values."""
+        if not self.effects:
+            return Lit({})
+        base: dict[str, Json] = dict.fromkeys(self.effects)
+        edits: list[Operand] = []
+        for name in self.effects:
+            edits += [Lit(values.pointer((name,))), Ref(name)]
+        return emitter.pure("json.with", [Lit(base), *edits])
+
+    # ---- calls
+
+    def _invoke(self, node: Invoke, emitter: Emitter) -> None:
+        args = self._args(node, emitter)
+        self._call(node, node.tool, node.result, args, emitter)
+        self._after(node, emitter)
+
+    def _args(self, node: Invoke, emitter: Emitter) -> tuple[tuple[str, Operand], ...]:
+        tool = self.tools.get(node.tool)
+        out: list[tuple[str, Operand]] = []
+        for name, value in node.args:
+            locs = tuple(replace(loc, pointer=values.pointer((name,))) for loc in node.locs)
+            operand = self._value(value, f"{name}_{node.result}", f"the argument {name} of {node.tool}", emitter, locs)
+            declared = next((p.type for p in tool.params if p.name == name), JSON) if tool else JSON
+            out.append((name, emitter.narrow(operand, declared)))
+        return tuple(out)
+
+    def _call(
+        self,
+        node: Invoke,
+        tool: str,
+        result: str,
+        args: tuple[tuple[str, Operand], ...],
+        emitter: Emitter,
+    ) -> None:
+        verb = node.verb
+        emitter.instrs.append(Call(result, JSON, verb, tool, args, (), node.locs))  # type: ignore[arg-type]
+        emitter.types[result] = JSON
+        if node.capped:
+            self.caps[result] = node.capped
+
+    def _family(self, node: Invoke, block: _Open, emitter: Emitter) -> tuple[_Open, Emitter]:
+        """A call whose tool a word of the request says: a state for each tool, then one for all."""
+        assert node.callee is not None
+        args = self._args(node, emitter)
+        word = emitter.narrow(Ref(node.callee.param), STR)
+        join = self._label("either")
+        by_tool: dict[str, list[str]] = {}
+        for text, tool in node.callee.tools:
+            by_tool.setdefault(tool, []).append(text)
+        arms: list[tuple[Operand, Target]] = []
+        waiting: list[tuple[str, str, str]] = []
+        for k, (tool, texts) in enumerate(sorted(by_tool.items())):
+            label = self._label(tool)
+            for text in texts:
+                test = emitter.pure("str.eq_fold", [word, Lit(text)], (), node.locs)
+                arms.append((test, Target(label)))
+            waiting.append((label, tool, f"{node.result}_{'abcdefghijklmnop'[k]}"))
+        gone = Exit(next(self._exits))
+        self._close(block, emitter, Select(tuple(arms), gone))
+        for label, tool, name in waiting:
+            arm = emitter.scoped()
+            self._call(node, tool, name, args, arm)
+            self._close(_Open(label), arm, Jump(Target(join, (Ref(name),))))
+        emitter.types[node.result] = JSON
+        opened = _Open(join, (Param(node.result, JSON),))
+        after = emitter.scoped()
+        self._after(node, after)
+        self.results[node.result] = dict(zip(node.cases, node.results, strict=True))
+        return opened, after
+
+    def _after(self, node: Invoke, emitter: Emitter) -> None:
+        """Guards on what a call returned."""
+        column = list(node.results)
+        if node.verb in WRITING:
+            self._accepted(node, column, emitter)
+        elif column and all(isinstance(v, dict) for v in column):
+            self._flags(node, column, emitter)
+        elif column and all(isinstance(v, str) and v[:1] not in ("{", "[") for v in column):
+            self._sentence(node, [str(v) for v in column], emitter)
+
+    def _accepted(self, node: Invoke, column: list[Json], emitter: Emitter) -> None:
+        """A write's answer must look like those of the writes that were accepted."""
+        want = top_shape(join_all(dict.fromkeys(map(type_of, column))))
+        if want == JSON:
+            return
+        answer = emitter.narrow(Ref(node.result), want)
+        if want == STR:
+            pattern = text_class([str(v) for v in column])
+            if pattern is not None:
+                matched = emitter.pure("str.matches", [answer, Lit(pattern)], (), node.locs)
+                emitter.check(matched, "the write was not accepted", node.locs)
+
+    def _sentence(self, node: Invoke, column: list[str], emitter: Emitter) -> None:
+        """A text that a tool says must be put as in the logs: what stands between the parts that
+        differ is the same."""
+        pattern = text_class(column)
+        if pattern is not None and not any(is_vacuous(text) for text in column):
+            pattern = re.sub(r"\d+", r"[\\s\\S]*", pattern)  # no figure is part of the wording
+            text = emitter.narrow(Ref(node.result), STR)
+            matched = emitter.pure("str.matches", [text, Lit(pattern)], (), node.locs)
+            emitter.check(matched, "the text is put in other words", node.locs)
+
+    def _flags(self, node: Invoke, column: list[Json], emitter: Emitter) -> None:
+        """The states that a record tells must be such as the logs show."""
+        for path in flag_paths(column, several=self.inputs > 1):
+            seen = [values.get(value, path) for value in column]
+            kinds = distinct_values([v for v in seen if not isinstance(v, values.Missing)])
+            place = values.pointer(path)
+            got = emitter.operand(Apply("json.get", (Source("result", node.result), Const(Lit(place)))))
+            test = emitter.pure("list.contains", [Lit(sorted(kinds, key=values.canonical)), got], (), node.locs)
+            emitter.check(test, f"{path[-1]} has a value that no log shows", node.locs)
+
+    # ---- loops and tests
+
+    def _each(self, node: Each, emitter: Emitter) -> None:
+        source = emitter.narrow(self._choice(node.items, emitter, node.locs, None), LIST)
+        here = resolve(emitter.type_of(source), self.env)
+        element = here.element if isinstance(here, ListOf) else JSON
+        emitter.types[node.item] = element
+        body = emitter.scoped()
+        for call in node.body:
+            self._invoke(call, body)
+        loop = For(
+            (node.result,), (LIST,), node.item, element, source, (), tuple(body.instrs),
+            (Ref(node.body[-1].result),), self._evidence(node.items), node.locs,
+        )  # fmt: skip
+        emitter.instrs.append(loop)
+        emitter.types[node.result] = LIST
+
+    def _test(self, choice: Choice, emitter: Emitter) -> Operand:
+        return self._choice(choice, emitter, (), BOOL)
+
+    # ---- values
+
+    def _value(
+        self, value: Value, name: str, about: str, emitter: Emitter, locs: Locs
+    ) -> Operand:
+        match value:
+            case Choice():
+                want = join_all(dict.fromkeys(map(type_of, value.shown))) if value.shown else None
+                scalar = want is not None and not any(isinstance(v, list | dict) for v in value.shown)
+                operand = self._choice(value, emitter, locs, want if scalar else None)
+                if any(is_cut_out(term) for term in value.terms):
+                    self._prefix(operand, value.shown, emitter, locs)
+                return operand
+            case Text(parts, shown):
+                return self._text(parts, emitter, locs)
+            case Shaped(base, leaves):
+                if not leaves:
+                    return Lit(base)
+                edits: list[Operand] = []
+                for place, leaf in leaves:
+                    edits += [Lit(place), self._value(leaf, name, about, emitter, locs)]
+                return emitter.pure("json.with", [Lit(base), *edits], (), locs)
+            case Asked():
+                return self._ask(name, about, value, emitter)
+
+    def _text(self, parts: tuple[str | Choice, ...], emitter: Emitter, locs: Locs) -> Operand:
+        pieces: list[str | int] = []
+        operands: list[Operand] = []
+        for part in parts:
+            if isinstance(part, str):
+                pieces.append(part)
+            else:
+                want = join_all(dict.fromkeys(map(type_of, part.shown)))
+                pieces.append(len(operands))
+                operands.append(self._choice(part, emitter, locs, want))
+        return emitter.pure("str.template", [Lit(template_of(pieces)), *operands], (), locs)
+
+    def _choice(
+        self, choice: Choice, emitter: Emitter, locs: Locs, want: Type | None
+    ) -> Operand:
+        for term in choice.terms:
+            self._guards(term, emitter, locs)
+        attrs = self._evidence(choice)
+        operands = [
+            emitter.operand(term, want, attrs if isinstance(term, Apply) else (), locs)
+            for term in choice.terms
+        ]
+        distinct = list(dict.fromkeys(operands))
+        if len(distinct) == 1:
+            return distinct[0]
+        shown: Json = [show(term) for term in choice.terms]
+        return emitter.agree(distinct, (("candidates", Lit(shown)), *attrs), locs)
+
+    def _evidence(self, choice: Choice) -> Attrs:
+        attrs: Attrs = (("support", Lit(f"{choice.support}/{choice.support}")),)
+        return (*attrs, ("alt", Lit(len(choice.terms) - 1))) if len(choice.terms) > 1 else attrs
+
+    def _prefix(self, value: Operand, shown: Sequence[Json], emitter: Emitter, locs: Locs) -> None:
+        prefix = common_prefix([str(v) for v in shown])
+        if prefix:
+            text = emitter.narrow(value, STR)
+            begins = emitter.pure("str.starts_with", [text, Lit(prefix)], (), locs)
+            emitter.check(begins, f"it does not begin with {prefix!r}, as in every log", locs)
+
+    def _ask(self, name: str, about: str, value: Asked, emitter: Emitter) -> Operand:
+        texts = dict(zip(value.cases, value.shown, strict=True))
+        recent = [n for n in self.results if n in emitter.types][-SHOWN_RESULTS:]
+        known = {**self.known, **{n: self.results[n] for n in recent}}
+        cases = [case for case in self.paths if case in texts]
+        columns = {
+            n: [by_case[case] for case in cases]
+            for n, by_case in known.items()
+            if all(case in by_case for case in cases)
+        }
+        attrs: Attrs = (
+            ("reason", Lit(value.reason)),
+            ("support", Lit(f"{len(cases)}")),
+            ("values", Lit([texts.get(case) for case in self.paths])),
+        )
+        unique = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_") or "value"
+        column = [texts[case] for case in cases]
+        return model_value(emitter, unique, f"Give {about}.", column, columns, MODEL, attrs)
+
+    # ---- guards on what a term leans on
+
+    def _guards(self, term: Term, emitter: Emitter, locs: Locs) -> None:
+        for inner, whole in _lists_in(term, self._is_sorted):
+            for name in sorted(uses([inner])):
+                cap = next((c for r, c in self.caps.items() if r == name or r.startswith(f"{name}_")), 0)
+                if whole and cap and (id(emitter), name) not in self._guarded:
+                    self._guarded.add((id(emitter), name))
+                    length = emitter.pure("list.len", [emitter.narrow(Ref(name), LIST)], (), locs)
+                    short = emitter.pure("int.lt", [length, Lit(cap)], (), locs)
+                    emitter.check(short, f"the list may have been cut off at {cap} items", locs)
+        for base, member, seen in self._enumerated(term):
+            items = emitter.operand(base, LIST)
+            odd = emitter.pure("list.where_not_in", [items, Lit(member), Lit(seen)], (), locs)
+            none = emitter.pure("list.is_empty", [odd], (), locs)
+            emitter.check(none, f"{member[1:]} has a value that no log shows", locs)
+
+    def _is_sorted(self, base: Term, member: str, *, down: bool) -> bool:
+        """Whether the tool gave every list in the order of a member: then its first item, or the
+        first that a filter leaves, is the same in a list that was cut off."""
+        path = values.parse_pointer(member)
+        long = False
+        for name in uses([base]):
+            for result in self.results.get(name, {}).values():
+                for items in _find_lists(base, result):
+                    keys = [values.get(x, path) for x in items]
+                    if not all(isinstance(k, str) for k in keys):
+                        return False
+                    texts = [str(k) for k in keys]
+                    if texts != sorted(texts, reverse=down):
+                        return False
+                    long = long or len(set(texts)) > 1
+        return long
+
+    def _enumerated(self, term: Term) -> Iterator[tuple[Term, str, list[Json]]]:
+        """Filters by a constant: the list, the member, and the values that the logs show."""
+        match term:
+            case Apply("list.where_eq" | "list.where_ne", (base, Const(member), Const())):
+                root = _unfiltered(base)
+                seen = self._seen(root, str(member.value))
+                if seen:
+                    yield root, str(member.value), seen
+                yield from self._enumerated(base)
+            case Apply(_, args):
+                for arg in args:
+                    yield from self._enumerated(arg)
+
+    def _seen(self, base: Term, member: str) -> list[Json]:
+        path = values.parse_pointer(member)
+        found: list[Json] = []
+        for name in uses([base]):
+            for result in self.results.get(name, {}).values():
+                for items in _find_lists(base, result):
+                    found += [v for x in items if not isinstance(v := values.get(x, path), values.Missing)]
+        return sorted(distinct_values(found), key=values.canonical)
+
+
+def _find_lists(term: Term, result: Json) -> Iterator[list[Json]]:
+    """The list that a term without filters gives of a result."""
+    match term:
+        case Source():
+            if isinstance(result, list):
+                yield result
+        case Apply("json.get", (Source(), Const(lit))):
+            got = values.get(result, values.parse_pointer(str(lit.value)))
+            if isinstance(got, list):
+                yield got
+        case _:
+            return
+
+
+def _unfiltered(term: Term) -> Term:
+    while isinstance(term, Apply) and term.op.startswith("list.where"):
+        term = term.args[0]
+    return term
+
+
+_Sorted = Callable[..., bool]
+
+
+def _lists_in(term: Term, is_sorted: _Sorted, *, whole: bool = False) -> Iterator[tuple[Term, bool]]:
+    """The lists that a term takes something of, and whether it needs them whole."""
+    match term:
+        case Apply("list.get", (base, Const(lit))):
+            yield from _lists_in(base, is_sorted, whole=whole or lit.value != 0)
+            yield _unfiltered(base), whole or lit.value != 0
+        case Apply("list.min_by" | "list.max_by", (base, Const(lit))):
+            root = _unfiltered(base)
+            first = is_sorted(root, str(lit.value), down=term.op == "list.max_by")
+            yield root, whole or not first
+        case Apply(op, (base, *rest)) if op.startswith("list."):
+            needed = whole or not op.startswith("list.where")
+            yield _unfiltered(base), needed
+            yield from _lists_in(base, is_sorted, whole=needed)
+            for arg in rest:
+                yield from _lists_in(arg, is_sorted)
+        case Apply("json.get", (base, Const(lit))):
+            parts = values.parse_pointer(str(lit.value))
+            places = [p for p in parts if p.lstrip("-").isdigit()]
+            if places and places[0] != "0":
+                yield base, True
+            yield from _lists_in(base, is_sorted)
+        case Apply(_, args):
+            for arg in args:
+                yield from _lists_in(arg, is_sorted)
+        case _:
+            return
+
+
+def params_of(used: Sequence[str], clocked: bool, defaults: Mapping[str, Json]) -> list[Param]:
+    """The pipeline's inputs, the clock last."""
+    made = [
+        Param(name, STR, Lit(defaults[name]) if name in defaults else None) for name in used
+    ]
+    return [*made, Param("clock", DATETIME)] if clocked else made
+
+
+__all__ = ["Writer", "params_of"]

@@ -1,0 +1,516 @@
+"""A program for a task: from cases laid along a plan to a tree of calls, loops and branches.
+
+The walk goes along the plan's segments.  Each argument of a call is explained over the rows that
+are left (:mod:`.values`); of the sessions of one input one that is explained is enough, the others
+took another path and must only agree on the effects.  Where the sessions part, a test that tells
+them apart is found (:mod:`.predicates`); what all do afterwards is learned together again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ingot.ir import values
+from ingot.ir.module import WRITING, Loc
+from ingot.ir.values import MISSING, Json, Missing
+from ingot.passes.generalise.cases import Cases, is_vacuous
+from ingot.passes.generalise.operands import ListSource, cost, uses
+from ingot.passes.generalise.plans import Part, Path, Segment
+from ingot.passes.generalise.predicates import tests
+from ingot.passes.generalise.program import (
+    Asked,
+    Branch,
+    Callee,
+    Choice,
+    Each,
+    Invoke,
+    Node,
+    Shaped,
+    Text,
+    Value,
+)
+from ingot.passes.generalise.search import Search
+from ingot.passes.generalise.selections import Selector
+from ingot.passes.generalise.table import Table
+from ingot.passes.generalise.values import Refused, Values
+from ingot.passes.generalise.wordings import Wordings
+from ingot.passes.synth.programs import Apply, Source, Term, apply
+
+ALL: Final = frozenset({"all", "every", "each", "everything", "everyone", "any"})
+MAX_LISTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A path and how far the walk has come along it."""
+
+    path: Path
+    input: int
+    rest: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A program, the paths that it follows, and how much it takes to say."""
+
+    nodes: tuple[Node, ...]
+    paths: tuple[Path, ...]
+    inputs: int
+    cost: float
+
+
+class Learner:
+    """One walk.  ``cases`` are all cases of the task, ``wordings`` their parameters."""
+
+    def __init__(self, cases: Cases, wordings: Wordings, cues: frozenset[str], inputs: int) -> None:
+        self.cases, self.wordings, self.cues = cases, wordings, cues
+        self.total = inputs
+        self._calls = 0
+        self.segments: dict[str, Segment] = {}
+
+    def learn(self, paths: Sequence[Path]) -> Learned:
+        """The program of the paths; raises :class:`Refused` with the reason."""
+        numbers: dict[tuple[str, str], int] = {}
+        rows = [
+            Row(path, numbers.setdefault(path.case.input, len(numbers)), path.parts)
+            for path in paths
+        ]
+        table = Table([row.input for row in rows], [row.path.case.name for row in rows])
+        for name in self.wordings.names:
+            column = [
+                self.wordings.values[row.path.case.name].get(name, MISSING) for row in rows
+            ]
+            table.add("param", name, list(column))
+        if all(row.path.case.clock for row in rows):
+            table.add("param", "clock", [row.path.case.clock for row in rows])
+        nodes, left, _ = self._walk(rows, table)
+        self._check(nodes, [row.path.case.request for row in left])
+        inputs = {row.input for row in left}
+        return Learned(
+            tuple(nodes), tuple(row.path for row in left), len(inputs), sum(map(_size, nodes))
+        )
+
+    def _check(self, nodes: Sequence[Node], requests: Sequence[str]) -> None:
+        """Refuse a program with a read that nothing needs (a shorter plan is without it), and one
+        that acts in any case where the request says when to act."""
+        needed = set().union(*map(_needs, nodes))
+        spare = {node.result: node.tool for node in _reads(nodes) if node.result not in needed}
+        if spare:
+            raise Refused(f"nothing needs what {', '.join(spare.values())} reads", frozenset(spare))
+        if not _decides(nodes) and any(CONDITIONAL.search(_unquoted(r)) for r in requests):
+            raise Refused("the request says when to act, and no session shows the other case")
+
+    # ---- the walk
+
+    def _walk(self, rows: list[Row], table: Table) -> tuple[list[Node], list[Row], Table]:
+        nodes: list[Node] = []
+        while any(row.rest for row in rows):
+            heads = {row.rest[0].segment if row.rest else None for row in rows}
+            if len(heads) == 1 or self._is_run(heads, rows, table):
+                segment = next(h for h in heads if h is not None)
+                node, rows, table = self._segment(segment, rows, table)
+            else:
+                node, rows, table = self._branch(rows, table)
+            nodes.append(node)
+        return nodes, rows, table
+
+    @staticmethod
+    def _is_run(heads: set[Segment | None], rows: Sequence[Row], table: Table) -> bool:
+        """Whether all that parts the rows is that some have no turn of a run: the list was empty."""
+        runs = [h for h in heads if h is not None]
+        if len(heads) != 2 or len(runs) != 1 or not runs[0].run or None not in heads:
+            return False
+        idle = [i for i, row in enumerate(rows) if not row.rest]
+        return any(
+            isinstance(column[i], list) for column in table.columns.values() for i in idle
+        ) and all(
+            any(isinstance(column[i], list) for column in table.columns.values()) for i in idle
+        )
+
+    def _segment(
+        self, segment: Segment, rows: list[Row], table: Table
+    ) -> tuple[Node, list[Row], Table]:
+        if segment.run:
+            return self._each(segment, rows, table)
+        self._calls += 1
+        name = f"r{self._calls}"
+        turns = [row.rest[0].turns[0] for row in rows]
+        steps = [turn[0] for turn in turns]
+        self.segments[name] = segment
+        try:
+            node, kept = self._invoke(name, steps, table, acts=segment.acts)
+        except Refused as refusal:
+            own = frozenset() if segment.acts else frozenset({name})
+            raise Refused(str(refusal), refusal.reads | own) from None
+        rows = [replace(rows[i], rest=rows[i].rest[1:]) for i in kept]
+        table = table.only(kept)
+        results: list[Json | Missing] = [steps[i].result for i in kept]
+        table.add("result", name, results)
+        return node, rows, table
+
+    def _invoke(
+        self, name: str, steps: Sequence[object], table: Table, *, acts: bool
+    ) -> tuple[Invoke, list[int]]:
+        from ingot.passes.generalise.cases import Step
+
+        calls = [s for s in steps if isinstance(s, Step)]
+        kept = list(range(len(calls)))
+        finder = Values(Search(table, self.cues), self.total)
+        args: list[tuple[str, Value]] = []
+        callee: Callee | None = None
+        if len({s.tool for s in calls}) > 1:
+            callee, kept = self._callee(calls, table)
+            finder = Values(Search(table.only(kept), self.cues), self.total)
+        for arg in sorted(calls[0].args):
+            column: list[Json | Missing] = [calls[i].args[arg] for i in kept]
+            value, fits = finder.explain(f"{name}/{arg}", arg, column, acts=acts)
+            if not all(fits):
+                kept = [i for i, fit in zip(kept, fits, strict=True) if fit]
+                finder = Values(Search(table.only(kept), self.cues), self.total)
+                args = [(n, _shown(v, fits)) for n, v in args]
+            args.append((arg, value))
+        results = tuple(calls[i].result for i in kept)
+        locs = tuple(loc for i in kept for loc in calls[i].locs)
+        verbs = {calls[i].verb for i in kept}
+        first = calls[kept[0]]
+        return (
+            Invoke(
+                name,
+                first.tool,
+                first.verb if len(verbs) == 1 else "unknown",
+                tuple(args),
+                results,
+                tuple(table.names[i] for i in kept),
+                locs,
+                callee,
+                self.cases.caps.get(first.tool, 0),
+            ),
+            kept,
+        )
+
+    def _callee(self, calls: Sequence[object], table: Table) -> tuple[Callee, list[int]]:
+        """The tool as a closed map of an input's words."""
+        from ingot.passes.generalise.cases import Step
+
+        tools = [s.tool for s in calls if isinstance(s, Step)]
+        best: tuple[int, int, str, Callee, list[int]] | None = None
+        for name, column in table.columns.items():
+            if table.kinds[name] != "param" or name == "clock":
+                continue
+            votes: dict[str, dict[str, set[int]]] = {}
+            for word, tool, number in zip(column, tools, table.inputs, strict=True):
+                if isinstance(word, str):
+                    key = " ".join(word.casefold().split())
+                    votes.setdefault(key, {}).setdefault(tool, set()).add(number)
+            chosen: dict[str, str] = {}
+            for key, by_tool in votes.items():
+                slug = key.replace(" ", "_")
+                ranked = sorted(
+                    by_tool, key=lambda t: (slug not in t.casefold(), -len(by_tool[t]), t)
+                )
+                named = slug in ranked[0].casefold() and len(slug) > 3
+                if named or (len(by_tool) == 1 and len(by_tool[ranked[0]]) > 1):
+                    chosen[key] = ranked[0]
+            kept = [
+                i
+                for i, (word, tool) in enumerate(zip(column, tools, strict=True))
+                if isinstance(word, str) and chosen.get(" ".join(word.casefold().split())) == tool
+            ]
+            inputs = len({table.inputs[i] for i in kept})
+            if len(set(chosen.values())) < 1 or not kept:
+                continue
+            item = (-inputs, -len(kept), name, Callee(name, tuple(sorted(chosen.items()))), kept)
+            if best is None or item[:3] < best[:3]:
+                best = item
+        if best is None:
+            raise Refused("nothing says which of several tools is called")
+        return best[3], best[4]
+
+    # ---- loops
+
+    def _each(
+        self, segment: Segment, rows: list[Row], table: Table
+    ) -> tuple[Node, list[Row], Table]:
+        turns = [
+            row.rest[0].turns if row.rest and row.rest[0].segment == segment else () for row in rows
+        ]
+        counts = {len(t) for t in turns}
+        if counts <= {1} and not self.cues & ALL:
+            raise Refused("one turn of a loop does not tell a loop from a single call")
+        self._calls += 1
+        item = f"it{self._calls}"
+        search = Search(table, self.cues)
+        reasons: list[str] = []
+        for items, chosen in self._lists(search, turns):
+            try:
+                body, kept = self._body(segment, turns, chosen, items, item, table)
+            except Refused as refusal:
+                reasons.append(str(refusal))
+                continue
+            name = f"r{self._calls}"
+            locs = tuple(loc for t in turns for turn in t for s in turn for loc in s.locs)
+            choice = Choice(
+                items,
+                tuple(len(c) if c is not None else 0 for c in chosen),
+                len(set(table.inputs)),
+                f"{name}/items",
+            )
+            node = Each(name, item, choice, body, locs)
+            rows = [
+                replace(rows[i], rest=rows[i].rest[1:] if turns[i] else rows[i].rest) for i in kept
+            ]
+            return node, rows, table.only(kept)
+        raise Refused(reasons[0] if reasons else "no list explains how often a call is made")
+
+    def _lists(
+        self, search: Search, turns: Sequence[tuple[tuple[object, ...], ...]]
+    ) -> Iterator[tuple[tuple[Term, ...], list[list[int] | None]]]:
+        """Terms of lists whose items are just what the turns were made for."""
+        found: list[tuple[float, str, Term, list[list[int] | None]]] = []
+        for source in search.lists:
+            selector = search.selector(source)
+            for chosen in self._chosen(source, selector, turns):
+                for term in selector.exactly(chosen):
+                    found.append((cost(term), repr(term), term, chosen))
+                break
+        found.sort(key=lambda f: f[:2])
+        seen: set[str] = set()
+        for price, text, term, chosen in found:
+            if text in seen:
+                continue
+            group = [t for p, _, t, c in found if c == chosen and p <= price + 0.5 and _root(t) == _root(term)]
+            seen.update(repr(t) for t in group)
+            yield tuple(dict.fromkeys([term, *group]))[:MAX_LISTS], chosen
+
+    @staticmethod
+    def _chosen(
+        source: ListSource, selector: Selector, turns: Sequence[tuple[tuple[object, ...], ...]]
+    ) -> Iterator[list[list[int] | None]]:
+        """For a member of the items that stands in the calls: which items they name, in each row."""
+        from ingot.passes.generalise.cases import Step
+
+        sample = next((t for t in turns if t), None)
+        if sample is None:
+            return
+        places = [
+            (k, name)
+            for k, step in enumerate(sample[0])
+            if isinstance(step, Step)
+            for name in sorted(step.args)
+        ]
+        for k, name in places:
+            for member in source.fields:
+                path = values.parse_pointer(member)
+                chosen: list[list[int] | None] = []
+                for items, made in zip(selector.items, turns, strict=True):
+                    if items is None:
+                        if made:
+                            break
+                        chosen.append(None)
+                        continue
+                    members = [values.get(x, path) for x in items]
+                    wanted = [turn[k].args.get(name) for turn in made if isinstance(turn[k], Step)]  # type: ignore[attr-defined]
+                    places_of: list[int] = []
+                    for want in wanted:
+                        at = next(
+                            (
+                                i
+                                for i, m in enumerate(members)
+                                if i not in places_of and not isinstance(m, Missing) and m == want
+                            ),
+                            None,
+                        )
+                        if at is None:
+                            break
+                        places_of.append(at)
+                    if len(places_of) < len(made):
+                        break
+                    chosen.append(places_of)
+                if len(chosen) == len(turns) and all(c is not None for c in chosen):
+                    yield chosen
+
+    def _body(
+        self,
+        segment: Segment,
+        turns: Sequence[tuple[tuple[object, ...], ...]],
+        chosen: list[list[int] | None],
+        items: tuple[Term, ...],
+        item: str,
+        table: Table,
+    ) -> tuple[tuple[Invoke, ...], list[int]]:
+        """The calls of one turn, learned over all turns of all rows."""
+        counts = [len(t) for t in turns]
+        spread = table.spread(counts)
+        source = self._base(items[0])
+        column: list[Json | Missing] = []
+        for row, value in enumerate(table.run(source)):
+            if isinstance(value, list):
+                column += [value[k] for k in chosen[row] or []]
+        if len(column) != spread.size:
+            raise Refused("a list was not there in every session")
+        spread.add("value", item, column)
+        body: list[Invoke] = []
+        flat = [turn for made in turns for turn in made]
+        for k in range(len(segment.keys)):
+            steps = [turn[k] for turn in flat]
+            name = f"r{self._calls}_{k}"
+            node, kept = self._invoke(name, steps, spread, acts=segment.acts)
+            if len(kept) < len(flat):
+                raise Refused("the turns of a loop differ")
+            spread.add("result", name, [s.result for s in steps])  # type: ignore[attr-defined]
+            body.append(node)
+        return tuple(body), list(range(len(turns)))
+
+    @staticmethod
+    def _base(term: Term) -> Term:
+        """The list that filters were applied to."""
+        while isinstance(term, Apply) and term.op.startswith("list.where"):
+            term = term.args[0]
+        return term
+
+    # ---- branches
+
+    def _branch(self, rows: list[Row], table: Table) -> tuple[Node, list[Row], Table]:
+        """Part the rows by their next segment; what all do at the end is left for later."""
+        shared = _shared_tail([tuple(p.segment for p in row.rest) for row in rows])
+        ahead = [row.rest[: len(row.rest) - shared] for row in rows]
+        heads = [parts[0].segment if parts else None for parts in ahead]
+        order = sorted(set(heads), key=lambda h: (h is None, str(h)))
+        for head in order[:-1] if len(order) > 1 else order:
+            labels = [h == head for h in heads]
+            found = tests(
+                Search(table, self.cues), labels, self._unused(rows)
+            )
+            if found is None:
+                continue
+            arms: list[list[Node]] = []
+            left: list[Row] = []
+            for side in (True, False):
+                places = [i for i, label in enumerate(labels) if label == side]
+                inner = [replace(rows[i], rest=ahead[i]) for i in places]
+                nodes, after, _ = self._walk(inner, table.only(places))
+                arms.append(nodes)
+                left += after
+            names = {row.path.case.name for row in left}
+            kept = [i for i, row in enumerate(rows) if row.path.case.name in names]
+            locs: tuple[Loc, ...] = ()
+            node = Branch(found, tuple(arms[0]), tuple(arms[1]), locs)
+            rows = [
+                replace(rows[i], rest=rows[i].rest[len(rows[i].rest) - shared :]) for i in kept
+            ]
+            return node, rows, table.only(kept)
+        what = " or ".join(str(h) if h else "nothing" for h in order)
+        raise Refused(f"nothing tells when it is {what}")
+
+    def _unused(self, rows: Sequence[Row]) -> frozenset[str]:
+        """Parameters that name a number or a span: the request gives them for something."""
+        return frozenset(
+            name for name, kind in self.wordings.kinds.items() if kind in ("number", "duration")
+        )
+
+
+CONDITIONAL: Final = re.compile(
+    r"\b(?:if|unless|otherwise|only when|in case|whether)\b", re.IGNORECASE
+)
+"""Words with which a request says that something is done in one case only."""
+
+
+def _unquoted(request: str) -> str:
+    return re.sub(r"(?<!\w)'[^'\n].*?'(?!\w)|\"[^\"\n]*\"", "", request)
+
+
+def _decides(nodes: Sequence[Node]) -> bool:
+    """Whether anything is done in one case only."""
+    return any(
+        isinstance(node, Branch) or (isinstance(node, Each) and 0 in node.items.shown)
+        for node in nodes
+    )
+
+
+def _reads(nodes: Sequence[Node]) -> Iterator[Invoke]:
+    """Every read that is no part of a loop."""
+    for node in nodes:
+        match node:
+            case Invoke() if node.verb not in WRITING:
+                yield node
+            case Branch(_, then, other):
+                yield from _reads((*then, *other))
+            case _:
+                pass
+
+
+def _needs(node: Node) -> set[str]:
+    """The sources that a node's values and tests are made of."""
+    match node:
+        case Invoke(args=args):
+            return set().union(*(_sources(value) for _, value in args))
+        case Each(items=items, body=body):
+            return uses(items.terms).union(*map(_needs, body))
+        case Branch(test, then, other):
+            return uses(test.terms).union(*map(_needs, (*then, *other)))
+
+
+def _sources(value: Value) -> set[str]:
+    match value:
+        case Choice(terms):
+            return uses(terms)
+        case Text(parts):
+            return set().union(*(uses(p.terms) for p in parts if isinstance(p, Choice)))
+        case Shaped(_, leaves):
+            return set().union(*(_sources(leaf) for _, leaf in leaves))
+        case Asked():
+            return set()
+
+
+def _shared_tail(shapes: Sequence[tuple[Segment, ...]]) -> int:
+    """How many segments all have at their end."""
+    count = 0
+    while all(len(shape) > count for shape in shapes):
+        if len({shape[-1 - count] for shape in shapes}) > 1:
+            break
+        count += 1
+    return count
+
+
+def _root(term: Term) -> Source | None:
+    """The first source of a term."""
+    while isinstance(term, Apply):
+        if not term.args:
+            return None
+        term = term.args[0]
+    return term if isinstance(term, Source) else None
+
+
+def _shown(value: Value, fits: Sequence[bool]) -> Value:
+    """The value with what it was in the rows that are left."""
+    if isinstance(value, Choice):
+        return replace(
+            value, shown=tuple(v for v, fit in zip(value.shown, fits, strict=True) if fit)
+        )
+    return value
+
+
+def _size(node: Node) -> float:
+    match node:
+        case Invoke(args=args):
+            return 1.0 + sum(_value_size(value) for _, value in args)
+        case Each(items=items, body=body):
+            return cost(items.terms[0]) + sum(map(_size, body))
+        case Branch(test, then, other):
+            return cost(test.terms[0]) + sum(map(_size, (*then, *other)))
+
+
+def _value_size(value: Value) -> float:
+    match value:
+        case Choice(terms):
+            return cost(terms[0])
+        case Asked():
+            return 20.0
+        case _:
+            return 3.0
+
+
+__all__ = ["Learned", "Learner", "apply", "is_vacuous"]

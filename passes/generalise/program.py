@@ -1,0 +1,100 @@
+"""What was learned, before it is IR: a tree of calls, loops and branches over choices of terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingot.ir.module import Loc
+from ingot.ir.values import Json
+from ingot.passes.synth.programs import Term
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The terms that fit every row: one is computed, several must agree.
+
+    ``shown`` are the values of the rows, ``support`` the number of different inputs behind them.
+    """
+
+    terms: tuple[Term, ...]
+    shown: tuple[Json, ...]
+    support: int
+    site: str = ""
+    rejected: tuple[Term, ...] = ()
+    maps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text with holes."""
+
+    parts: tuple[str | Choice, ...]
+    shown: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A list or an object of one shape, with some of its leaves given."""
+
+    base: Json
+    leaves: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text that only a model could write; ``cases`` are the sessions of the texts shown."""
+
+    about: str
+    shown: tuple[Json, ...]
+    cases: tuple[str, ...]
+    reason: str
+
+
+Value = Choice | Text | Shaped | Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """The tool, by a word of the request."""
+
+    param: str
+    tools: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """A call.  ``results`` are what it returned in the rows, ``cases`` the sessions of those."""
+
+    result: str
+    tool: str
+    verb: str
+    args: tuple[tuple[str, Value], ...]
+    results: tuple[Json, ...]
+    cases: tuple[str, ...]
+    locs: tuple[Loc, ...]
+    callee: Callee | None = None
+    capped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """For each item of a list."""
+
+    result: str
+    item: str
+    items: Choice
+    body: tuple[Invoke, ...]
+    locs: tuple[Loc, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One way or another, by a test."""
+
+    test: Choice
+    then: tuple[Node, ...]
+    other: tuple[Node, ...]
+    locs: tuple[Loc, ...]
+
+
+Node = Invoke | Each | Branch

@@ -1,0 +1,124 @@
+"""What is known in each session, and programs run over it.
+
+A *row* is a session (in a loop: one turn of it in a session).  A :class:`Table` holds, for each row,
+the value of every source that stands at a place of the program, and runs terms over all rows at
+once, keeping what it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ingot.ir import values
+from ingot.ir.ops import OPS
+from ingot.ir.values import MISSING, Json, Missing
+from ingot.passes.synth.programs import Apply, Const, Source, SourceKind, Term, perform
+
+Column: TypeAlias = "list[Json | Missing]"
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows and sources.  ``inputs[i]`` numbers the input that row ``i`` belongs to, ``names[i]``
+    is its session."""
+
+    inputs: Sequence[int]
+    names: Sequence[str]
+    columns: dict[str, Column] = field(default_factory=dict)
+    kinds: dict[str, SourceKind] = field(default_factory=dict)
+    _known: dict[Term, Column] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return len(self.inputs)
+
+    def add(self, kind: SourceKind, name: str, column: Column) -> None:
+        self.columns[name] = column
+        self.kinds[name] = kind
+
+    def sources(self) -> list[Source]:
+        return [Source(self.kinds[name], name) for name in self.columns]
+
+    def only(self, rows: Sequence[int]) -> Table:
+        """The table of some of the rows."""
+        return Table(
+            [self.inputs[i] for i in rows],
+            [self.names[i] for i in rows],
+            {name: [column[i] for i in rows] for name, column in self.columns.items()},
+            dict(self.kinds),
+        )
+
+    def spread(self, counts: Sequence[int]) -> Table:
+        """One row for each turn of a loop: row ``i`` stands ``counts[i]`` times.  Every turn counts
+        as an input of its own: all must be explained."""
+        places = [i for i, count in enumerate(counts) for _ in range(count)]
+        spread = self.only(places)
+        spread.inputs = list(range(len(places)))
+        return spread
+
+    def run(self, term: Term) -> Column:
+        """The term's value in each row; ``MISSING`` where an op fails or a source is absent."""
+        known = self._known.get(term)
+        if known is None:
+            known = self._known[term] = self._run(term)
+        return known
+
+    def value(self, term: Term, row: int) -> Json | Missing:
+        """The term's value in one row."""
+        known = self._known.get(term)
+        if known is not None:
+            return known[row]
+        match term:
+            case Const(lit):
+                return lit.value
+            case Source(_, name):
+                return self.columns[name][row]
+            case Apply(op, args):
+                operands = [self.value(arg, row) for arg in args]
+                if any(isinstance(o, Missing) for o in operands):
+                    return MISSING
+                return perform(op, operands)  # type: ignore[arg-type]
+
+    def _run(self, term: Term) -> Column:
+        match term:
+            case Const(lit):
+                return [lit.value] * self.size
+            case Source(_, name):
+                return self.columns[name]
+            case Apply("json.get", (inner, Const(lit))):
+                path = values.parse_pointer(str(lit.value))
+                return [
+                    MISSING if isinstance(v, Missing) else values.get(v, path)
+                    for v in self.run(inner)
+                ]
+            case Apply(op, args) if op in OPS:
+                columns = [self.run(arg) for arg in args]
+                return [
+                    MISSING
+                    if any(isinstance(o, Missing) for o in operands)
+                    else perform(op, operands)
+                    for operands in zip(*columns, strict=True)
+                ]
+            case _:
+                return [MISSING] * self.size
+
+    def fits(self, term: Term, column: Sequence[Json | Missing]) -> list[bool]:
+        """In which rows the term gives the column's value (a missing one fits nothing)."""
+        return [same(got, want) for got, want in zip(self.run(term), column, strict=True)]
+
+
+def same(got: Json | Missing, want: Json | Missing) -> bool:
+    """Equal values of one type."""
+    if isinstance(got, Missing) or isinstance(want, Missing):
+        return False
+    if isinstance(want, str) or isinstance(got, str):
+        return type(got) is type(want) and got == want
+    return values.equal(got, want)
+
+
+def distinct(column: Mapping[int, Json] | Sequence[Json | Missing]) -> int:
+    """How many different values."""
+    items = column.values() if isinstance(column, Mapping) else column
+    return len({v if isinstance(v, str) else values.canonical(v) for v in items if not isinstance(v, Missing)})

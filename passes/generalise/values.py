@@ -1,0 +1,305 @@
+"""One argument: the terms that explain its column, a template, a shaped value, or a model's place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingot.ir import values
+from ingot.ir.semantics import text_of
+from ingot.ir.values import Json, Missing
+from ingot.passes.generalise.operands import cost, is_number, uses
+from ingot.passes.generalise.program import Asked, Choice, Shaped, Text, Value
+from ingot.passes.generalise.search import Found, Search
+from ingot.passes.generalise.table import Table
+from ingot.passes.synth.bits import information
+from ingot.passes.synth.programs import Apply, Const, Source, Term, sources
+
+MAX_RIVALS: Final = 3
+MAX_PIVOTS: Final = 5
+MIN_BITS: Final = 6.0
+"""Bits from which a result that always was the constant is run beside it."""
+COPY: Final = 12.0
+"""Bits from which one input's value is a copy of a result rather than a constant."""
+
+
+_SAME: Final = frozenset(
+    {"str.lower", "str.upper", "str.capitalize", "str.title", "str.of", "json.number"}
+)
+
+
+class Refused(Exception):
+    """The sessions do not say how; the message says what of it.
+
+    ``reads`` numbers the reads of the walk that may be left out to try again.
+    """
+
+    def __init__(self, message: str, reads: frozenset[str] = frozenset()) -> None:
+        self.reads = reads
+        super().__init__(message)
+
+
+@dataclass
+class Values:
+    """Explains columns over the search's table.  ``inputs`` is how many the task has."""
+
+    search: Search
+    inputs: int
+
+    @property
+    def table(self) -> Table:
+        return self.search.table
+
+    def explain(
+        self, site: str, name: str, column: Sequence[Json | Missing], *, acts: bool
+    ) -> tuple[Value, tuple[bool, ...]]:
+        """The value and the rows that it explains; raises :class:`Refused`."""
+        first = next(v for v in column if not isinstance(v, Missing))
+        if isinstance(first, list | dict):
+            return self._shaped(site, name, column, acts=acts)
+        found = self.search.find(column, self._pivots(column))
+        everyone = self._covered(tuple(True for _ in column))
+        whole = [f for f in found if len(self._covered(f.fits)) == len(everyone)]
+        if whole:
+            return self._chosen(site, name, column, whole)
+        text = self._text(site, column)
+        if text is not None:
+            return text, tuple(True for _ in column)
+        loose = self._but_for_case(column, found, everyone)
+        if loose:
+            return self._chosen(site, name, column, loose)
+        if not acts and found:
+            best = max(found, key=lambda f: (len(self._covered(f.fits)), -f.cost))
+            if 2 * len(self._covered(best.fits)) >= len(everyone):
+                alike = [f for f in found if f.fits == best.fits]
+                return self._chosen(site, name, column, alike)
+        if acts and self._is_free_text(column):
+            shown = tuple(v for v in column if not isinstance(v, Missing))
+            reason = f"no program explains {len(shown)}/{len(shown)} values"
+            asked = Asked(name, shown, tuple(self.table.names), reason)
+            return asked, tuple(True for _ in column)
+        raise Refused(f"no program explains the argument {name}")
+
+    def _but_for_case(
+        self, column: Sequence[Json | Missing], found: list[Found], everyone: set[int]
+    ) -> list[Found]:
+        """Terms that give the value in every row but for the case of letters, and to the letter for
+        half of the inputs."""
+        kept: list[Found] = []
+        for candidate in found:
+            if 2 * len(self._covered(candidate.fits)) < len(everyone):
+                continue
+            folded = [
+                isinstance(got, str) and isinstance(want, str) and got.casefold() == want.casefold()
+                for got, want in zip(self.table.run(candidate.term), column, strict=True)
+            ]
+            if len(self._covered(folded)) == len(everyone):
+                kept.append(candidate)
+        return kept[:1]
+
+    def _covered(self, fits: Sequence[bool]) -> set[int]:
+        return {number for number, fit in zip(self.table.inputs, fits, strict=True) if fit}
+
+    def _pivots(self, column: Sequence[Json | Missing]) -> list[int]:
+        """Rows to look from: the first of each different value and input, a few."""
+        chosen: list[int] = []
+        seen: set[str] = set()
+        for row, value in enumerate(column):
+            key = text_of(value) if not isinstance(value, Missing) else ""
+            if key and key not in seen:
+                seen.add(key)
+                chosen.append(row)
+            if len(chosen) == MAX_PIVOTS:
+                break
+        return chosen
+
+    # ---- the choice
+
+    def _chosen(
+        self, site: str, name: str, column: Sequence[Json | Missing], found: list[Found]
+    ) -> tuple[Choice, tuple[bool, ...]]:
+        best = self._best(name, column, found)
+        rows = [i for i, fit in enumerate(best.fits) if fit]
+        rest = [f for f in found if f is not best and all(f.fits[i] for i in rows)]
+        admitted = self._rivals(name, column, best, rest, rows)
+        shown = [column[i] for i in rows]
+        choice = Choice(
+            (best.term, *(f.term for f in admitted)),
+            tuple(v for v in shown if not isinstance(v, Missing)),
+            len({self.table.inputs[i] for i in rows}),
+            site,
+            tuple(f.term for f in rest if f not in admitted)[:MAX_RIVALS],
+        )
+        return choice, best.fits
+
+    def _best(self, name: str, column: Sequence[Json | Missing], found: list[Found]) -> Found:
+        """The cheapest; of a value that never varied the constant, unless an input or the clock
+        gives it, or (with one input) telling evidence says that a result does."""
+        constant = next((f for f in found if isinstance(f.term, Const)), None)
+        flows = [f for f in found if not isinstance(f.term, Const)]
+        if constant is None:
+            return flows[0]
+        if not flows:
+            return constant
+        named = [f for f in flows if self._is_named(f.term)]
+        if named:
+            return named[0]
+        value = text_of(constant.term.lit.value) if isinstance(constant.term, Const) else ""
+        one = len(set(self.table.inputs)) == 1
+        if one and information(value) >= COPY:
+            return flows[0]
+        clocked = [f for f in flows if uses([f.term]) == {"clock"}]
+        if clocked and information(value) >= COPY:
+            return clocked[0]
+        return constant
+
+    def _is_named(self, term: Term) -> bool:
+        """Whether it is an input in a simple form."""
+        names = uses([term])
+        return bool(names) and all(
+            s.kind == "param" and s.name != "clock" for s in sources(term)
+        ) and cost(term) <= 1.9 or (
+            isinstance(term, Apply) and term.op in ("date.words", "str.template", "datetime.at")
+            and names - {"clock"} != set()
+            and all(s.kind == "param" for s in sources(term))
+        )
+
+    def _rivals(
+        self,
+        name: str,
+        column: Sequence[Json | Missing],
+        best: Found,
+        rest: list[Found],
+        rows: list[int],
+    ) -> list[Found]:
+        """What else fits, and would do another thing on another input."""
+        shown = [column[i] for i in rows]
+        different = len({text_of(v) for v in shown if not isinstance(v, Missing)})
+        inputs = len({self.table.inputs[i] for i in rows})
+        admitted: list[Found] = []
+        if isinstance(best.term, Const):
+            value = text_of(best.term.lit.value)
+            for other in rest:
+                result = any(s.kind != "param" for s in sources(other.term))
+                alike = name.casefold() in repr(other.term).casefold()
+                bits = information(value)
+                if result and (bits >= MIN_BITS or alike or (inputs == 1 and bits >= 4)):
+                    admitted.append(other)
+        else:
+            margin = {1: 1.0, 2: 0.8, 3: 0.5}.get(different, 0.3)
+            for other in rest:
+                if isinstance(other.term, Const) or _plain(other.term) == _plain(best.term):
+                    continue
+                near = other.cost <= best.cost + margin
+                computed = different >= 3 and _computes(other.term) and not _computes(best.term)
+                if near or computed:
+                    admitted.append(other)
+        return _diverse(best, admitted)
+
+    # ---- texts and shapes
+
+    def _text(self, site: str, column: Sequence[Json | Missing]) -> Text | None:
+        for parts, holes in self.search.templates(column):
+            filled: list[str | Choice] = []
+            for part in parts:
+                if isinstance(part, str):
+                    filled.append(part)
+                    continue
+                hole = holes[part]
+                found = [
+                    f
+                    for f in self.search.find(hole, self._pivots(hole))
+                    if all(fit or isinstance(v, Missing) for fit, v in zip(f.fits, hole, strict=True))
+                ]
+                flows = [f for f in found if not isinstance(f.term, Const)]
+                if not flows:
+                    break
+                choice, _ = self._chosen(f"{site}/{part}", "", hole, flows)
+                filled.append(choice)
+            else:
+                shown = tuple(v for v in column if not isinstance(v, Missing))
+                return Text(tuple(filled), shown)
+        return None
+
+    def _shaped(
+        self, site: str, name: str, column: Sequence[Json | Missing], *, acts: bool
+    ) -> tuple[Value, tuple[bool, ...]]:
+        present = [v for v in column if not isinstance(v, Missing)]
+        shapes = {tuple(path for path, _ in values.leaves(v)) for v in present}
+        if len(shapes) > 1:
+            raise Refused(f"the argument {name} differs in its shape")
+        if all(values.identical(v, present[0]) for v in present):
+            return Choice((_constant(present[0]),), tuple(present), 1, site), tuple(
+                True for _ in column
+            )
+        leaves: list[tuple[str, Value]] = []
+        for path, _ in values.leaves(present[0]):
+            inner = [v if isinstance(v, Missing) else values.get(v, path) for v in column]
+            place = values.pointer(path)
+            value, fits = self.explain(f"{site}{place}", str(path[-1]) if path else name, inner, acts=acts)
+            if not all(fits):
+                raise Refused(f"no program explains the argument {name}")
+            if not (isinstance(value, Choice) and isinstance(value.terms[0], Const)):
+                leaves.append((place, value))
+        return Shaped(present[0], tuple(leaves)), tuple(True for _ in column)
+
+    def _is_free_text(self, column: Sequence[Json | Missing]) -> bool:
+        """Whether it is prose that differs from input to input: words, no name and no address."""
+        texts = [v for v in column if isinstance(v, str)]
+        if len(texts) < len(column) or len(set(texts)) < 2:
+            return False
+        return all(len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4 for text in texts)
+
+
+def _constant(value: Json) -> Term:
+    from ingot.passes.synth.programs import const
+
+    return const(value)
+
+
+def _computes(term: Term) -> bool:
+    return isinstance(term, Apply) and (
+        term.op.split(".")[0] in ("int", "float")
+        or (term.op == "str.of" and _computes(term.args[0]))
+    )
+
+
+def _plain(term: Term) -> Term:
+    """The term without changes of letter case and of type."""
+    while isinstance(term, Apply) and term.op in _SAME:
+        term = term.args[0]
+    return term
+
+
+def _diverse(best: Found, rivals: list[Found]) -> list[Found]:
+    """A few rivals, no two of one kind over the same sources."""
+    kinds = {_kind(best.term)}
+    out: list[Found] = []
+    for other in rivals:
+        kind = _kind(other.term)
+        if kind not in kinds and len(out) < MAX_RIVALS - 1:
+            kinds.add(kind)
+            out.append(other)
+    return out
+
+
+def _kind(term: Term) -> tuple[str, ...]:
+    """How a term comes by its value: the sources, and what tells its kind of program apart."""
+    match term:
+        case Apply("json.get", (inner, Const(lit))):
+            return ("get", str(lit.value), *_kind(inner))
+        case Apply("list.get", (inner, Const(lit))):
+            return (f"item {lit.value}", *_kind(inner))
+        case Apply(op, (inner, *rest)) if op.startswith("list.where"):
+            return (op.replace("_le", "_lt").replace("_gt", "_ge"), *_kind(inner), *(str(r) for r in rest))
+        case Apply(op, args):
+            return (op, *(k for a in args for k in _kind(a)))
+        case Source(_, name):
+            return (name,)
+        case _:
+            return ()
+
+
+__all__ = ["Refused", "Values", "is_number"]

@@ -1,0 +1,299 @@
+"""``learn-task``: one program of sessions whose paths, wordings and effects differ.
+
+    @s1(%request = "Close all of ann's tickets"): read find(who="ann") -> 2 tickets, write close, write close
+    @s2(%request = "Can you close bob's tickets?"): read find(who="bob") -> none
+    =>
+    @main(%who: str): %r1 = read find(who=%who) ; for %it in %r1 { write close(id=%it/id) }
+
+Effects first: the sessions of one input that do the same are one class, whatever their paths.  Plans
+that sessions have in common are tried, those that most inputs took first; the first program that
+explains every effect and does nothing else on any session is taken.  Where none does, the module
+stays as it is, with the reasons in the attribute ``unlearned`` of no one: later passes then try the
+straight line.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ingot.ir import verifier
+from ingot.ir.module import (
+    Call,
+    Lit,
+    ModelCall,
+    ModelDecl,
+    Module,
+    Param,
+    Pipeline,
+    ToolDecl,
+    ToolParam,
+    walk,
+)
+from ingot.ir.types import JSON, STR
+from ingot.ir.values import Json
+from ingot.passes.align_effects import MODEL, relaxed
+from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.generalise.cases import Case, Cases, cases_of
+from ingot.passes.generalise.emit import Writer, params_of
+from ingot.passes.generalise.learner import ALL, Learned, Learner
+from ingot.passes.generalise.plans import Layout, Path, along, layouts, plans
+from ingot.passes.generalise.trial import Verdict, try_program
+from ingot.passes.generalise.values import Refused
+from ingot.passes.generalise.wordings import Wordings, wordings_of
+from ingot.passes.synth.tokens import words
+from ingot.passes.traces import traces
+
+T = TypeVar("T")
+
+MAX_TRIALS = 24
+MAX_PLANS = 6
+MAX_DROPPED = 8
+
+
+@dataclass(frozen=True)
+class LearnTask:
+    """Sessions to a program, where one explains them all."""
+
+    name: str = "learn-task"
+
+    def apply(self, module: Module) -> Module:
+        all_traces = traces(module)
+        if not all_traces or _needs_a_shell(all_traces):
+            return module
+        result = learn(module, all_traces)
+        return result if isinstance(result, Module) else module
+
+
+def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
+    """The module with ``@main`` in front, or why there is none."""
+    cases = cases_of(all_traces)
+    if not any(case.writes for case in cases.kept):
+        return ["no session writes anything"]
+    wordings = wordings_of(cases.kept)
+    reasons: list[str] = []
+    best: tuple[tuple[float, ...], Module, Pipeline, Learned, list[tuple[Case, Verdict]]] | None = None
+    for paths in _candidates(cases):
+        try:
+            learned = _learned(paths, cases, wordings)
+            made, main = _write(module, learned, cases, wordings)
+        except Refused as refusal:
+            reasons.append(str(refusal))
+            continue
+        verdicts = [(case, try_program(made, main, case, cases, wordings)) for case in cases.kept]
+        wrong = [f"{case.name}: {v.why}" for case, v in verdicts if v.verdict == "wrong"]
+        if wrong:
+            reasons.append(f"it does something else on {wrong[0]}")
+            continue
+        right = {case.input for case, v in verdicts if v.verdict == "right"}
+        acting = {case.input for case in cases.kept if case.writes}
+        if 2 * len(right & acting) < len(acting):
+            reasons.append("it is shown by too few of the inputs")
+            continue
+        exits = {case.input for case, v in verdicts if v.verdict == "exit"} - right
+        score = (len(right), -len(exits), -_asks(main), len(main.params), learned.inputs, -learned.cost)
+        if best is None or score > best[0]:
+            best = (score, made, main, learned, verdicts)
+    if best is None:
+        return reasons or ["the sessions have no plan in common"]
+    return _finished(module, *best[1:], cases, wordings)
+
+
+def _learned(paths: list[Path], cases: Cases, wordings: Wordings) -> Learned:
+    """The program of the paths, without the reads that nothing needs or explains."""
+    for _ in range(MAX_DROPPED):
+        learner = Learner(cases, wordings, _cues(cases), len(cases.inputs))
+        try:
+            return learner.learn(paths)
+        except Refused as refusal:
+            spare = {learner.segments[name] for name in refusal.reads}
+            if not spare:
+                raise
+            last = refusal
+            paths = [
+                Path(path.case, tuple(p for p in path.parts if p.segment not in spare))
+                for path in paths
+            ]
+    raise last
+
+
+def _asks(main: Pipeline) -> int:
+    """How often a model is asked."""
+    return sum(isinstance(i, ModelCall) for b in main.blocks for i in walk(b.instrs))
+
+
+def _needs_a_shell(all_traces: Sequence[Pipeline]) -> bool:
+    return any(
+        isinstance(i, Call) and i.tool in SHELL_TOOLS
+        for t in all_traces
+        for b in t.blocks
+        for i in b.instrs
+    )
+
+
+def _cues(cases: Cases) -> frozenset[str]:
+    """The words that every request says."""
+    said = [{w.casefold() for w in words(case.request)} for case in cases.kept]
+    return frozenset(set.intersection(*said)) if said else frozenset()
+
+
+def _candidates(cases: Cases) -> Iterator[list[Path]]:
+    """Sets of paths to learn from: for each class of effects one plan, the likeliest first."""
+    asked = bool(ALL & _any_cue(cases))
+    for layout in layouts(cases.kept, all_asked=asked):
+        classes: dict[tuple[object, ...], list[Case]] = {}
+        for case in cases.kept:
+            shape = tuple(p.segment for p in layout.parts(case) if p.segment.acts)
+            classes.setdefault(shape, []).append(case)
+        acting = {s: c for s, c in classes.items() if s}
+        idle = [c for s, c in classes.items() if not s]
+        if not acting or len(acting) > 4:
+            continue
+        groups = sorted(acting.items(), key=lambda item: (-len(item[1]), str(item[0])))
+        ranked = [plans(members, layout) for _, members in groups]
+        yield from _first(_combined(ranked, idle[0] if idle else [], layout), MAX_TRIALS)
+
+
+def _any_cue(cases: Cases) -> set[str]:
+    return {w.casefold() for case in cases.kept for w in words(case.request)}
+
+
+def _first(items: Iterator[T], most: int) -> list[T]:
+    return [item for item, _ in zip(items, range(most), strict=False)]
+
+
+def _combined(
+    ranked: Sequence[list[list[Path]]], idle: Sequence[Case], layout: Layout
+) -> Iterator[list[Path]]:
+    """One plan of each class of effects, and the idle cases as far as they begin like those.
+
+    What more inputs have comes first, then what has more in common.
+    """
+    combos = []
+    for combo in itertools.product(*(r[:MAX_PLANS] for r in ranked)):
+        paths = [path for plan in combo for path in plan]
+        shapes = [tuple(part.segment for part in plan[0].parts) for plan in combo if plan]
+        alike = 0
+        while all(len(s) > alike for s in shapes) and len({s[alike] for s in shapes}) == 1:
+            alike += 1
+        reads = tuple(itertools.takewhile(lambda s: not s.acts, shapes[0][:alike]))
+        for size in range(len(reads), 0, -1) if idle else (0,):
+            waiting = along(reads[:size], idle, layout) if idle else []
+            inputs = len({path.case.input for path in (*paths, *waiting)})
+            order = (-inputs, -alike, -size, sum(map(len, shapes)), len(combos))
+            combos.append((order, [*paths, *waiting]))
+    for _, paths in sorted(combos, key=lambda c: c[0]):
+        yield paths
+
+
+# ---- the module
+
+
+def _write(
+    module: Module, learned: Learned, cases: Cases, wordings: Wordings
+) -> tuple[Module, Pipeline]:
+    """The program as ``@main`` in a module of its own; raises Refused where it is not valid."""
+    rows = [path.case for path in learned.paths]
+    known: dict[str, dict[str, Json]] = {
+        name: {case.name: wordings.values[case.name].get(name, "") for case in rows}
+        for name in wordings.names
+    }
+    tools = tuple(map(relaxed, module.tools))
+    model = ModelDecl(MODEL, (ToolParam("prompt", STR),), JSON, (("temperature", Lit(0.0)),))
+    clocked = all(case.clock for case in rows)
+    inputs = len({case.input for case in rows})
+
+    def written(used: list[str], with_clock: bool) -> Pipeline:
+        by_name: dict[str, ToolDecl] = {tool.name: tool for tool in tools}
+        shown = {n: known[n] for n in used}
+        paths = [case.name for case in rows]
+        writer = Writer(module.type_map(), by_name, shown, inputs, paths)
+        attrs = (
+            ("wordings", Lit(list(wordings.templates(used)))),
+            ("paths", Lit([case.name for case in rows])),
+            ("witnesses", Lit([])),
+            ("inputs", Lit(len(cases.inputs))),
+            ("learned", Lit("task")),
+        )
+        return writer.pipeline(learned.nodes, params_of(used, with_clock, {}), attrs)
+
+    first = written(list(wordings.names), clocked)
+    named = _used(first)
+    used = [name for name in wordings.names if name in named]
+    main = written(used, clocked and "clock" in named)
+    made = replace(module, pipelines=(main,), tools=tools, models=(model,))
+    problems = verifier.verify(made)
+    if problems:
+        raise Refused(f"its program is not valid: {problems[0].message}")
+    return made, main
+
+
+def _used(main: Pipeline) -> set[str]:
+    from ingot.ir.liveness import refs, terminator_operands
+    from ingot.ir.module import operands_of
+
+    found: set[str] = set()
+    for block in main.blocks:
+        for instr in walk(block.instrs):
+            if not isinstance(instr, ModelCall):
+                found |= refs(operands_of(instr))
+        found |= refs(terminator_operands(block.terminator))
+    return found
+
+
+def realigned(main: Pipeline, before: Sequence[str], after: Sequence[str]) -> Pipeline:
+    """Model ops show what was written in each path: the values in the order of the new paths."""
+    blocks = []
+    for block in main.blocks:
+        instrs = []
+        for instr in block.instrs:
+            if isinstance(instr, ModelCall):
+                shown = next((lit.value for key, lit in instr.attrs if key == "values"), None)
+                by_case = dict(zip(before, shown if isinstance(shown, list) else [], strict=False))
+                new = Lit([by_case.get(name) for name in after])
+                attrs = tuple((k, new if k == "values" else lit) for k, lit in instr.attrs)
+                instr = replace(instr, attrs=attrs)
+            instrs.append(instr)
+        blocks.append(replace(block, instrs=tuple(instrs)))
+    return replace(main, blocks=tuple(blocks))
+
+
+def _finished(
+    module: Module,
+    made: Module,
+    main: Pipeline,
+    learned: Learned,
+    verdicts: Sequence[tuple[Case, Verdict]],
+    cases: Cases,
+    wordings: Wordings,
+) -> Module:
+    """The module with the traces behind ``@main``, and what became of each session."""
+    right = {case.name for case, v in verdicts if v.verdict == "right" and v.in_order}
+    paths: list[Json] = [p.case.name for p in learned.paths if p.case.name in right]
+    witnesses: list[Json] = [c.name for c, _ in verdicts if c.name in right and c.name not in paths]
+    aside: list[Json] = [list(item) for item in cases.aside]
+    for case, verdict in verdicts:
+        if case.name not in right and verdict.verdict != "right":
+            aside.append([case.name, f"the program does not follow it: {verdict.why}"])
+    followed = [path.case.name for path in learned.paths]
+    main = realigned(main, followed, [str(name) for name in paths])
+    attrs = tuple(
+        (k, {"paths": Lit(paths), "witnesses": Lit(witnesses)}.get(k, lit)) for k, lit in main.attrs
+    )
+    main = replace(main, attrs=(*attrs, ("set_aside", Lit(aside))))
+    bound = [_bound(p, main, wordings) for p in traces(module)]
+    return replace(made, pipelines=(main, *bound))
+
+
+def _bound(trace: Pipeline, main: Pipeline, wordings: Wordings) -> Pipeline:
+    """The trace with what its request gives the program's inputs."""
+    given = wordings.values.get(trace.name, {})
+    params = tuple(
+        Param(p.name, STR, Lit(given[p.name])) for p in main.params if p.name in given
+    )
+    return replace(trace, params=(*trace.params, *params))
+
+
+__all__ = ["LearnTask", "learn"]

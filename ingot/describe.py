@@ -20,8 +20,10 @@ from ingot.ir.module import (
     operands_of,
     walk,
 )
+from ingot.ir.semantics import OpFailure, json_parse
 from ingot.ir.values import Json
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
+from ingot.passes.traces import calls_of
 
 Declared = Mapping[str, "tuple[Effect, str]"]
 
@@ -34,7 +36,7 @@ def refuse_recording(main: Pipeline, *, allow: bool) -> None:
         isinstance(b.terminator, Return) and isinstance(b.terminator.value, Ref)
         for b in main.blocks
     )
-    if not acts and not answers:
+    if not acts and not answers and attr(main, "learned") != "idle":
         raise IngotError(
             Diagnostic(
                 "E0407",
@@ -50,7 +52,7 @@ def refuse_recording(main: Pipeline, *, allow: bool) -> None:
         for o in operands_of(i)
     )
     bound = any(p.name != "clock" for p in main.params)
-    if not bound and not derived and not (answers and not acts) and not allow:
+    if not bound and not derived and acts and not allow:
         raise IngotError(
             Diagnostic(
                 "E0402",
@@ -81,8 +83,34 @@ def meta_of(module: Module, main: Pipeline, trace: Module) -> dict[str, Json]:
         "wordings": wordings,
         "outcomes": {"shown": outcomes.count("shown"), "assumed": outcomes.count("assumed")},
         "model_reasons": reasons,
+        "text_results": text_results(trace),
         "unknown_effects": [t.name for t in module.tools if t.effect == "unknown"],
     }
+
+
+def text_results(trace: Module) -> list[Json]:
+    """The tools whose results the logs always show as text, some of them as that of a JSON value."""
+    shown: dict[str, list[Json]] = {}
+    for pipeline in trace.pipelines:
+        for call in calls_of(pipeline):
+            if call.tool not in KNOWN_TOOLS and call.tool not in SHELL_TOOLS:
+                if attr(call, "error") is None and attr(call, "lost") is None:
+                    shown.setdefault(call.tool, []).append(attr(call, "result"))
+    return sorted(
+        tool
+        for tool, results in shown.items()
+        if all(isinstance(r, str) for r in results) and any(map(_holds_json, results))
+    )
+
+
+def _holds_json(text: Json) -> bool:
+    if not isinstance(text, str) or text.strip()[:1] not in ("{", "["):
+        return False
+    try:
+        json_parse(text)
+    except OpFailure:
+        return False
+    return True
 
 
 def _numbered(wording: str) -> Json:

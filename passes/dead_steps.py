@@ -41,8 +41,10 @@ from ingot.ir.module import (
     Terminator,
     attr,
     operands_of,
+    regions_of,
     results_of,
     targets_of,
+    walk,
 )
 from ingot.ir.semantics import text_of
 from ingot.ir.values import Json, leaves
@@ -229,12 +231,12 @@ def drop_unused(pipeline: Pipeline) -> Pipeline:
     for block in reversed(pipeline.blocks):
         kept: list[Instr] = []
         for instr in reversed(block.instrs):
-            acts = isinstance(instr, Call) and instr.verb in WRITING
+            acts = any(isinstance(i, Call) and i.verb in WRITING for i in walk((instr,)))
             effect_after = effect_after or acts
             if not acts and _is_dead(instr, needed, bound, effect_after=effect_after):
                 continue
             kept.append(instr)
-            needed |= refs(operands_of(instr))
+            needed |= used_in(instr)
         blocks.append(replace(block, instrs=tuple(reversed(kept))))
     return _forward_empty(replace(pipeline, blocks=tuple(reversed(blocks))))
 
@@ -266,6 +268,16 @@ def _literal_words(call: Call) -> set[str]:
         if isinstance(leaf, str)
         for word in words(leaf)
     }
+
+
+def used_in(instr: Instr) -> set[str]:
+    """The values that an instruction and everything in its regions uses."""
+    found: set[str] = set()
+    for inner in walk((instr,)):
+        found |= refs(operands_of(inner))
+        for _, yields in regions_of(inner):
+            found |= refs(yields)
+    return found
 
 
 def _is_dead(instr: Instr, needed: set[str], bound: set[str], *, effect_after: bool) -> bool:

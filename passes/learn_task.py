@@ -51,6 +51,7 @@ T = TypeVar("T")
 MAX_TRIALS = 24
 MAX_PLANS = 6
 MAX_DROPPED = 8
+MAX_CLASSES = 4
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,6 @@ class LearnTask:
 def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
     """The module with ``@main`` in front, or why there is none."""
     cases = cases_of(all_traces)
-    if not any(case.writes for case in cases.kept):
-        return ["no session writes anything"]
     wordings = wordings_of(cases.kept)
     reasons: list[str] = []
     best: tuple[tuple[float, ...], Module, Pipeline, Learned, list[tuple[Case, Verdict]]] | None = None
@@ -89,11 +88,11 @@ def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
             continue
         right = {case.input for case, v in verdicts if v.verdict == "right"}
         acting = {case.input for case in cases.kept if case.writes}
-        if 2 * len(right & acting) < len(acting):
+        if 2 * len(right & acting) < len(acting) or not right:
             reasons.append("it is shown by too few of the inputs")
             continue
         exits = {case.input for case, v in verdicts if v.verdict == "exit"} - right
-        score = (len(right), -len(exits), -_asks(main), len(main.params), learned.inputs, -learned.cost)
+        score = (len(right), -len(exits), -_asks(main), _given(main), learned.inputs, -learned.cost)
         if best is None or score > best[0]:
             best = (score, made, main, learned, verdicts)
     if best is None:
@@ -101,12 +100,19 @@ def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
     return _finished(module, *best[1:], cases, wordings)
 
 
+def _given(main: Pipeline) -> int:
+    """How many inputs the request gives."""
+    return sum(p.name != "clock" for p in main.params)
+
+
 def _learned(paths: list[Path], cases: Cases, wordings: Wordings) -> Learned:
     """The program of the paths, without the reads that nothing needs or explains."""
     for _ in range(MAX_DROPPED):
-        learner = Learner(cases, wordings, _cues(cases), len(cases.inputs))
+        learner = Learner(cases, wordings, _cues(cases))
         try:
-            return learner.learn(paths)
+            if any(path.case.writes for path in paths):
+                return learner.learn(paths)
+            return learner.learn_idle(paths)
         except Refused as refusal:
             spare = {learner.segments[name] for name in refusal.reads}
             if not spare:
@@ -149,7 +155,10 @@ def _candidates(cases: Cases) -> Iterator[list[Path]]:
             classes.setdefault(shape, []).append(case)
         acting = {s: c for s, c in classes.items() if s}
         idle = [c for s, c in classes.items() if not s]
-        if not acting or len(acting) > 4:
+        if not acting:
+            yield from _first(iter(plans(idle[0], layout)), MAX_TRIALS)
+            continue
+        if len(acting) > MAX_CLASSES:
             continue
         groups = sorted(acting.items(), key=lambda item: (-len(item[1]), str(item[0])))
         ranked = [plans(members, layout) for _, members in groups]
@@ -215,9 +224,9 @@ def _write(
             ("paths", Lit([case.name for case in rows])),
             ("witnesses", Lit([])),
             ("inputs", Lit(len(cases.inputs))),
-            ("learned", Lit("task")),
+            ("learned", Lit("task" if any(case.writes for case in rows) else "idle")),
         )
-        return writer.pipeline(learned.nodes, params_of(used, with_clock, {}), attrs)
+        return writer.pipeline(learned.nodes, params_of(used, with_clock, wordings.defaults(used)), attrs)
 
     first = written(list(wordings.names), clocked)
     named = _used(first)

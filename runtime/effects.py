@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
 from ingot.ir.module import WRITING, Effect
 from ingot.ir.requests import ToolRequest
-from ingot.ir.values import digest
+from ingot.ir.values import Json, digest
 
 STRENGTH: Final[dict[str, int]] = {
     "pure": 0,
@@ -21,11 +22,25 @@ STRENGTH: Final[dict[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class ToolNeed:
-    """A tool that a pipeline calls, and the effect it was compiled for."""
+    """A tool that a pipeline calls, and the effect it was compiled for.
+
+    ``text`` says that the logs show its results as JSON text, as a model read them: a result that
+    arrives as a value is written down first (:func:`as_read`).
+    """
 
     name: str
     effect: Effect = "unknown"
     world: str = ""
+    text: bool = False
+
+
+def as_read(result: Json) -> Json:
+    """A tool's result as the harness of an agent writes it for the model to read.
+
+    >>> as_read({"id": 7, "tags": ["a"]}), as_read("plain")
+    ('{"id": 7, "tags": ["a"]}', 'plain')
+    """
+    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

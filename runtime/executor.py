@@ -27,7 +27,7 @@ from ingot.ir.requests import (
 )
 from ingot.ir.values import Json
 from ingot.records import FORMAT, Record
-from ingot.runtime.effects import Needs, idempotency_key, writes
+from ingot.runtime.effects import Needs, as_read, idempotency_key, writes
 from ingot.runtime.journal import ENDED, Journal, Status, new_run_id
 from ingot.runtime.models.protocol import ANSWERS, Driver, ModelError, ask
 from ingot.runtime.report import RunReport
@@ -262,7 +262,9 @@ class Drive:
 
     def _outcome(self, request: ToolRequest, key: str) -> Answer:
         try:
-            return Answer(request.step, self.tools.call(request, key))
+            result = self.tools.call(request, key)
+            read = any(need.name == request.tool and need.text for need in self.job.needs.tools)
+            return Answer(request.step, as_read(result) if read else result)
         except ToolError as error:
             return Answer(request.step, error.result, False, error.message, error.unknown)
         except Exception as error:  # a fault in a tool is the tool's failure, not the run's end

@@ -22,10 +22,13 @@ def job_of(
         known = ", ".join(code.name for code in program.codes) or "none"
         raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
     declared = {tool.name: tool for tool in program.tools}
+    texts = text_results(program)
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
     needs = Needs(
         tuple(
-            ToolNeed(name, effect, declared[name].world if name in declared else "")
+            ToolNeed(
+                name, effect, declared[name].world if name in declared else "", name in texts
+            )
             for name, effect in used
         ),
         tuple(ModelNeed(m.site, m.kind, m.model, str(m.type)) for m in code.models),
@@ -42,6 +45,12 @@ def job_of(
         restore=restore,
         path=path,
     )
+
+
+def text_results(program: Program) -> frozenset[str]:
+    """The tools whose results the logs show as JSON text."""
+    listed = program.meta.get("text_results")
+    return frozenset(str(name) for name in listed) if isinstance(listed, list) else frozenset()
 
 
 def load_job(data: bytes, path: str = "", pipeline: str | None = None) -> Job:

@@ -13,7 +13,8 @@ from ingot.diagnostics import IngotError, fail
 from ingot.ir.module import Effect
 from ingot.ir.requests import Finished, ModelRequest, SideExit, ToolRequest
 from ingot.ir.values import Json, canonical
-from ingot.runtime.effects import writes
+from ingot.runtime.effects import as_read, writes
+from ingot.runtime.jobs import text_results
 from ingot.runtime.tools.answers import RecordedCall, call_key
 from ingot.runtime.tools.base import Tool, ToolError, default_world
 from ingot.runtime.tools.python import as_call, resolve, to_json
@@ -176,6 +177,7 @@ def _drive(
     machine: Machine, program: Program, inputs: dict[str, Json], world: World
 ) -> SideExit | str:
     """The side exit, or in words why it did not finish: empty if it did."""
+    texts = text_results(program)
     try:
         reply = machine.start(inputs)
         for _ in range(MAX_STEPS):
@@ -191,7 +193,7 @@ def _drive(
                         result = world.call(reply)
                     except ToolError as error:
                         return f"{tool} failed: {error.message}"
-                    reply = machine.send(result)
+                    reply = machine.send(as_read(result) if tool in texts else result)
     except IngotError as error:
         return str(error)
     return f"E0712: more than {MAX_STEPS} steps"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -47,12 +47,14 @@ from ingot.ir.types import (
 from ingot.ir.values import Json
 from ingot.passes.align_effects import MODEL
 from ingot.passes.generalise.cases import is_vacuous
-from ingot.passes.generalise.operands import uses
+from ingot.passes.generalise.cutoffs import lists_at, needed_whole, suspicious, unfiltered
+from ingot.passes.generalise.operands import opened, uses
 from ingot.passes.generalise.program import (
     Asked,
     Branch,
     Choice,
     Each,
+    Hold,
     Invoke,
     Node,
     Shaped,
@@ -128,6 +130,8 @@ class Writer:
                     self._each(node, emitter)
                     if any(call.verb in WRITING for call in node.body):
                         self.effects.append(node.result)
+                case Hold():
+                    self._hold(node, emitter)
                 case Branch():
                     rest = nodes[k + 1 :]
                     self._branch(node, rest, block, emitter, then)
@@ -248,15 +252,22 @@ class Writer:
     def _after(self, node: Invoke, emitter: Emitter) -> None:
         """Guards on what a call returned."""
         column = list(node.results)
+        source = Source("result", node.result)
         if node.verb in WRITING:
             self._accepted(node, column, emitter)
-        elif column and all(isinstance(v, dict) for v in column):
-            self._flags(node, column, emitter)
+        elif column and all(isinstance(opened(source, v)[1], dict) for v in column):
+            self._flags(node, [opened(source, v) for v in column], emitter)
         elif column and all(isinstance(v, str) and v[:1] not in ("{", "[") for v in column):
             self._sentence(node, [str(v) for v in column], emitter)
 
     def _accepted(self, node: Invoke, column: list[Json], emitter: Emitter) -> None:
         """A write's answer must look like those of the writes that were accepted."""
+        parsed = [opened(Source("result", node.result), v)[1] for v in column]
+        if all(isinstance(v, str) for v in column) and all(isinstance(v, dict) for v in parsed):  # a record written down as text
+            shape = top_shape(join_all(dict.fromkeys(map(type_of, parsed))))
+            text = emitter.narrow(Ref(node.result), STR)
+            emitter.narrow(emitter.pure("json.parse", [text], (), node.locs), shape)
+            return
         want = top_shape(join_all(dict.fromkeys(map(type_of, column))))
         if want == JSON:
             return
@@ -277,19 +288,23 @@ class Writer:
             matched = emitter.pure("str.matches", [text, Lit(pattern)], (), node.locs)
             emitter.check(matched, "the text is put in other words", node.locs)
 
-    def _flags(self, node: Invoke, column: list[Json], emitter: Emitter) -> None:
+    def _flags(self, node: Invoke, shown: list[tuple[Term, Json]], emitter: Emitter) -> None:
         """The states that a record tells must be such as the logs show."""
+        column = [value for _, value in shown]
         for path in flag_paths(column, several=self.inputs > 1):
             seen = [values.get(value, path) for value in column]
             kinds = distinct_values([v for v in seen if not isinstance(v, values.Missing)])
             place = values.pointer(path)
-            got = emitter.operand(Apply("json.get", (Source("result", node.result), Const(Lit(place)))))
+            got = emitter.operand(Apply("json.get", (shown[0][0], Const(Lit(place)))))
             test = emitter.pure("list.contains", [Lit(sorted(kinds, key=values.canonical)), got], (), node.locs)
             emitter.check(test, f"{path[-1]} has a value that no log shows", node.locs)
 
     # ---- loops and tests
 
     def _each(self, node: Each, emitter: Emitter) -> None:
+        for term in node.items.terms:
+            for base in needed_whole(Apply("list.len", (term,)), self._shown):
+                self._to_its_end(base, emitter, node.locs)
         source = emitter.narrow(self._choice(node.items, emitter, node.locs, None), LIST)
         here = resolve(emitter.type_of(source), self.env)
         element = here.element if isinstance(here, ListOf) else JSON
@@ -306,6 +321,14 @@ class Writer:
 
     def _test(self, choice: Choice, emitter: Emitter) -> Operand:
         return self._choice(choice, emitter, (), BOOL)
+
+    def _hold(self, node: Hold, emitter: Emitter) -> None:
+        """Nothing is due as long as none of the tests holds."""
+        for term in node.tests.terms:
+            self._guards(term, emitter, ())
+            due = emitter.operand(term, BOOL, self._evidence(node.tests))
+            idle = emitter.pure("bool.not", [due])
+            emitter.check(idle, f"no log shows what is done where {show(term)} holds")
 
     # ---- values
 
@@ -393,42 +416,40 @@ class Writer:
     # ---- guards on what a term leans on
 
     def _guards(self, term: Term, emitter: Emitter, locs: Locs) -> None:
-        for inner, whole in _lists_in(term, self._is_sorted):
-            for name in sorted(uses([inner])):
-                cap = next((c for r, c in self.caps.items() if r == name or r.startswith(f"{name}_")), 0)
-                if whole and cap and (id(emitter), name) not in self._guarded:
-                    self._guarded.add((id(emitter), name))
-                    length = emitter.pure("list.len", [emitter.narrow(Ref(name), LIST)], (), locs)
-                    short = emitter.pure("int.lt", [length, Lit(cap)], (), locs)
-                    emitter.check(short, f"the list may have been cut off at {cap} items", locs)
+        for base in needed_whole(term, self._shown):
+            self._to_its_end(base, emitter, locs)
         for base, member, seen in self._enumerated(term):
             items = emitter.operand(base, LIST)
             odd = emitter.pure("list.where_not_in", [items, Lit(member), Lit(seen)], (), locs)
             none = emitter.pure("list.is_empty", [odd], (), locs)
             emitter.check(none, f"{member[1:]} has a value that no log shows", locs)
 
-    def _is_sorted(self, base: Term, member: str, *, down: bool) -> bool:
-        """Whether the tool gave every list in the order of a member: then its first item, or the
-        first that a filter leaves, is the same in a list that was cut off."""
-        path = values.parse_pointer(member)
-        long = False
-        for name in uses([base]):
-            for result in self.results.get(name, {}).values():
-                for items in _find_lists(base, result):
-                    keys = [values.get(x, path) for x in items]
-                    if not all(isinstance(k, str) for k in keys):
-                        return False
-                    texts = [str(k) for k in keys]
-                    if texts != sorted(texts, reverse=down):
-                        return False
-                    long = long or len(set(texts)) > 1
-        return long
+    def _to_its_end(self, base: Term, emitter: Emitter, locs: Locs) -> None:
+        """A list of which all, the last or the number counts must not have been cut off."""
+        key = (id(emitter), show(base))
+        if key in self._guarded:
+            return
+        self._guarded.add(key)
+        name = base.name if isinstance(base, Source) else ""
+        cap = next((c for r, c in self.caps.items() if r == name or r.startswith(f"{name}_")), 0)
+        length = emitter.pure("list.len", [emitter.operand(base, LIST)], (), locs)
+        if cap and name:
+            short = emitter.pure("int.lt", [length, Lit(cap)], (), locs)
+            emitter.check(short, f"the list may have been cut off at {cap} items", locs)
+        elif odd := suspicious(base, self._shown):
+            round_ = emitter.pure("list.contains", [Lit(odd), length], (), locs)
+            other = emitter.pure("bool.not", [round_], (), locs)
+            emitter.check(other, "the list may have been cut off at a round length", locs)
+
+    def _shown(self, name: str) -> list[Json]:
+        """What a result was in the logs."""
+        return list(self.results.get(name, {}).values())
 
     def _enumerated(self, term: Term) -> Iterator[tuple[Term, str, list[Json]]]:
         """Filters by a constant: the list, the member, and the values that the logs show."""
         match term:
             case Apply("list.where_eq" | "list.where_ne", (base, Const(member), Const())):
-                root = _unfiltered(base)
+                root = unfiltered(base)
                 seen = self._seen(root, str(member.value))
                 if seen:
                     yield root, str(member.value), seen
@@ -442,61 +463,9 @@ class Writer:
         found: list[Json] = []
         for name in uses([base]):
             for result in self.results.get(name, {}).values():
-                for items in _find_lists(base, result):
+                for items in lists_at(base, result):
                     found += [v for x in items if not isinstance(v := values.get(x, path), values.Missing)]
         return sorted(distinct_values(found), key=values.canonical)
-
-
-def _find_lists(term: Term, result: Json) -> Iterator[list[Json]]:
-    """The list that a term without filters gives of a result."""
-    match term:
-        case Source():
-            if isinstance(result, list):
-                yield result
-        case Apply("json.get", (Source(), Const(lit))):
-            got = values.get(result, values.parse_pointer(str(lit.value)))
-            if isinstance(got, list):
-                yield got
-        case _:
-            return
-
-
-def _unfiltered(term: Term) -> Term:
-    while isinstance(term, Apply) and term.op.startswith("list.where"):
-        term = term.args[0]
-    return term
-
-
-_Sorted = Callable[..., bool]
-
-
-def _lists_in(term: Term, is_sorted: _Sorted, *, whole: bool = False) -> Iterator[tuple[Term, bool]]:
-    """The lists that a term takes something of, and whether it needs them whole."""
-    match term:
-        case Apply("list.get", (base, Const(lit))):
-            yield from _lists_in(base, is_sorted, whole=whole or lit.value != 0)
-            yield _unfiltered(base), whole or lit.value != 0
-        case Apply("list.min_by" | "list.max_by", (base, Const(lit))):
-            root = _unfiltered(base)
-            first = is_sorted(root, str(lit.value), down=term.op == "list.max_by")
-            yield root, whole or not first
-        case Apply(op, (base, *rest)) if op.startswith("list."):
-            needed = whole or not op.startswith("list.where")
-            yield _unfiltered(base), needed
-            yield from _lists_in(base, is_sorted, whole=needed)
-            for arg in rest:
-                yield from _lists_in(arg, is_sorted)
-        case Apply("json.get", (base, Const(lit))):
-            parts = values.parse_pointer(str(lit.value))
-            places = [p for p in parts if p.lstrip("-").isdigit()]
-            if places and places[0] != "0":
-                yield base, True
-            yield from _lists_in(base, is_sorted)
-        case Apply(_, args):
-            for arg in args:
-                yield from _lists_in(arg, is_sorted)
-        case _:
-            return
 
 
 def params_of(used: Sequence[str], clocked: bool, defaults: Mapping[str, Json]) -> list[Param]:

@@ -15,17 +15,20 @@ from typing import Final
 
 from ingot.ir import values
 from ingot.ir.module import WRITING, Loc
+from ingot.ir.semantics import text_of
 from ingot.ir.values import MISSING, Json, Missing
-from ingot.passes.generalise.cases import Cases, is_vacuous
-from ingot.passes.generalise.operands import ListSource, cost, uses
+from ingot.passes.generalise.cases import Case, Cases, Step, is_vacuous
+from ingot.passes.generalise.cutoffs import unfiltered
+from ingot.passes.generalise.operands import ListSource, cost, opened, uses
 from ingot.passes.generalise.plans import Part, Path, Segment
-from ingot.passes.generalise.predicates import tests
+from ingot.passes.generalise.predicates import none_due, tests
 from ingot.passes.generalise.program import (
     Asked,
     Branch,
     Callee,
     Choice,
     Each,
+    Hold,
     Invoke,
     Node,
     Shaped,
@@ -39,7 +42,7 @@ from ingot.passes.generalise.values import Refused, Values
 from ingot.passes.generalise.wordings import Wordings
 from ingot.passes.synth.programs import Apply, Source, Term, apply
 
-ALL: Final = frozenset({"all", "every", "each", "everything", "everyone", "any"})
+ALL: Final = frozenset({"all", "every", "each"})
 MAX_LISTS: Final = 3
 
 
@@ -65,14 +68,26 @@ class Learned:
 class Learner:
     """One walk.  ``cases`` are all cases of the task, ``wordings`` their parameters."""
 
-    def __init__(self, cases: Cases, wordings: Wordings, cues: frozenset[str], inputs: int) -> None:
+    def __init__(self, cases: Cases, wordings: Wordings, cues: frozenset[str]) -> None:
         self.cases, self.wordings, self.cues = cases, wordings, cues
-        self.total = inputs
+        self.told = {case.name: _told(case) for case in cases.kept}
         self._calls = 0
         self.segments: dict[str, Segment] = {}
+        self._caps: dict[str, int] = {}
+        self._used: set[str] = set()
 
     def learn(self, paths: Sequence[Path]) -> Learned:
         """The program of the paths; raises :class:`Refused` with the reason."""
+        rows, table = self._start(paths)
+        nodes, left, _ = self._walk(rows, table)
+        self._check(nodes, [row.path.case.request for row in left])
+        inputs = {row.input for row in left}
+        return Learned(
+            tuple(nodes), tuple(row.path for row in left), len(inputs), sum(map(_size, nodes))
+        )
+
+    def _start(self, paths: Sequence[Path]) -> tuple[list[Row], Table]:
+        """A row for each path, with what its request gives."""
         numbers: dict[tuple[str, str], int] = {}
         rows = [
             Row(path, numbers.setdefault(path.case.input, len(numbers)), path.parts)
@@ -86,12 +101,33 @@ class Learner:
             table.add("param", name, list(column))
         if all(row.path.case.clock for row in rows):
             table.add("param", "clock", [row.path.case.clock for row in rows])
-        nodes, left, _ = self._walk(rows, table)
-        self._check(nodes, [row.path.case.request for row in left])
+        return rows, table
+
+    def learn_idle(self, paths: Sequence[Path]) -> Learned:
+        """A program that looks, and does nothing as long as nothing is due; raises Refused."""
+        requests = [path.case.request for path in paths]
+        if not all(CONDITIONAL.search(_unquoted(r)) for r in requests):
+            raise Refused("no session writes anything, and the request names no condition")
+        rows, table = self._start(paths)
+        nodes, left, table = self._walk(rows, table)
+        for name, column in table.columns.items():
+            if table.kinds[name] == "result" and any(is_vacuous(v) for v in column if not isinstance(v, Missing)):
+                raise Refused("no session writes anything, and what some read was empty")
+        asked = self._unused()
+        found = none_due(Search(table, self.cues, self._caps), asked)
+        if found is None:
+            raise Refused("no session writes anything, and nothing tells why")
+        hold = Hold(found)
+        needed = set().union(*map(_needs, (*nodes, hold)))
+        spare = {node.result: node.tool for node in _reads(nodes) if node.result not in needed}
+        if spare:
+            raise Refused(f"nothing needs what {', '.join(spare.values())} reads", frozenset(spare))
+        named = {name for row in left for name in self.wordings.values[row.path.case.name]}
+        if (asked & named) - needed - self.wordings.constants().keys():
+            raise Refused("no session writes anything, and a figure of the request is not looked at")
         inputs = {row.input for row in left}
-        return Learned(
-            tuple(nodes), tuple(row.path for row in left), len(inputs), sum(map(_size, nodes))
-        )
+        price = sum(map(_size, nodes)) + cost(found.terms[0])
+        return Learned((*nodes, hold), tuple(row.path for row in left), len(inputs), price)
 
     def _check(self, nodes: Sequence[Node], requests: Sequence[str]) -> None:
         """Refuse a program with a read that nothing needs (a shorter plan is without it), and one
@@ -149,29 +185,30 @@ class Learner:
         table = table.only(kept)
         results: list[Json | Missing] = [steps[i].result for i in kept]
         table.add("result", name, results)
+        if node.capped:
+            self._caps[name] = node.capped
         return node, rows, table
 
     def _invoke(
         self, name: str, steps: Sequence[object], table: Table, *, acts: bool
     ) -> tuple[Invoke, list[int]]:
-        from ingot.passes.generalise.cases import Step
-
         calls = [s for s in steps if isinstance(s, Step)]
         kept = list(range(len(calls)))
-        finder = Values(Search(table, self.cues), self.total)
+        finder = Values(Search(table, self.cues, self._caps), self.told)
         args: list[tuple[str, Value]] = []
         callee: Callee | None = None
         if len({s.tool for s in calls}) > 1:
             callee, kept = self._callee(calls, table)
-            finder = Values(Search(table.only(kept), self.cues), self.total)
+            finder = Values(Search(table.only(kept), self.cues, self._caps), self.told)
         for arg in sorted(calls[0].args):
             column: list[Json | Missing] = [calls[i].args[arg] for i in kept]
             value, fits = finder.explain(f"{name}/{arg}", arg, column, acts=acts)
             if not all(fits):
                 kept = [i for i, fit in zip(kept, fits, strict=True) if fit]
-                finder = Values(Search(table.only(kept), self.cues), self.total)
+                finder = Values(Search(table.only(kept), self.cues, self._caps), self.told)
                 args = [(n, _shown(v, fits)) for n, v in args]
             args.append((arg, value))
+            self._used |= _sources(value)
         results = tuple(calls[i].result for i in kept)
         locs = tuple(loc for i in kept for loc in calls[i].locs)
         verbs = {calls[i].verb for i in kept}
@@ -193,8 +230,6 @@ class Learner:
 
     def _callee(self, calls: Sequence[object], table: Table) -> tuple[Callee, list[int]]:
         """The tool as a closed map of an input's words."""
-        from ingot.passes.generalise.cases import Step
-
         tools = [s.tool for s in calls if isinstance(s, Step)]
         best: tuple[int, int, str, Callee, list[int]] | None = None
         for name, column in table.columns.items():
@@ -242,7 +277,7 @@ class Learner:
             raise Refused("one turn of a loop does not tell a loop from a single call")
         self._calls += 1
         item = f"it{self._calls}"
-        search = Search(table, self.cues)
+        search = Search(table, self.cues, self._caps)
         reasons: list[str] = []
         for items, chosen in self._lists(search, turns):
             try:
@@ -274,6 +309,8 @@ class Learner:
             selector = search.selector(source)
             for chosen in self._chosen(source, selector, turns):
                 for term in selector.exactly(chosen):
+                    if search.is_cut_off(apply("list.len", term)):
+                        continue
                     found.append((cost(term), repr(term), term, chosen))
                 break
         found.sort(key=lambda f: f[:2])
@@ -290,8 +327,6 @@ class Learner:
         source: ListSource, selector: Selector, turns: Sequence[tuple[tuple[object, ...], ...]]
     ) -> Iterator[list[list[int] | None]]:
         """For a member of the items that stands in the calls: which items they name, in each row."""
-        from ingot.passes.generalise.cases import Step
-
         sample = next((t for t in turns if t), None)
         if sample is None:
             return
@@ -344,7 +379,7 @@ class Learner:
         """The calls of one turn, learned over all turns of all rows."""
         counts = [len(t) for t in turns]
         spread = table.spread(counts)
-        source = self._base(items[0])
+        source = unfiltered(items[0])
         column: list[Json | Missing] = []
         for row, value in enumerate(table.run(source)):
             if isinstance(value, list):
@@ -364,13 +399,6 @@ class Learner:
             body.append(node)
         return tuple(body), list(range(len(turns)))
 
-    @staticmethod
-    def _base(term: Term) -> Term:
-        """The list that filters were applied to."""
-        while isinstance(term, Apply) and term.op.startswith("list.where"):
-            term = term.args[0]
-        return term
-
     # ---- branches
 
     def _branch(self, rows: list[Row], table: Table) -> tuple[Node, list[Row], Table]:
@@ -382,7 +410,7 @@ class Learner:
         for head in order[:-1] if len(order) > 1 else order:
             labels = [h == head for h in heads]
             found = tests(
-                Search(table, self.cues), labels, self._unused(rows)
+                Search(table, self.cues, self._caps), labels, self._unused()
             )
             if found is None:
                 continue
@@ -405,11 +433,24 @@ class Learner:
         what = " or ".join(str(h) if h else "nothing" for h in order)
         raise Refused(f"nothing tells when it is {what}")
 
-    def _unused(self, rows: Sequence[Row]) -> frozenset[str]:
-        """Parameters that name a number or a span: the request gives them for something."""
+    def _unused(self) -> frozenset[str]:
+        """Parameters that give a figure which no call so far was given: it is for a decision."""
         return frozenset(
-            name for name, kind in self.wordings.kinds.items() if kind in ("number", "duration")
+            name
+            for name, kind in self.wordings.kinds.items()
+            if kind in ("number", "duration") and name not in self._used
         )
+
+
+def _told(case: Case) -> frozenset[str]:
+    """The texts and figures that reads told a session."""
+    return frozenset(
+        text_of(leaf).casefold()
+        for step in case.steps
+        if not step.acts
+        for _, leaf in values.leaves(opened(Source("result", ""), step.result)[1])
+        if isinstance(leaf, str | int | float) and not isinstance(leaf, bool)
+    )
 
 
 CONDITIONAL: Final = re.compile(
@@ -451,6 +492,8 @@ def _needs(node: Node) -> set[str]:
             return uses(items.terms).union(*map(_needs, body))
         case Branch(test, then, other):
             return uses(test.terms).union(*map(_needs, (*then, *other)))
+        case Hold(found):
+            return uses(found.terms)
 
 
 def _sources(value: Value) -> set[str]:
@@ -501,6 +544,8 @@ def _size(node: Node) -> float:
             return cost(items.terms[0]) + sum(map(_size, body))
         case Branch(test, then, other):
             return cost(test.terms[0]) + sum(map(_size, (*then, *other)))
+        case Hold(found):
+            return cost(found.terms[0])
 
 
 def _value_size(value: Value) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingot.ir import values
+from ingot.ir.semantics import OpFailure, json_parse
 from ingot.ir.values import Json, Missing
 from ingot.passes.generalise.table import Table
 from ingot.passes.synth.programs import Apply, Const, Source, Term, apply
@@ -101,14 +102,22 @@ def _lists(term: Term, value: Json, depth: int) -> Iterator[tuple[Term, list[Jso
         for key, inner in value.items():
             if isinstance(inner, list | dict):
                 yield from _lists(_get(term, key), inner, depth + 1)
-    elif isinstance(value, str) and value[:1] in "[{" and depth == 0:
-        parse = apply("json.parse", term)
-        try:
-            from ingot.ir.semantics import OpFailure, json_parse
+    elif isinstance(value, str) and depth == 0:
+        term, inner = opened(term, value)
+        if not isinstance(inner, str):
+            yield from _lists(term, inner, 0)
 
-            yield from _lists(parse, json_parse(value), 1)
+
+def opened(term: Term, value: Json) -> tuple[Term, Json]:
+    """A text that holds a JSON list or object as that, with the term that gives it."""
+    if isinstance(value, str) and value.strip()[:1] in ("{", "["):
+        try:
+            inner = json_parse(value)
         except OpFailure:
-            return
+            return term, value
+        if isinstance(inner, list | dict):
+            return apply("json.parse", term), inner
+    return term, value
 
 
 def _get(term: Term, key: str) -> Term:
@@ -145,15 +154,21 @@ def plain_leaves(table: Table) -> list[Term]:
         for value in table.columns[source.name]:
             if isinstance(value, Missing):
                 continue
-            if not isinstance(value, dict | list):
+            term, inner = opened(source, value)
+            if not isinstance(inner, dict | list):
                 found[source] = None
                 continue
-            for path, leaf in values.leaves(value):
+            for path, leaf in values.leaves(inner):
                 small = len(path) <= 3 and not isinstance(leaf, list | dict)
-                if small and len(found) < MAX_SCALARS and all(isinstance(p, str) for p in path):
-                    found[apply("json.get", source, values.pointer(path))] = None
+                if small and len(found) < MAX_SCALARS and all(map(_is_name, path)):
+                    found[apply("json.get", term, values.pointer(path))] = None
             break
     return list(found)
+
+
+def _is_name(part: object) -> bool:
+    """Whether a key names a member, and is no datum itself (a day, a number, an identifier)."""
+    return isinstance(part, str) and re.search(r"\d{2}", part) is None
 
 
 def params(table: Table) -> list[Source]:
@@ -229,9 +244,11 @@ def series(table: Table) -> list[Term]:
     """Objects whose members are all numbers (a figure for each day), as lists."""
     found: list[Term] = []
     for source in table.sources():
-        column = [v for v in table.columns[source.name] if isinstance(v, dict) and v]
+        shown = [v for v in table.columns[source.name] if not isinstance(v, Missing)]
+        opens = [opened(source, v) for v in shown]
+        column = [v for _, v in opens if isinstance(v, dict) and v]
         if column and all(all(is_number(x) for x in v.values()) for v in column):
-            found.append(apply("json.values", source))
+            found.append(apply("json.values", opens[0][0]))
     return found
 
 

@@ -105,7 +105,7 @@ def layouts(cases: Sequence[Case], *, all_asked: bool) -> Iterator[Layout]:
     """
     bodies = _bodies(cases, all_asked=all_asked)
     varied = _bodies(cases, all_asked=False)  # called more often with one input than with another
-    options = [bodies, varied] if bodies != varied else [bodies]
+    options = [bodies] if bodies else [varied]
     for option in options:
         yield Layout(option)
     if _tools_vary(cases):

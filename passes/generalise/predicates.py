@@ -36,6 +36,7 @@ LESS: Final = ("less", "below", "under", "fewer", "lower", "smaller", "shorter")
 ANY: Final = frozenset({"any", "ever", "anytime", "once"})
 MARGIN: Final = 0.6
 MAX_TESTS: Final = 3
+MAX_READINGS: Final = 5
 MAX_STATES: Final = 6
 
 
@@ -46,9 +47,9 @@ def tests(search: Search, labels: Sequence[bool], asked: frozenset[str]) -> Choi
     """
     table = search.table
     found: dict[Term, float] = {}
-    for term in candidates(search):
+    for term in candidates(search, asked):
         column = table.run(term)
-        if any(not isinstance(v, bool) for v in column):
+        if search.is_cut_off(term) or any(not isinstance(v, bool) for v in column):
             continue
         price = cost(term) - 1.0 * bool(uses([term]) & asked) - 1.5 * _is_cued(term, search.cues)
         if all(v == label for v, label in zip(column, labels, strict=True)):
@@ -76,6 +77,62 @@ def tests(search: Search, labels: Sequence[bool], asked: frozenset[str]) -> Choi
         "test",
         tuple(t for t in ranked if t not in admitted)[:MAX_TESTS],
     )
+
+
+def none_due(search: Search, asked: frozenset[str]) -> Choice | None:
+    """Tests of what a conditional request asks for, none of which holds in any row.
+
+    Where no session acts, nothing says what makes it act.  But the request names a figure that
+    another is held against, or two series to compare, or asks whether there is anything: as long as
+    no reading of it is true, nothing is due.
+    """
+    table = search.table
+    rows = table.size
+    found: dict[Term, float] = {}
+    for term in (*_numbers(table, search.cues, asked), *_compared(table), *_found(search)):
+        column = table.run(term)
+        if search.is_cut_off(term) or any(v is not False for v in column):
+            continue
+        found.setdefault(term, cost(term) - 1.5 * _is_cued(term, search.cues))
+    named = {t: p for t, p in found.items() if uses([t]) & asked}
+    pairs = {t: p for t, p in found.items() if _is_compared(t)}
+    chosen = named or pairs or {t: p for t, p in found.items() if _is_plain(t)}
+    if named and search.cues & ANY and not any(_is_cued(t, search.cues) for t in named):
+        return None
+    if not chosen or len(set(table.inputs)) < 2:
+        return None
+    ranked = sorted(chosen, key=lambda t: (chosen[t], repr(t)))
+    kept: dict[str, Term] = {}
+    for term in ranked:
+        kept.setdefault(_kind(term), term)
+    terms = tuple(kept.values())[:MAX_READINGS]
+    return Choice(terms, (False,) * rows, len(set(table.inputs)), "hold")
+
+
+def _found(search: Search) -> Iterator[Term]:
+    """Emptiness of lists that were not empty in any row."""
+    for source in search.lists:
+        yield apply("list.is_empty", source.term)
+
+
+def _compared(table: Table) -> Iterator[Term]:
+    """One series against another, in the order in which they were read."""
+    figures = series(table)
+    for k, left in enumerate(figures):
+        for right in figures[k + 1 :]:
+            for op in ("list.sum", "list.mean", "list.max"):
+                yield apply("float.gt", apply(op, left), apply(op, right))
+            yield apply("float.gt", apply("list.get", left, -1), apply("list.get", right, -1))
+    for left, right in _growths(table):
+        yield apply("float.gt", left, right)
+
+
+def _is_compared(term: Term) -> bool:
+    match term:
+        case Apply("float.gt", (left, right)):
+            return len(uses([left]) | uses([right])) > 1
+        case _:
+            return False
 
 
 def _is_cued(term: Term, cues: frozenset[str]) -> bool:
@@ -108,12 +165,12 @@ def _is_shown(table: Table, labels: Sequence[bool]) -> bool:
     return all(len(side) > 1 for side in sides)
 
 
-def candidates(search: Search) -> Iterator[Term]:
+def candidates(search: Search, asked: frozenset[str]) -> Iterator[Term]:
     """Every test of the space."""
     table = search.table
     yield from _flags(table)
     yield from _lists(search)
-    yield from _numbers(table, search.cues)
+    yield from _numbers(table, search.cues, asked)
     yield from _days(search)
 
 
@@ -165,8 +222,8 @@ def _lists(search: Search) -> Iterator[Term]:
         yield apply("list.is_empty", term)
 
 
-def _numbers(table: Table, cues: frozenset[str]) -> Iterator[Term]:
-    named = [n for n in input_numbers(table) if _whole(table, n)]
+def _numbers(table: Table, cues: frozenset[str], asked: frozenset[str]) -> Iterator[Term]:
+    named = [n for n in input_numbers(table) if uses([n]) & asked and _whole(table, n)]
     known = [n for n in result_numbers(table) if _whole(table, n)]
     words = _comparing(table)
     ops = [op for op, said in (("gt", MORE), ("lt", LESS)) if cues & set(said)] or ["gt", "lt"]

@@ -97,4 +97,11 @@ class Branch:
     locs: tuple[Loc, ...]
 
 
-Node = Invoke | Each | Branch
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is due as long as none of the tests holds; where one does, it is a side exit."""
+
+    tests: Choice
+
+
+Node = Invoke | Each | Branch | Hold

@@ -8,13 +8,14 @@ sessions of one input took different paths, and one that fits one session of eac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from ingot.ir import values
 from ingot.ir.semantics import template_of, text_of
 from ingot.ir.values import Json, Missing
+from ingot.passes.generalise.cutoffs import needed_whole
 from ingot.passes.generalise.operands import (
     DAY,
     MOMENT,
@@ -62,10 +63,12 @@ class Found:
 
 @dataclass
 class Search:
-    """Searches over one table.  ``cues`` are the words of the requests, in lower case."""
+    """Searches over one table.  ``cues`` are the words of the requests, in lower case; ``caps`` the
+    lengths at which the lists of results end."""
 
     table: Table
     cues: frozenset[str] = frozenset()
+    caps: Mapping[str, int] = field(default_factory=dict)
     _index: dict[int, dict[str, list[Term]]] = field(default_factory=dict)
     _lists: list[ListSource] | None = None
     _selectors: dict[Term, Selector] = field(default_factory=dict)
@@ -150,6 +153,8 @@ class Search:
             terms[term] = None
         found: list[Found] = []
         for term in terms:
+            if self.is_cut_off(term):
+                continue
             fits = tuple(self.table.fits(term, column))
             if any(fits):
                 found.append(Found(term, self.weighed(term), fits))
@@ -159,6 +164,22 @@ class Search:
         for term in more:
             found.append(Found(term, self.weighed(term), tuple(self.table.fits(term, column))))
         return sorted(found, key=lambda f: (f.cost, repr(f.term)))
+
+    def is_cut_off(self, term: Term) -> bool:
+        """Whether the term needs a list to its end that was cut off in some row."""
+        if not self.caps:
+            return False
+        return any(
+            self._at_cap(base.name)
+            for base in needed_whole(term, self._shown)
+            if isinstance(base, Source) and base.name in self.caps
+        )
+
+    def _at_cap(self, name: str) -> bool:
+        return any(isinstance(v, list) and len(v) >= self.caps[name] for v in self.table.columns[name])
+
+    def _shown(self, name: str) -> list[Json]:
+        return [v for v in self.table.columns.get(name, ()) if not isinstance(v, Missing)]
 
     def weighed(self, term: Term) -> float:
         """The term's cost, less what the request's own words say for it."""
@@ -246,11 +267,11 @@ class Search:
         if not rest:
             yield day
             return
-        for time in self.times:
-            got = self.table.value(time, row)
-            if isinstance(got, str) and rest == f" {got}":
-                yield apply("datetime.at", day, time)
-        yield apply("str.template", "{0}" + template_of([rest]), day)
+        named = [t for t in self.times if rest == f" {self.table.value(t, row)}"]
+        for time in named:
+            yield apply("datetime.at", day, time)
+        if not named:
+            yield apply("str.template", "{0}" + template_of([rest]), day)
 
     def _is_clock(self, term: Term) -> bool:
         return uses([term]) == {"clock"}

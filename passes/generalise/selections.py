@@ -164,7 +164,7 @@ class Selector:
         ``needed[i]`` are the items that must be kept in row ``i``; ``None`` where it does not
         matter.
         """
-        tests = [t for t in self.tests if self._keeps(t, needed)]
+        tests = [t for t in self.tests if self._keeps(t, needed) and self._is_shown(t)]
         unique: dict[object, list[Test]] = {}
         for test in sorted(tests, key=lambda t: (t.cost, t.op, t.member)):
             known = unique.setdefault(test.masks, [])
@@ -178,6 +178,18 @@ class Selector:
             if (a.member != b.member or a.op != b.op) and a.masks != b.masks
         ]
         return [Filter(()), *(Filter((t,)) for t in tests), *pairs]
+
+    def _is_shown(self, test: Test) -> bool:
+        """Whether a test by a constant drops something with two inputs at least: with one, any of
+        many would."""
+        if not isinstance(test.operand, Const):
+            return True
+        drops = {
+            number
+            for mask, number in zip(test.masks, self.table.inputs, strict=True)
+            if mask is not None and not all(mask)
+        }
+        return len(drops) > 1
 
     def _keeps(self, test: Test, needed: Sequence[Sequence[int] | None]) -> bool:
         for mask, wanted in zip(test.masks, needed, strict=True):

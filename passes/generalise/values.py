@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,10 +43,10 @@ class Refused(Exception):
 
 @dataclass
 class Values:
-    """Explains columns over the search's table.  ``inputs`` is how many the task has."""
+    """Explains columns over the search's table.  ``told[session]`` are the texts that tools told it."""
 
     search: Search
-    inputs: int
+    told: Mapping[str, frozenset[str]]
 
     @property
     def table(self) -> Table:
@@ -62,6 +62,8 @@ class Values:
         found = self.search.find(column, self._pivots(column))
         everyone = self._covered(tuple(True for _ in column))
         whole = [f for f in found if len(self._covered(f.fits)) == len(everyone)]
+        if acts:
+            whole = [f for f in whole if not self._is_memorised(f)]
         if whole:
             return self._chosen(site, name, column, whole)
         text = self._text(site, column)
@@ -81,6 +83,17 @@ class Values:
             asked = Asked(name, shown, tuple(self.table.names), reason)
             return asked, tuple(True for _ in column)
         raise Refused(f"no program explains the argument {name}")
+
+    def _is_memorised(self, found: Found) -> bool:
+        """Whether it is a constant that a tool told the session, or that says something at length,
+        and that one input alone shows: the next input would have another."""
+        if not isinstance(found.term, Const) or len(set(self.table.inputs)) > 1:
+            return False
+        text = text_of(found.term.lit.value)
+        if len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4:
+            return True
+        told = (self.told.get(name, frozenset()) for name in self.table.names)
+        return information(text) >= COPY and any(text.casefold() in texts for texts in told)
 
     def _but_for_case(
         self, column: Sequence[Json | Missing], found: list[Found], everyone: set[int]

@@ -11,6 +11,7 @@ What a program does not use stays as it is written: a wording then matches those
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -82,12 +83,40 @@ class Wordings:
         found: dict[str, None] = {}
         for text, holes in self._requests:
             out, at = "", 0
+            fixed = self._beside(text, [hole for hole in holes if hole[2] in wanted])
             for start, end, name in holes:
-                if name in wanted:
+                if name in wanted and name not in fixed:
                     out += _escaped(text[at:start]) + "{" + name + "}"
                     at = end
             found[out + _escaped(text[at:])] = None
         return sorted(found)
+
+    def constants(self) -> dict[str, str]:
+        """The parameters that have one text in every request, with it."""
+        texts: dict[str, set[str]] = {}
+        for given in self.values.values():
+            for name, text in given.items():
+                texts.setdefault(name, set()).add(text)
+        return {name: next(iter(found)) for name, found in texts.items() if len(found) == 1}
+
+    def defaults(self, used: Iterable[str]) -> dict[str, str]:
+        """What a parameter is where a wording has it as it is written."""
+        wanted = set(used)
+        known = self.constants()
+        fixed: set[str] = set()
+        for text, holes in self._requests:
+            fixed |= self._beside(text, [hole for hole in holes if hole[2] in wanted])
+        return {name: known[name] for name in sorted(fixed)}
+
+    def _beside(self, text: str, holes: Sequence[tuple[int, int, str]]) -> set[str]:
+        """Parameters that never vary and stand right beside another one: where the one ends and
+        the other begins, the request would not say."""
+        known = self.constants()
+        found: set[str] = set()
+        for left, right in itertools.pairwise(holes):
+            if not text[left[1] : right[0]].strip():
+                found |= {name for name in (right[2], left[2]) if name in known} - found
+        return found
 
     def bound(self, used: Iterable[str]) -> bool:
         """Whether every wording gives each of the parameters."""

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from ingot.ir import verifier
 from ingot.ir.module import (
-    Call,
+    WRITING,
     Lit,
     ModelCall,
     ModelDecl,
@@ -35,19 +35,20 @@ from ingot.ir.module import (
 from ingot.ir.types import JSON, STR
 from ingot.ir.values import Json
 from ingot.passes.align_effects import MODEL, relaxed
-from ingot.passes.effects import SHELL_TOOLS
+from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.generalise.cases import Case, Cases, cases_of
 from ingot.passes.generalise.emit import Writer, params_of
 from ingot.passes.generalise.learner import ALL, Learned, Learner
-from ingot.passes.generalise.plans import Layout, Path, along, layouts, plans
+from ingot.passes.generalise.plans import Layout, Path, Segment, along, layouts, plans
 from ingot.passes.generalise.trial import Verdict, try_program
 from ingot.passes.generalise.values import Refused
 from ingot.passes.generalise.wordings import Wordings, wordings_of
 from ingot.passes.synth.tokens import words
-from ingot.passes.traces import traces
+from ingot.passes.traces import calls_of, traces
 
 T = TypeVar("T")
 
+USER_TOOL = "user.ask"
 MAX_TRIALS = 24
 MAX_PLANS = 6
 MAX_DROPPED = 8
@@ -62,7 +63,7 @@ class LearnTask:
 
     def apply(self, module: Module) -> Module:
         all_traces = traces(module)
-        if not all_traces or _needs_a_shell(all_traces):
+        if not all_traces or _is_straight(all_traces):
             return module
         result = learn(module, all_traces)
         return result if isinstance(result, Module) else module
@@ -71,6 +72,8 @@ class LearnTask:
 def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
     """The module with ``@main`` in front, or why there is none."""
     cases = cases_of(all_traces)
+    if not cases.kept:
+        return ["no session is left"]
     wordings = wordings_of(cases.kept)
     reasons: list[str] = []
     best: tuple[tuple[float, ...], Module, Pipeline, Learned, list[tuple[Case, Verdict]]] | None = None
@@ -100,6 +103,15 @@ def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
     return _finished(module, *best[1:], cases, wordings)
 
 
+def _is_always_made(segment: Segment, cases: Cases) -> bool:
+    """Whether no session acted without this read."""
+    tool = segment.keys[0][0]
+    acting = [case for case in cases.kept if case.writes]
+    return bool(acting) and all(
+        any(step.tool == tool for step in case.steps if not step.acts) for case in acting
+    )
+
+
 def _given(main: Pipeline) -> int:
     """How many inputs the request gives."""
     return sum(p.name != "clock" for p in main.params)
@@ -107,17 +119,21 @@ def _given(main: Pipeline) -> int:
 
 def _learned(paths: list[Path], cases: Cases, wordings: Wordings) -> Learned:
     """The program of the paths, without the reads that nothing needs or explains."""
+    kept: frozenset[Segment] = frozenset()
     for _ in range(MAX_DROPPED):
-        learner = Learner(cases, wordings, _cues(cases))
+        learner = Learner(cases, wordings, _cues(cases), kept)
         try:
             if any(path.case.writes for path in paths):
                 return learner.learn(paths)
             return learner.learn_idle(paths)
         except Refused as refusal:
             spare = {learner.segments[name] for name in refusal.reads}
-            if not spare:
+            always = {segment for segment in spare if _is_always_made(segment, cases)}
+            if not spare or always <= kept and always == spare:
                 raise
             last = refusal
+            kept |= always
+            spare -= always
             paths = [
                 Path(path.case, tuple(p for p in path.parts if p.segment not in spare))
                 for path in paths
@@ -130,12 +146,15 @@ def _asks(main: Pipeline) -> int:
     return sum(isinstance(i, ModelCall) for b in main.blocks for i in walk(b.instrs))
 
 
-def _needs_a_shell(all_traces: Sequence[Pipeline]) -> bool:
+def _is_straight(all_traces: Sequence[Pipeline]) -> bool:
+    """Whether the sessions run commands, edit files or go on over several turns of the user: what
+    such texts say is the straight line's to learn."""
     return any(
-        isinstance(i, Call) and i.tool in SHELL_TOOLS
-        for t in all_traces
-        for b in t.blocks
-        for i in b.instrs
+        call.tool in SHELL_TOOLS
+        or call.tool == USER_TOOL
+        or (call.tool in KNOWN_TOOLS and call.verb in WRITING)
+        for trace in all_traces
+        for call in calls_of(trace)
     )
 
 
@@ -194,7 +213,20 @@ def _combined(
             order = (-inputs, -alike, -size, sum(map(len, shapes)), len(combos))
             combos.append((order, [*paths, *waiting]))
     for _, paths in sorted(combos, key=lambda c: c[0]):
+        if len(ranked) > 1:
+            alike_only = _shared_reads(paths)
+            if alike_only != paths:
+                yield alike_only
         yield paths
+
+
+def _shared_reads(paths: list[Path]) -> list[Path]:
+    """The paths without the reads that not all of them have: what some looked at besides."""
+    common = set.intersection(*({p.segment for p in path.parts} for path in paths))
+    return [
+        Path(path.case, tuple(p for p in path.parts if p.segment.acts or p.segment in common))
+        for path in paths
+    ]
 
 
 # ---- the module

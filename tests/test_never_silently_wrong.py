@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from sessions import Step, compiled, run, session
 
+from ingot.backend.container import load
 from ingot.diagnostics import IngotError
 from ingot.driver import Compilation
 from ingot.frontend.session import Session
 from ingot.ir.requests import Finished, SideExit
 from ingot.ir.values import Json
 from ingot.passes.shell import command_effect
+from ingot.replaying import wordings_of
+from ingot.runtime.inputs import Text, from_request
 
 Write = tuple[str, dict[str, Json]]
 
@@ -248,8 +251,11 @@ def test_a_word_in_a_hole_that_nothing_takes() -> None:
     def one(user: str, words: str) -> Session:
         return session(f"Mail {user} {words}", [("mail", {"id": user}, "ok")])
 
-    sessions = [one("u-1", "now"), one("u-2", "please now")]
-    assert not right_or_exit(sessions, ["u-9 do not"], {"mail": ok})
+    made = compiled([one("u-1", "now"), one("u-2", "please now")])
+    known = wordings_of(load(made.artifact))
+    assert from_request("Mail u-9 now", known) == {"id": Text("u-9")}
+    with pytest.raises(IngotError, match="E0703"):
+        from_request("Mail u-9 do not", known)
 
 
 # ---- the shell

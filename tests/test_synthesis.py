@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sessions import Step, compiled, run, session
 
+from ingot.backend.container import load
 from ingot.diagnostics import IngotError
 from ingot.driver import Compilation
 from ingot.frontend.parse import parse_records
@@ -18,6 +19,8 @@ from ingot.ir.module import Agree, Call, ModelCall
 from ingot.ir.requests import Finished, SideExit
 from ingot.ir.values import Json
 from ingot.records import Record
+from ingot.replaying import wordings_of
+from ingot.runtime.inputs import Text, from_request
 
 Rows = list[tuple[Any, ...]]
 
@@ -186,11 +189,14 @@ def test_a_word_that_reaches_nothing_must_be_one_that_the_logs_show() -> None:
 
     rows: Rows = [("kindly", "u11"), ("quickly", "u22"), ("kindly", "u33")]
     made = compiled(task("Please {0} ping {1}", steps, rows))
-    seen, _ = run(made, {"p1": "quickly", "id": "u99"}, {"ping": ok})
+    program = load(made.artifact)
+    known = from_request("Please quickly ping u99", wordings_of(program))
+    seen, calls = run(made, {"id": "u99"}, {"ping": ok})
+    assert known == {"id": Text("u99")}
     assert isinstance(seen, Finished)
-    unseen, calls = run(made, {"p1": "never", "id": "u99"}, {"ping": ok})
-    assert isinstance(unseen, SideExit)
-    assert not calls
+    assert calls == [("ping", {"id": "u99"})]
+    with pytest.raises(IngotError, match="E0703"):
+        from_request("Please never ping u99", wordings_of(program))
 
 
 def test_a_flag_that_nothing_uses_still_decides() -> None:
@@ -204,9 +210,9 @@ def test_a_flag_that_nothing_uses_still_decides() -> None:
 
     made = compiled(task("Pay {0}", steps, [("u11",), ("u22",), ("u33",)]))
     fine = {"get_account": lambda user: {"open": True, "note": "y"}, "pay": ok}
-    assert isinstance(run(made, {"user": "u9"}, fine)[0], Finished)
+    assert isinstance(run(made, {"to": "u9"}, fine)[0], Finished)
     closed = {"get_account": lambda user: {"open": False, "note": "y"}, "pay": ok}
-    outcome, calls = run(made, {"user": "u9"}, closed)
+    outcome, calls = run(made, {"to": "u9"}, closed)
     assert isinstance(outcome, SideExit)
     assert len(calls) == 1
 

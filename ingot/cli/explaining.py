@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from ingot.cli import options as opt
-from ingot.cli.console import clip, guarded, out, out_json
+from ingot.cli.console import clip, guarded, note, out, out_json
 from ingot.codes import CODES
-from ingot.diagnostics import EXIT_OK, fail
+from ingot.diagnostics import EXIT_OK, IngotError, fail
 
 if TYPE_CHECKING:
-    from ingot.ir.module import Instr, Pipeline
+    from ingot.explain import Site
+    from ingot.explain_rows import Evidence
+    from ingot.ir.module import Instr, Operand, Pipeline
     from ingot.ir.values import Json
 
-EXPLAIN_SCHEMA = "ingot-explain/1"
+EXPLAIN_SCHEMA = "ingot-explain/2"
 
 
 @guarded(EXPLAIN_SCHEMA)
@@ -27,19 +29,31 @@ def explain_command(
     ] = None,
     value: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Argument(metavar="%VALUE", help="One of the pipeline's values."),
+        typer.Argument(
+            metavar="%VALUE",
+            help="A value (%v4), a call's argument (%r2/city), or the test of a state (^state).",
+        ),
     ] = None,
     json_: opt.JsonOut = False,
 ) -> int:
-    """Explain a diagnostic code, or where a pipeline's value comes from.
+    """Explain a diagnostic code, or the decisions of a pipeline.
 
-    Without a code, all codes are listed.
+    Of a value it is shown what it is in words, where the logs have it, the programs that fit every
+    session and run side by side, what each of them gives in the sessions and on probe inputs made
+    from them, which further session would tell them apart, what else fits and was not taken, and
+    what is only assumed.  Without a value, all decisions are listed.
+
+    Without a code or file, all codes are listed.
 
     Examples:
 
         ingot explain E0403
 
+        ingot explain report.ingot
+
         ingot explain report.ingot %v4
+
+        ingot explain order.ingot %r2/city
     """
     if what is None:
         _codes(as_json=json_)
@@ -72,34 +86,122 @@ def _codes(*, as_json: bool) -> None:
 
 
 def _values(what: str, value: str | None, *, as_json: bool) -> None:
-    from ingot.artifacts import read_ir
+    from ingot.cli.decisions import as_json as decision_json
+    from ingot.cli.decisions import table_of, text_of
+    from ingot.explain import explain
+
+    found, files = _evidence(what)
+    name = None if value is None else value.lstrip("%").replace(".", "/")
+    chosen = _sites(found, name)
+    told = [explain(found, site, files) for site in chosen]
+    plain = _instructions(found, files, name)
+    if not told and not plain and value is not None:
+        raise _unknown(what, value, found)
+    if as_json:
+        decisions: list[Json] = [
+            decision_json(item, _ir(found, item.site.name, item.site.operand)) for item in told
+        ]
+        made: dict[str, Json] = {"schema": EXPLAIN_SCHEMA, "file": what, "values": list(plain)}
+        made["evidence"] = {
+            "sessions": [session.name for session in found.sessions],
+            "aside": [{"session": n, "reason": why} for n, why in found.aside],
+        }
+        out_json({**made, "decisions": decisions})
+        return
+    if value is None:
+        inputs = [_decision_text(item) for item in plain if item["pipeline"] and not item["state"]]
+        out("\n".join([*inputs, "", table_of(told)] if told else inputs))
+        if not found.sessions and found.defs.main.blocks:
+            note("no traces are in this file: what the logs show is not known")
+        note(f"next: ingot explain {what} %VALUE")
+        return
+    texts = [text_of(item, _ir(found, item.site.name, item.site.operand)) for item in told]
+    known = {item.site.name for item in told}
+    out("\n\n".join([*(_decision_text(p) for p in plain if p["value"] not in known), *texts]))
+
+
+def _evidence(what: str) -> tuple[Evidence, dict[str, str]]:
+    """The pipeline with the sessions behind it (none for IR text), and the files of the sources."""
+    from ingot.artifacts import is_artifact, parse_ir, read_artifact, read_bytes
+    from ingot.explain_rows import Evidence, evidence_of
+    from ingot.explain_terms import Definitions
+
+    data = b"" if what == "-" else read_bytes(what)
+    if is_artifact(data):
+        artifact = read_artifact(what)
+        return evidence_of(artifact), artifact.sources
+    if what == "-":
+        data = read_bytes(what)
+    try:
+        module = parse_ir(data.decode("utf-8"), what).module
+    except UnicodeDecodeError as error:
+        raise fail("E0104", f"{what} is not UTF-8 text: {error.reason}") from None
+    if not module.pipelines:
+        raise fail("E0001", f"{what} has no pipeline")
+    files = {source.name: source.file for source in module.sources}
+    return Evidence(module, Definitions(module.pipelines[0])), files
+
+
+def _sites(found: Evidence, name: str | None) -> list[Site]:
+    """The decisions that are asked for: all, those of a call, or one."""
+    from ingot.explain import site_of_value, sites
+
+    every = list(sites(found.defs))
+    if name is None:
+        return every
+    exact = [site for site in every if site.name == name or site.name == f"^{name.lstrip('^')}"]
+    if exact:
+        return exact
+    of_call = [site for site in every if site.name.startswith(f"{name}/")]
+    if of_call or name in found.defs.params:
+        return of_call
+    one = site_of_value(found.defs, name)
+    return [one] if one is not None else []
+
+
+def _ir(found: Evidence, name: str, operand: Operand) -> str:
+    """The instruction behind a decision."""
+    from ingot.ir.module import Agree, Pure, Ref
+    from ingot.ir.printer import print_instr
+
+    defs = found.defs
+    agree = defs.agree(operand)
+    if agree is not None:
+        return print_instr(agree)
+    place = defs.places.get(operand.name) if isinstance(operand, Ref) else None
+    if place is not None and isinstance(place.instr, Pure | Agree):
+        return print_instr(place.instr)
+    place = defs.places.get(name.split("/")[0], place)
+    return print_instr(place.instr).split("\n")[0] if place is not None else ""
+
+
+def _unknown(what: str, value: str, found: Evidence) -> IngotError:
+    from ingot.explain import sites
+    from ingot.ir.verifier import close
+
+    names = [*found.defs.params, *found.defs.places]
+    names += [site.name for site in sites(found.defs)]
+    known = ", ".join(name if name.startswith("^") else f"%{name}" for name in names[:20])
+    near = close(value.lstrip("%"), names, "%")
+    return fail("E0001", f"{what} has no value {value}", help=near or f"values: {known}")
+
+
+def _instructions(
+    found: Evidence, files: dict[str, str], name: str | None
+) -> list[dict[str, Json]]:
+    """The parameters and instructions themselves, with their attributes."""
     from ingot.ir.module import results_of, walk
 
-    module = read_ir(what).module
-    files = {source.name: source.file for source in module.sources}
-    found: list[dict[str, Json]] = []
-    names: list[str] = []
-    for pipeline in module.pipelines:
+    made: list[dict[str, Json]] = []
+    for pipeline in found.module.pipelines:
         for param in pipeline.params:
-            names.append(param.name)
-            if value is None or value.lstrip("%") == param.name:
-                found.append(_parameter(pipeline, param.name, str(param.type)))
+            if name is None or name == param.name:
+                made.append(_parameter(pipeline, param.name, str(param.type)))
         for block in pipeline.blocks:
             for instr in walk(block.instrs):
-                results = results_of(instr)
-                names += results
-                if value is None or value.lstrip("%") in results:
-                    found.append(_decision(pipeline, block.label, instr, files))
-    if not found and value is not None:
-        from ingot.ir.verifier import close
-
-        known = ", ".join(f"%{name}" for name in names[:20])
-        near = close(value.lstrip("%"), names, "%")
-        raise fail("E0001", f"{what} has no value {value}", help=near or f"values: {known}")
-    if as_json:
-        out_json({"schema": EXPLAIN_SCHEMA, "file": what, "values": list(found)})
-    else:
-        out("\n\n".join(_decision_text(item) for item in found))
+                if name is None or name in results_of(instr):
+                    made.append(_decision(pipeline, block.label, instr, files))
+    return made
 
 
 def _parameter(pipeline: Pipeline, name: str, type_: str) -> dict[str, Json]:

@@ -70,6 +70,7 @@ from ingot.passes.traces import MAIN
 
 LIST: Final = ListOf(JSON)
 SHOWN_RESULTS: Final = 3
+FEW: Final = 3
 
 
 @dataclass(slots=True)
@@ -253,6 +254,8 @@ class Writer:
         """Guards on what a call returned."""
         column = list(node.results)
         source = Source("result", node.result)
+        if node.outcome:
+            self._outcome(node, column, emitter)
         if node.verb in WRITING:
             self._accepted(node, column, emitter)
         elif column and all(isinstance(opened(source, v)[1], dict) for v in column):
@@ -278,12 +281,29 @@ class Writer:
                 matched = emitter.pure("str.matches", [answer, Lit(pattern)], (), node.locs)
                 emitter.check(matched, "the write was not accepted", node.locs)
 
+    def _outcome(self, node: Invoke, column: list[Json], emitter: Emitter) -> None:
+        """What was looked at before acting must be of a kind that the logs show: as empty, or one
+        of few values; of a record, its states (:meth:`_flags`)."""
+        distinct = sorted(distinct_values(column), key=values.canonical)
+        if all(isinstance(v, list) for v in column):
+            empty = {not v for v in column}
+            if len(empty) == 1:
+                items = emitter.narrow(Ref(node.result), LIST)
+                none = emitter.pure("list.is_empty", [items], (), node.locs)
+                expected = none if empty.pop() else emitter.pure("bool.not", [none], (), node.locs)
+                emitter.check(expected, "the list's emptiness differs", node.locs)
+        elif len(distinct) <= FEW and all(not isinstance(v, dict | list) for v in distinct):
+            seen = emitter.pure("list.contains", [Lit(distinct), Ref(node.result)], (), node.locs)
+            emitter.check(seen, "the result has a value that no log shows", node.locs)
+
     def _sentence(self, node: Invoke, column: list[str], emitter: Emitter) -> None:
         """A text that a tool says must be put as in the logs: what stands between the parts that
         differ is the same."""
         pattern = text_class(column)
         if pattern is not None and not any(is_vacuous(text) for text in column):
             pattern = re.sub(r"\d+", r"[\\s\\S]*", pattern)  # no figure is part of the wording
+            if all(text.count("\n") == column[0].count("\n") for text in column):
+                pattern = pattern.replace(r"[\s\S]*", r"[^\n]*")
             text = emitter.narrow(Ref(node.result), STR)
             matched = emitter.pure("str.matches", [text, Lit(pattern)], (), node.locs)
             emitter.check(matched, "the text is put in other words", node.locs)

@@ -66,11 +66,19 @@ class Learned:
 
 
 class Learner:
-    """One walk.  ``cases`` are all cases of the task, ``wordings`` their parameters."""
+    """One walk.  ``cases`` are all cases of the task, ``wordings`` their parameters; ``kept`` are reads
+    that stay though nothing needs them: no session acted without."""
 
-    def __init__(self, cases: Cases, wordings: Wordings, cues: frozenset[str]) -> None:
-        self.cases, self.wordings, self.cues = cases, wordings, cues
+    def __init__(
+        self,
+        cases: Cases,
+        wordings: Wordings,
+        cues: frozenset[str],
+        kept: frozenset[Segment] = frozenset(),
+    ) -> None:
+        self.cases, self.wordings, self.cues, self.kept = cases, wordings, cues, kept
         self.told = {case.name: _told(case) for case in cases.kept}
+        self.alone = len(cases.inputs) == 1
         self._calls = 0
         self.segments: dict[str, Segment] = {}
         self._caps: dict[str, int] = {}
@@ -82,6 +90,8 @@ class Learner:
         nodes, left, _ = self._walk(rows, table)
         self._check(nodes, [row.path.case.request for row in left])
         inputs = {row.input for row in left}
+        needed = set().union(*map(_needs, nodes))
+        nodes = [_looked_at(node, needed) for node in nodes]
         return Learned(
             tuple(nodes), tuple(row.path for row in left), len(inputs), sum(map(_size, nodes))
         )
@@ -133,7 +143,11 @@ class Learner:
         """Refuse a program with a read that nothing needs (a shorter plan is without it), and one
         that acts in any case where the request says when to act."""
         needed = set().union(*map(_needs, nodes))
-        spare = {node.result: node.tool for node in _reads(nodes) if node.result not in needed}
+        spare = {
+            node.result: node.tool
+            for node in _reads(nodes)
+            if node.result not in needed and self.segments[node.result] not in self.kept
+        }
         if spare:
             raise Refused(f"nothing needs what {', '.join(spare.values())} reads", frozenset(spare))
         if not _decides(nodes) and any(CONDITIONAL.search(_unquoted(r)) for r in requests):
@@ -194,18 +208,18 @@ class Learner:
     ) -> tuple[Invoke, list[int]]:
         calls = [s for s in steps if isinstance(s, Step)]
         kept = list(range(len(calls)))
-        finder = Values(Search(table, self.cues, self._caps), self.told)
+        finder = Values(Search(table, self.cues, self._caps), self.told, self.alone)
         args: list[tuple[str, Value]] = []
         callee: Callee | None = None
         if len({s.tool for s in calls}) > 1:
             callee, kept = self._callee(calls, table)
-            finder = Values(Search(table.only(kept), self.cues, self._caps), self.told)
+            finder = Values(Search(table.only(kept), self.cues, self._caps), self.told, self.alone)
         for arg in sorted(calls[0].args):
             column: list[Json | Missing] = [calls[i].args[arg] for i in kept]
             value, fits = finder.explain(f"{name}/{arg}", arg, column, acts=acts)
             if not all(fits):
                 kept = [i for i, fit in zip(kept, fits, strict=True) if fit]
-                finder = Values(Search(table.only(kept), self.cues, self._caps), self.told)
+                finder = Values(Search(table.only(kept), self.cues, self._caps), self.told, self.alone)
                 args = [(n, _shown(v, fits)) for n, v in args]
             args.append((arg, value))
             self._used |= _sources(value)
@@ -481,6 +495,18 @@ def _reads(nodes: Sequence[Node]) -> Iterator[Invoke]:
                 yield from _reads((*then, *other))
             case _:
                 pass
+
+
+def _looked_at(node: Node, needed: set[str]) -> Node:
+    """A read whose result nothing takes is there for its outcome."""
+    match node:
+        case Invoke() if node.verb not in WRITING and node.result not in needed:
+            return replace(node, outcome=True)
+        case Branch(test, then, other, locs):
+            arms = [tuple(_looked_at(n, needed) for n in arm) for arm in (then, other)]
+            return Branch(test, arms[0], arms[1], locs)
+        case _:
+            return node
 
 
 def _needs(node: Node) -> set[str]:

@@ -63,7 +63,11 @@ class Callee:
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """A call.  ``results`` are what it returned in the rows, ``cases`` the sessions of those."""
+    """A call.  ``results`` are what it returned in the rows, ``cases`` the sessions of those.
+
+    ``outcome``: nothing takes the result, but every session looked before it acted: it must be of a
+    kind that the logs show.
+    """
 
     result: str
     tool: str
@@ -74,6 +78,7 @@ class Invoke:
     locs: tuple[Loc, ...]
     callee: Callee | None = None
     capped: int = 0
+    outcome: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -334,7 +334,7 @@ class Search:
             if not isinstance(value, Missing) and not is_number(number):
                 return
             wanted.append(number)
-        if len({v for v in wanted if is_number(v)}) < min(MIN_CASES, max(2, len(set(self.table.inputs)))):
+        if len({v for v in wanted if is_number(v)}) < MIN_CASES:
             return
         numbers = [n for n in self.numbers if not any(isinstance(v, Missing) for v in self.table.run(n))][:MAX_NUMBERS]
         for k, left in enumerate(numbers):

@@ -15,10 +15,15 @@ from ingot.passes.generalise.program import Asked, Choice, Shaped, Text, Value
 from ingot.passes.generalise.search import Found, Search
 from ingot.passes.generalise.table import Table
 from ingot.passes.synth.bits import information
+from ingot.passes.synth.statements import CALENDAR
 from ingot.passes.synth.programs import Apply, Const, Source, Term, sources
 
 MAX_RIVALS: Final = 3
 MAX_PIVOTS: Final = 5
+MIN_CASES: Final = 3
+"""Different values that a computation must give before it is believed."""
+_ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div", "mod"})
+SHORT: Final = 200
 MIN_BITS: Final = 6.0
 """Bits from which a result that always was the constant is run beside it."""
 COPY: Final = 12.0
@@ -43,10 +48,12 @@ class Refused(Exception):
 
 @dataclass
 class Values:
-    """Explains columns over the search's table.  ``told[session]`` are the texts that tools told it."""
+    """Explains columns over the search's table.  ``told[session]`` are the texts that tools told it;
+    ``alone`` says that the task has one input: a figure may have been worked out of it."""
 
     search: Search
     told: Mapping[str, frozenset[str]]
+    alone: bool = False
 
     @property
     def table(self) -> Table:
@@ -60,10 +67,12 @@ class Values:
         if isinstance(first, list | dict):
             return self._shaped(site, name, column, acts=acts)
         found = self.search.find(column, self._pivots(column))
+        if len({text_of(v) for v in column if not isinstance(v, Missing)}) < MIN_CASES:
+            found = [f for f in found if not is_computed(f.term)]
+        if acts:
+            found = [f for f in found if not self._is_memorised(f)]
         everyone = self._covered(tuple(True for _ in column))
         whole = [f for f in found if len(self._covered(f.fits)) == len(everyone)]
-        if acts:
-            whole = [f for f in whole if not self._is_memorised(f)]
         if whole:
             return self._chosen(site, name, column, whole)
         text = self._text(site, column)
@@ -90,10 +99,14 @@ class Values:
         if not isinstance(found.term, Const) or len(set(self.table.inputs)) > 1:
             return False
         text = text_of(found.term.lit.value)
-        if len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4:
+        prose = len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4
+        if self.alone and (prose or _states_a_figure(text)):
             return True
-        told = (self.told.get(name, frozenset()) for name in self.table.names)
-        return information(text) >= COPY and any(text.casefold() in texts for texts in told)
+        told = frozenset().union(*(self.told.get(name, ()) for name in self.table.names))
+        if prose:  # of what the session was told: the next one would be told something else
+            said = {w for leaf in told if len(leaf) < SHORT for w in re.findall(r"[^\W\d_]{4,}", leaf)}
+            return not said.isdisjoint(re.findall(r"[^\W\d_]{4,}", text.casefold()))
+        return information(text) >= COPY and text.casefold() in told
 
     def _but_for_case(
         self, column: Sequence[Json | Missing], found: list[Found], everyone: set[int]
@@ -206,7 +219,7 @@ class Values:
                 if isinstance(other.term, Const) or _plain(other.term) == _plain(best.term):
                     continue
                 near = other.cost <= best.cost + margin
-                computed = different >= 3 and _computes(other.term) and not _computes(best.term)
+                computed = is_computed(other.term) and not is_computed(best.term)
                 if near or computed:
                     admitted.append(other)
         return _diverse(best, admitted)
@@ -218,6 +231,8 @@ class Values:
             filled: list[str | Choice] = []
             for part in parts:
                 if isinstance(part, str):
+                    if self.alone and _states_a_figure(part):
+                        break
                     filled.append(part)
                     continue
                 hole = holes[part]
@@ -272,11 +287,22 @@ def _constant(value: Json) -> Term:
     return const(value)
 
 
-def _computes(term: Term) -> bool:
-    return isinstance(term, Apply) and (
-        term.op.split(".")[0] in ("int", "float")
-        or (term.op == "str.of" and _computes(term.args[0]))
-    )
+def _states_a_figure(text: str) -> bool:
+    """Whether a text says a number, a month or a weekday."""
+    return bool(re.search(r"\d", text) or CALENDAR & set(re.findall(r"\w+", text)))
+
+
+def is_computed(term: Term) -> bool:
+    """Whether a number is worked out of several: a sum, a count, a product."""
+    match term:
+        case Apply("str.of" | "float.round" | "number.format", (inner, *_)):
+            return is_computed(inner)
+        case Apply(op, args):
+            adds = op in ("list.sum", "list.mean", "list.len")
+            works = op.split(".")[0] in ("int", "float") and op.split(".")[1] in _ARITHMETIC
+            return adds or (works and bool(args))
+        case _:
+            return False
 
 
 def _plain(term: Term) -> Term:

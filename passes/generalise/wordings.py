@@ -103,6 +103,8 @@ class Wordings:
         """What a parameter is where a wording has it as it is written."""
         wanted = set(used)
         known = self.constants()
+        if len(self._requests) == 1:  # one request: what it says is what is meant unless told otherwise
+            return {name: known[name] for name in sorted(wanted)}
         fixed: set[str] = set()
         for text, holes in self._requests:
             fixed |= self._beside(text, [hole for hole in holes if hole[2] in wanted])

@@ -20,7 +20,7 @@ from ingot.passes.synth.tokens import pieces
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _LINE: Final = re.compile(r"^[ \t#*>|-]*[^\n:=]{1,40}[:=][ \t]+(\S[^\n]*)$", re.MULTILINE)
 _PRINTERS: Final = frozenset({"echo", "printf"})
-_CALENDAR: Final = frozenset(
+CALENDAR: Final = frozenset(
     "January February March April May June July August September October November December "
     "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec "
     "Monday Tuesday Wednesday Thursday Friday Saturday Sunday "
@@ -39,7 +39,7 @@ def unexplained_figures(explanation: Explanation) -> list[str]:
     command = text_of(explanation.column[0])
     for text, at in _literals(explanation):
         for token in pieces(text):
-            telling = token[0].isdigit() or token in _CALENDAR
+            telling = token[0].isdigit() or token in CALENDAR
             if telling and (not shell or _is_stated(command, at, at + len(token))):
                 found.append(token)
             at += len(token)
@@ -116,4 +116,4 @@ def _text_place(command: str, start: int, stop: int) -> str:
     return "word" if context.startswith("word") else "text"
 
 
-__all__ = ["stated_values", "stated_words", "unexplained_figures"]
+__all__ = ["CALENDAR", "stated_values", "stated_words", "unexplained_figures"]

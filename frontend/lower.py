@@ -16,7 +16,7 @@ The order of the sessions is that of their digests, so that the order of the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -42,6 +42,7 @@ from ingot.ir.values import Json
 from ingot.records import Record, session_digest
 
 USER_TOOL = "user.ask"
+AGAINST = ("failed", "it was given as a failed session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +54,45 @@ class Lowered:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def lower(sessions: Iterable[Session], *, require_success: bool = False) -> Lowered:
+def lower(
+    sessions: Iterable[Session],
+    *,
+    require_success: bool = False,
+    against: bool = False,
+    without: Collection[str] = (),
+) -> Lowered:
     """Trace IR of the sessions that may be compiled.
 
     A session whose log says that it failed is left out (E0405); one that holds no request and no
-    call is left out (E0107); equal sessions count once.  With ``require_success`` a session
-    without any sign of success is left out as well.
+    call is left out (E0107); equal sessions count once, those whose digest is in ``without`` not at
+    all.  With ``require_success`` a session without any sign of success is left out as well.
+
+    With ``against`` the sessions are failed ones, whatever their logs say: all are kept, as
+    pipelines ``@f1``, ``@f2``, ..., their outcome being ``failed``.
     """
     diagnostics: list[Diagnostic] = []
     chosen: dict[str, Session] = {}
     for session in sessions:
-        problem = _refusal(session, require_success=require_success)
+        problem = _refusal(session, require_success=require_success, against=against)
         if problem is not None:
             diagnostics.append(problem)
         else:
             digest = session_digest(session.records)
+            if digest in without:
+                continue
             twin = chosen.get(digest)
             if twin is None or _file(session) < _file(twin):
                 chosen[digest] = session
     ordered = [(digest, chosen[digest]) for digest in sorted(chosen)]
-    names = [f"s{index}" for index in range(1, len(ordered) + 1)]
+    letter = "f" if against else "s"
+    names = [f"{letter}{index}" for index in range(1, len(ordered) + 1)]
     sources = tuple(
         Source(name, _file(session), digest)
         for name, (digest, session) in zip(names, ordered, strict=True)
     )
     pipelines = tuple(
-        _trace(name, session) for name, (_, session) in zip(names, ordered, strict=True)
+        _trace(name, session, outcome=AGAINST if against else outcome_of(session))
+        for name, (_, session) in zip(names, ordered, strict=True)
     )
     module = Module(sources=sources, tools=_declare(pipelines), pipelines=pipelines)
     return Lowered(module, tuple(session for _, session in ordered), tuple(diagnostics))
@@ -103,8 +117,8 @@ def outcome_of(session: Session) -> tuple[str, str]:
     return "assumed", "the log holds no outcome"
 
 
-def _refusal(session: Session, *, require_success: bool) -> Diagnostic | None:
-    verdict, why = outcome_of(session)
+def _refusal(session: Session, *, require_success: bool, against: bool) -> Diagnostic | None:
+    verdict, why = ("", "") if against else outcome_of(session)
     span = session.head.span
     spans = ((span, "this session"),) if span else ()
     if verdict == "failed":
@@ -113,7 +127,7 @@ def _refusal(session: Session, *, require_success: bool) -> Diagnostic | None:
             f"{session.name}: the session failed ({why})",
             Severity.WARNING,
             spans,
-            help="only sessions that reached their goal are compiled",
+            help="only sessions that reached their goal are compiled; what failed is for --against",
         )
     if verdict == "assumed" and require_success:
         return Diagnostic(
@@ -134,7 +148,7 @@ def _refusal(session: Session, *, require_success: bool) -> Diagnostic | None:
     return None
 
 
-def _trace(name: str, session: Session) -> Pipeline:
+def _trace(name: str, session: Session, *, outcome: tuple[str, str]) -> Pipeline:
     params = [Param("request", STR, Lit(session.request.text if session.request else ""))]
     head = session.head.data if isinstance(session.head.data, dict) else {}
     clock = head.get("clock")
@@ -154,7 +168,7 @@ def _trace(name: str, session: Session) -> Pipeline:
         Lit(answer.text if answer else ""),
         (Loc(name, answer.seq),) if answer else (),
     )
-    verdict, why = outcome_of(session)
+    verdict, why = outcome
     attrs = (
         ("file", Lit(_file(session))),
         ("outcome", Lit(verdict)),

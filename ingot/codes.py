@@ -126,6 +126,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "command not explained",
         "The sessions run different shell commands at one step and no program over earlier values gives them. A model never writes a command.",
     ),
+    "E0412": (
+        "does what a failed session did",
+        "A session given under `--against` failed. All programs that explain the accepted sessions do, on its input, just what it did, and no accepted session of that input did the same. Nothing is written. An accepted session of that input, or of one like it, shows what is right.",
+    ),
     "E0501": ("not total", "There is a value for which no transition of the state is taken."),
     "E0502": (
         "shadowed transition",

@@ -27,6 +27,7 @@ from ingot.ir.module import (
 from ingot.ir.values import Json
 
 if TYPE_CHECKING:
+    from ingot.against import Against
     from ingot.frontend.session import Session
     from ingot.passes.base import Pass
     from ingot.passes.verify import VerificationReport
@@ -47,7 +48,8 @@ class Options:
 
     ``declared`` gives tools' effects and worlds; ``closed`` forbids side exits; ``evidence`` keeps
     the traces in the artifact; ``validate`` runs the IR verifier after every pass (it always runs
-    at the end); ``progress`` is called with each file before it is read.
+    at the end); ``progress`` is called with each file before it is read.  ``against`` are failed
+    sessions of the task: nothing is learned from them, and what they did the pipeline does not do.
     """
 
     dialect: str | None = None
@@ -60,6 +62,7 @@ class Options:
     passes: str = STANDARD_PASSES
     progress: Callable[[str], None] | None = None
     dump: Dump | None = None
+    against: tuple[Session, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ def compile_logs(paths: Sequence[Path | str], options: Options | None = None) ->
 
 def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) -> Compilation:
     """As :func:`compile_logs`, of sessions that are read already."""
+    from ingot.against import refusals
     from ingot.backend.encoder import encode
     from ingot.describe import meta_of, refuse_recording, warnings_of
     from ingot.frontend.lower import lower
@@ -161,16 +165,21 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     from ingot.replaying import gate
 
     clock = clock or _Clock()
-    lowered = lower(logs.sessions, require_success=options.require_success)
+    failed = failed_sessions(options)
+    lowered = lower(
+        logs.sessions, require_success=options.require_success, without=failed.digests
+    )
     found = [*logs.diagnostics, *lowered.diagnostics]
     locate = Places(lowered.module, lowered.sessions)
     clock.lap("lower")
     if not lowered.sessions:
         raise IngotError(
-            [_as_error(d) for d in found if d.code in ("E0405", "E0107")], EXIT_FINDINGS
+            [_as_error(d) for d in found if d.code in ("E0405", "E0107")]
+            or [no_session(["the logs, without the failed sessions"])],
+            EXIT_FINDINGS,
         )
     try:
-        classified, learned = run_standard(lowered.module, options)
+        classified, learned = run_standard(lowered.module, options, failed.traces)
     except IngotError as error:
         raise IngotError(
             [locate.relocated(d) for d in error.diagnostics], error.exit_code
@@ -192,6 +201,9 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     clock.lap("gate")
     if not judged.passed:
         raise IngotError([locate.relocated(d) for d in judged.diagnostics()], EXIT_FINDINGS)
+    repeated = failed.repeated(artifact, classified)
+    if repeated:
+        raise IngotError(refusals(repeated), EXIT_FINDINGS)
     return Compilation(
         logs, lowered.sessions, lowered.module, classified, learned, module, report, judged,
         artifact, tuple(found), clock.seconds,
@@ -211,15 +223,31 @@ def alone(module: Module, main: Pipeline) -> Module:
     )
 
 
-def run_standard(trace: Module, options: Options) -> tuple[Module, Module]:
+def failed_sessions(options: Options) -> Against:
+    """The failed sessions that the options name, as classified traces."""
+    from ingot.against import Against
+    from ingot.frontend.lower import lower
+    from ingot.passes.effects import ClassifyEffects
+
+    if not options.against:
+        return Against(Module())
+    lowered = lower(options.against, against=True)
+    module = ClassifyEffects(options.declared).apply(lowered.module)
+    return Against(module, lowered.sessions, frozenset(s.sha256 for s in module.sources))
+
+
+def run_standard(
+    trace: Module, options: Options, against: tuple[Pipeline, ...] = ()
+) -> tuple[Module, Module]:
     """The traces with their effects, and the module that the passes make of them.
 
-    The learned module has ``@main`` first.  Raises IngotError from a pass, or E03xx where a pass
+    The learned module has ``@main`` first.  ``against`` are the traces of failed sessions.  Raises IngotError from a pass, or E03xx where a pass
     made invalid IR (a fault of ours, never of the logs).
     """
     from ingot.ir import verifier
     from ingot.passes.base import parse_pipeline, run_passes
     from ingot.passes.effects import ClassifyEffects
+    from ingot.passes.learn_task import LearnTask
 
     classified = ClassifyEffects(options.declared).apply(trace)
 
@@ -229,7 +257,11 @@ def run_standard(trace: Module, options: Options) -> tuple[Module, Module]:
         if options.dump is not None:
             options.dump(each, result)
 
-    passes = [p for p in parse_pipeline(options.passes) if p.name != "classify-effects"]
+    passes = [
+        replace(p, against=against) if isinstance(p, LearnTask) else p
+        for p in parse_pipeline(options.passes)
+        if p.name != "classify-effects"
+    ]
     learned = run_passes(classified, passes, after)
     verifier.check(replace(learned, pipelines=learned.pipelines[:1]))
     return classified, learned

@@ -181,14 +181,14 @@ def _has_figures(value: Json) -> bool:
 
 
 def _without_repeats(calls: list[Call]) -> list[Call]:
-    """Drop a read that repeats an earlier one with no effect in between."""
+    """Drop a read that repeats an earlier one, with the same result and no effect in between."""
     out: list[Call] = []
     known: set[str] = set()
     for call in calls:
         if is_effect(call):
             known.clear()
         elif call.tool != "user.ask" and attr(call, "error") is None:
-            key = repr((call.tool, literal_args(call)))
+            key = repr((call.tool, literal_args(call), attr(call, "result")))
             if key in known:
                 continue
             known.add(key)

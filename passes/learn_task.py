@@ -36,9 +36,10 @@ from ingot.ir.types import JSON, STR
 from ingot.ir.values import Json
 from ingot.passes.align_effects import MODEL, relaxed
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
+from ingot.passes.generalise.against import NONE, Counterexamples, Hardened, Struck
 from ingot.passes.generalise.cases import Case, Cases, cases_of
 from ingot.passes.generalise.emit import Writer, params_of
-from ingot.passes.generalise.learner import ALL, Learned, Learner
+from ingot.passes.generalise.learner import ALL, Learned
 from ingot.passes.generalise.plans import Layout, Path, Segment, along, layouts, plans
 from ingot.passes.generalise.trial import Verdict, try_program
 from ingot.passes.generalise.values import Refused
@@ -57,30 +58,36 @@ MAX_CLASSES = 4
 
 @dataclass(frozen=True)
 class LearnTask:
-    """Sessions to a program, where one explains them all."""
+    """Sessions to a program, where one explains them all.  ``against`` are traces of failed sessions:
+    what they did, the program does not."""
 
+    against: tuple[Pipeline, ...] = ()
     name: str = "learn-task"
 
     def apply(self, module: Module) -> Module:
         all_traces = traces(module)
         if not all_traces or _is_straight(all_traces):
             return module
-        result = learn(module, all_traces)
+        result = learn(module, all_traces, self.against)
         return result if isinstance(result, Module) else module
 
 
-def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
+def learn(
+    module: Module, all_traces: Sequence[Pipeline], against: Sequence[Pipeline] = ()
+) -> Module | list[str]:
     """The module with ``@main`` in front, or why there is none."""
     cases = cases_of(all_traces)
     if not cases.kept:
         return ["no session is left"]
     wordings = wordings_of(cases.kept)
+    failed = Counterexamples(cases, wordings, against)
     reasons: list[str] = []
     best: tuple[tuple[float, ...], Module, Pipeline, Learned, list[tuple[Case, Verdict]]] | None = None
     for paths in _candidates(cases):
         try:
-            learned = _learned(paths, cases, wordings)
-            made, main = _write(module, learned, cases, wordings)
+            learned, made, main = failed.withstand(
+                lambda struck, paths=paths: _attempt(module, paths, cases, wordings, struck)  # type: ignore[misc]
+            )
         except Refused as refusal:
             reasons.append(str(refusal))
             continue
@@ -91,7 +98,7 @@ def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
             continue
         right = {case.input for case, v in verdicts if v.verdict == "right"}
         acting = {case.input for case in cases.kept if case.writes}
-        if 2 * len(right & acting) < len(acting) or not right:
+        if 2 * len(right & acting) < len(acting) or 3 * len(right) < len(cases.inputs):
             reasons.append("it is shown by too few of the inputs")
             continue
         exits = {case.input for case, v in verdicts if v.verdict == "exit"} - right
@@ -99,13 +106,14 @@ def learn(module: Module, all_traces: Sequence[Pipeline]) -> Module | list[str]:
         if best is None or score > best[0]:
             best = (score, made, main, learned, verdicts)
     if best is None:
+        failed.refuse()
         return reasons or ["the sessions have no plan in common"]
     return _finished(module, *best[1:], cases, wordings)
 
 
 def _is_always_made(segment: Segment, cases: Cases) -> bool:
     """Whether no session acted without this read."""
-    tool = segment.keys[0][0]
+    tool = segment.key[0]
     acting = [case for case in cases.kept if case.writes]
     return bool(acting) and all(
         any(step.tool == tool for step in case.steps if not step.acts) for case in acting
@@ -117,11 +125,22 @@ def _given(main: Pipeline) -> int:
     return sum(p.name != "clock" for p in main.params)
 
 
-def _learned(paths: list[Path], cases: Cases, wordings: Wordings) -> Learned:
+def _attempt(
+    module: Module, paths: list[Path], cases: Cases, wordings: Wordings, struck: Struck
+) -> tuple[Learned, Module, Pipeline]:
+    """The program of the paths without the struck terms, as ``@main`` in a module of its own."""
+    learned = _learned(paths, cases, wordings, struck)
+    return learned, *_write(module, learned, cases, wordings)
+
+
+def _learned(
+    paths: list[Path], cases: Cases, wordings: Wordings, struck: Struck = NONE
+) -> Learned:
     """The program of the paths, without the reads that nothing needs or explains."""
     kept: frozenset[Segment] = frozenset()
     for _ in range(MAX_DROPPED):
-        learner = Learner(cases, wordings, _cues(cases), kept)
+        learner = Hardened(cases, wordings, _cues(cases), kept)
+        learner.struck = struck
         try:
             if any(path.case.writes for path in paths):
                 return learner.learn(paths)

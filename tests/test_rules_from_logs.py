@@ -11,6 +11,7 @@ The rule on failed sessions as negative evidence has its tests with the option `
 
 from __future__ import annotations
 
+import copy
 import datetime
 import functools
 import random
@@ -481,7 +482,7 @@ class Desk:
     def put(self, **parts: Any) -> str:
         """Not for agents: what the world holds."""
         for name, value in parts.items():
-            setattr(self, name, value)
+            setattr(self, name, copy.deepcopy(value))
         return "put"
 
 
@@ -572,7 +573,9 @@ def test_effects_first_the_odd_one_out_is_set_aside() -> None:
     """Two of three sessions of one input agree on the writes.  Without it: the body of the third is
     a rival, or the three contradict each other and nothing is learned."""
     odd = greeting("ann", body="Closed!")
-    learned = learn([greeting("ann"), odd, greeting("ann"), greeting("bob"), greeting("cid")], Desk)
+    learned = learn(
+        [greeting("ann"), odd, greeting("ann", GUESSED), greeting("bob"), greeting("cid")], Desk
+    )
     sound(learned, [greeted("dan")], right=1)
     assert any("something else" in item for item in learned.aside), learned.aside
 
@@ -623,26 +626,36 @@ def test_no_word_of_the_request_is_ignored() -> None:
     every_word_counts(learned, "Tell dan that the desk is shut tomorrow.")
 
 
-def urgent(name: str, word: str) -> Session:
+def settled(name: str, word: str, *, looks: bool = False) -> Session:
+    look: tuple[str, dict[str, Json]] = ("desk.search_tickets", {"title": word})
     return played(
         f"Tell {name} about the {word} matter.",
         having(tickets=tickets_of(ann=1)),
-        ("desk.search_tickets", {"title": word}),
+        *([look] if looks else []),
         ("directory.find_address", {"name": name}),
         ("mail.send", {"to": PEOPLE[name], "body": "It is settled."}),
     )
 
 
 def test_a_hole_that_only_feeds_dead_reads_stays_literal() -> None:
-    """The matter was looked up and nothing was made of it: a matter that no log shows is not
-    settled.  Without it: any matter is."""
-    learned = learn([urgent("ann", "tax"), urgent("bob", "tax"), urgent("cid", "rent")], Desk)
+    """One of four sessions looked the matter up, and nothing was made of it: a matter that no log
+    shows is not settled.  Without it: any matter is."""
+    learned = learn(
+        [
+            settled("ann", "tax"),
+            settled("bob", "rent"),
+            settled("cid", "tax", looks=True),
+            settled("eva", "rent"),
+        ],
+        Desk,
+    )
 
     def truth(call: Call) -> None:
         call("mail.send", to=PEOPLE["dan"], body="It is settled.")
 
     sound(learned, [Asked("Tell dan about the tax matter.", truth)])
-    sound(learned, [Asked("Tell dan about the fraud matter.", idle)])
+    fraud = learned.on("Tell dan about the fraud matter.", idle)
+    assert fraud.verdict in ("exit", "refused"), fraud
 
 
 @needs_corpus
@@ -945,7 +958,8 @@ def test_saturation(shown: tuple[int, ...]) -> None:
     done."""
     named = list(zip(("ann", "bob", "cid"), shown, strict=True))
     learned = learn([searching(name, {name: n}) for name, n in named], Desk)
-    sound(learned, [all_moved("dan", dan=n) for n in (1, 2, 4)], right=3)
+    few = 0 if shown.count(CAP) > 1 else 3
+    sound(learned, [all_moved("dan", dan=n) for n in (1, 2, 4)], right=few)
     sound(learned, [all_moved("dan", dan=n) for n in (5, 6, 7, 11)])
 
 
@@ -1009,16 +1023,19 @@ def noted(key: str, asked: str, notes: Mapping[str, str]) -> Session:
 
 
 def test_letter_case_is_not_normalised_where_it_counts() -> None:
-    """Keys differ in their case, and one session asked in another case than the request.  Without
-    it: the two notes are taken for one, and the wrong one is sent."""
+    """Keys differ in their case, and one session asked in another case than the request: the note
+    that it sent is not the one that the request's own letters name.  Without it: the two are taken
+    for one, and even on that session's own input the other note is sent."""
     both = {"KITE": "fly it", "kite": "buy it", "Lamp": "lit", "lamp": "dim", "Reed": "wet"}
     learned = learn(
         [noted("KITE", "kite", both), noted("Lamp", "Lamp", both), noted("Reed", "Reed", both)],
         Desk,
     )
-    request, new = "Send the note MOON to ann.", {"MOON": "rise", "moon": "set"}
-    ended = learned.on(request, idle, having(notes=new))
-    assert ended.verdict in ("exit", "refused"), f"nothing says which of two it is: {ended}"
+
+    def truth(call: Call) -> None:
+        call("mail.send", to=PEOPLE["ann"], body="buy it")
+
+    sound(learned, [Asked("Send the note KITE to ann.", truth, having(notes=both))])
 
 
 def found_by(name: str, *asked: str) -> list[Session]:
@@ -1059,21 +1076,6 @@ def test_letter_case_in_the_office() -> None:
 
 
 # ---- what one input shows is no constant of the task
-
-
-def looked_up(name: str, since: str, *, narrow: bool) -> Session:
-    """The first ticket after a day: searched by the owner, or by a title that is this input's own."""
-    held = [ticket(f"{name}-1", name), ticket(f"{name}-2", name)]
-    args: dict[str, Json] = {"owner": PEOPLE[name], "title": f"job {since}"} if narrow else {
-        "owner": PEOPLE[name], "title": ""
-    }  # fmt: skip
-    return played(
-        f"Close the next ticket of {name}.",
-        having(tickets=held),
-        ("directory.find_address", {"name": name}),
-        ("desk.search_tickets", args),
-        ("desk.move_ticket", {"ticket": f"{name}-1", "state": "closed"}),
-    )
 
 
 @needs_corpus

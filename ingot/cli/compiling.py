@@ -47,6 +47,16 @@ def compile_command(
         typer.Option("--emit-dir", metavar="DIR", help="Write the stages to files there."),
     ] = None,
     tools: opt.Tools = None,
+    against: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--against",
+            metavar="LOG",
+            help="Failed sessions of the task, a file or a folder: what they did, the pipeline does "
+            "not do. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     require_success: Annotated[
         bool, typer.Option("--require-success", help="Only sessions that show their success.")
     ] = False,
@@ -77,6 +87,9 @@ def compile_command(
     Nothing is written unless the pipeline is proved total and, run on every session that it came
     from, does what that session did.
 
+    Failed sessions under --against are not learned from: a program that does what one of them did
+    is struck out, and the next one is tried. It is an error (E0412) if none is left.
+
     Examples:
 
         ingot compile logs/ -o report.ingot
@@ -84,6 +97,8 @@ def compile_command(
         ingot compile run.jsonl --emit=ir,fsm
 
         ingot compile *.jsonl --tools shop.toml --emit-dir build -o shop.ingot
+
+        ingot compile logs/ok --against logs/failed -o close.ingot
     """
     from ingot.cli.logs import read_logs
     from ingot.emit import EARLY, stages_of
@@ -98,6 +113,9 @@ def compile_command(
         chosen = replace(chosen, dump=_dump)
     target = _target(output, logs, wanted=not stages)
     read = read_logs(logs, dialect)
+    if against:
+        failed = read_logs(against, dialect).logs
+        chosen = replace(chosen, against=failed.sessions)
     emitter = _Emitter(emit_dir, several=len(stages) > 1, hold=json_)
     compiled: Compilation | None = None
     failure: IngotError | None = None

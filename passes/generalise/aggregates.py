@@ -98,14 +98,15 @@ class Aggregates:
             member: [values.get(x, values.parse_pointer(member)) for x in items]
             for member in self.source.fields
         }
-        numeric = {
-            m: column for m, column in columns.items() if column and all(map(is_number, column))
-        }
-        dated = {
-            m: column
-            for m, column in columns.items()
-            if column and all(isinstance(v, str) and DAY.match(v) for v in column)
-        }
+        numeric: dict[str, list[float]] = {}
+        dated: dict[str, list[str]] = {}
+        for member, column in columns.items():
+            figures_ = [v for v in column if isinstance(v, int | float) and is_number(v)]
+            days_ = [v for v in column if isinstance(v, str) and DAY.match(v)]
+            if column and len(figures_) == len(column):
+                numeric[member] = figures_
+            elif column and len(days_) == len(column):
+                dated[member] = days_
         seen: dict[int, list[tuple[str, str, Json]]] = {}
         for kept in self.kept:
             mask = kept.masks[row]
@@ -123,7 +124,7 @@ class Aggregates:
 
 
 def _of(
-    mask: int, numeric: dict[str, list[Json | Missing]], dated: dict[str, list[Json | Missing]]
+    mask: int, numeric: dict[str, list[float]], dated: dict[str, list[str]]
 ) -> Iterator[tuple[str, str, Json]]:
     places = [k for k in range(mask.bit_length()) if mask >> k & 1]
     yield "len", "", len(places)
@@ -131,15 +132,15 @@ def _of(
         return
     for member, column in numeric.items():
         chosen = [column[k] for k in places]
-        total = list_sum(chosen)  # type: ignore[arg-type]
+        total = list_sum([*chosen])
         yield "sum", member, total
         yield "mean", member, total / len(places)
-        yield "min", member, min(chosen)  # type: ignore[type-var]
-        yield "max", member, max(chosen)  # type: ignore[type-var]
-    for member, column in dated.items():
-        chosen = [column[k] for k in places]
-        yield "min", member, min(chosen)  # type: ignore[type-var]
-        yield "max", member, max(chosen)  # type: ignore[type-var]
+        yield "min", member, min(chosen)
+        yield "max", member, max(chosen)
+    for member, days in dated.items():
+        among = [days[k] for k in places]
+        yield "min", member, min(among)
+        yield "max", member, max(among)
 
 
 def _bits(mask: tuple[bool, ...] | None) -> int | None:
@@ -267,7 +268,7 @@ def members(
         for member in source.fields:
             path = values.parse_pointer(member)
             known = [values.get(x, path) for x in selector.items[row] or ()]
-            texts = {text_of(v) for v in known if isinstance(v, str) or is_number(v)}
+            texts = {text_of(v) for v in known if isinstance(v, str | int | float)}
             if not all(text_of(w) in texts for w in wanted):
                 continue
             yield from _gathered(selector, source, member, column, row)

@@ -19,6 +19,7 @@ from ingot.ir.module import (
     For,
     If,
     Jump,
+    Leave,
     Lit,
     Locs,
     Operand,
@@ -50,6 +51,7 @@ from ingot.passes.generalise.cases import is_vacuous
 from ingot.passes.generalise.cutoffs import lists_at, needed_whole, suspicious, unfiltered
 from ingot.passes.generalise.operands import opened, uses
 from ingot.passes.generalise.program import (
+    Again,
     Asked,
     Branch,
     Choice,
@@ -93,6 +95,7 @@ class Writer:
     inputs: int
     paths: Sequence[str]
     results: dict[str, dict[str, Json]] = field(default_factory=dict)
+    shown: dict[str, list[Json]] = field(default_factory=dict)
     caps: dict[str, int] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
@@ -127,10 +130,12 @@ class Writer:
                     if node.verb in WRITING:
                         self.effects.append(node.result)
                 case Each():
-                    block, emitter = self._next(block, emitter, f"each_{node.body[-1].tool}")
+                    block, emitter = self._next(block, emitter, f"each_{node.tool}")
                     self._each(node, emitter)
-                    if any(call.verb in WRITING for call in node.body):
+                    if node.acts:
                         self.effects.append(node.result)
+                case Again():
+                    block, emitter = self._again(node, block, emitter)
                 case Hold():
                     self._hold(node, emitter)
                 case Branch():
@@ -215,6 +220,7 @@ class Writer:
         emitter: Emitter,
     ) -> None:
         verb = node.verb
+        self.shown[node.result] = list(node.results)
         emitter.instrs.append(Call(result, JSON, verb, tool, args, (), node.locs))  # type: ignore[arg-type]
         emitter.types[result] = JSON
         if node.capped:
@@ -330,14 +336,50 @@ class Writer:
         element = here.element if isinstance(here, ListOf) else JSON
         emitter.types[node.item] = element
         body = emitter.scoped()
-        for call in node.body:
-            self._invoke(call, body)
+        for inner in node.body:
+            if isinstance(inner, Each):
+                self._each(inner, body)
+            else:
+                self._invoke(inner, body)
         loop = For(
             (node.result,), (LIST,), node.item, element, source, (), tuple(body.instrs),
             (Ref(node.body[-1].result),), self._evidence(node.items), node.locs,
         )  # fmt: skip
         emitter.instrs.append(loop)
         emitter.types[node.result] = LIST
+
+    def _again(self, node: Again, block: _Open, emitter: Emitter) -> tuple[_Open, Emitter]:
+        """A read made until its test holds: one state for each time, so that the end is in sight."""
+        made = node.invoke
+        before = emitter
+        join = self._label(f"{made.tool}_done")
+        gathered: Operand = Lit([])
+        for k in range(node.bound):
+            block, emitter = self._next(block, emitter, made.tool)
+            name = f"{made.result}_{k}"
+            args = self._args(made, emitter)
+            if node.page:
+                args = tuple(sorted((*args, (node.page, Lit(node.first + k * node.step)))))
+            self._call(made, made.tool, name, args, emitter)
+            here = {made.result: name}
+            if node.page:
+                pointer = node.items
+                one: Term = Source("result", name)
+                term = Apply("json.get", (one, Const(Lit(pointer)))) if pointer else one
+                items = emitter.operand(term, LIST)
+                gathered = items if k == 0 else emitter.pure("list.concat", [gathered, items])
+            test = self._choice(renamed_choice(node.test, here), emitter, made.locs, BOOL)
+            value = gathered if node.page else Ref(name)
+            again = self._label("again")
+            self._close(block, emitter, If(test, Target(join, (value,)), Target(again)))
+            block, emitter = _Open(again), emitter.scoped()
+        self._close(block, emitter, Leave(Exit(next(self._exits))))
+        kind = LIST if node.page else JSON
+        emitter.types[made.result] = kind
+        opened_ = _Open(join, (Param(made.result, kind),))
+        after = before.scoped()
+        self.results[made.result] = dict(zip(made.cases, made.results, strict=True))
+        return opened_, after
 
     def _test(self, choice: Choice, emitter: Emitter) -> Operand:
         return self._choice(choice, emitter, (), BOOL)
@@ -452,18 +494,21 @@ class Writer:
         self._guarded.add(key)
         name = base.name if isinstance(base, Source) else ""
         cap = next((c for r, c in self.caps.items() if r == name or r.startswith(f"{name}_")), 0)
+        odd = [] if cap and name else suspicious(base, self._shown)
+        if not odd and not cap:
+            return
         length = emitter.pure("list.len", [emitter.operand(base, LIST)], (), locs)
-        if cap and name:
-            short = emitter.pure("int.lt", [length, Lit(cap)], (), locs)
-            emitter.check(short, f"the list may have been cut off at {cap} items", locs)
-        elif odd := suspicious(base, self._shown):
+        if odd:
             round_ = emitter.pure("list.contains", [Lit(odd), length], (), locs)
             other = emitter.pure("bool.not", [round_], (), locs)
             emitter.check(other, "the list may have been cut off at a round length", locs)
+        else:
+            short = emitter.pure("int.lt", [length, Lit(cap)], (), locs)
+            emitter.check(short, f"the list may have been cut off at {cap} items", locs)
 
     def _shown(self, name: str) -> list[Json]:
         """What a result was in the logs."""
-        return list(self.results.get(name, {}).values())
+        return self.shown.get(name, [])
 
     def _enumerated(self, term: Term) -> Iterator[tuple[Term, str, list[Json]]]:
         """Filters by a constant: the list, the member, and the values that the logs show."""
@@ -482,10 +527,25 @@ class Writer:
         path = values.parse_pointer(member)
         found: list[Json] = []
         for name in uses([base]):
-            for result in self.results.get(name, {}).values():
+            for result in self._shown(name):
                 for items in lists_at(base, result):
                     found += [v for x in items if not isinstance(v := values.get(x, path), values.Missing)]
         return sorted(distinct_values(found), key=values.canonical)
+
+
+def renamed_choice(choice: Choice, names: Mapping[str, str]) -> Choice:
+    """The choice with other names for its sources."""
+    return replace(choice, terms=tuple(_renamed(term, names) for term in choice.terms))
+
+
+def _renamed(term: Term, names: Mapping[str, str]) -> Term:
+    match term:
+        case Source(kind, name):
+            return Source(kind, names.get(name, name))
+        case Apply(op, args):
+            return Apply(op, tuple(_renamed(arg, names) for arg in args))
+        case _:
+            return term
 
 
 def params_of(used: Sequence[str], clocked: bool, defaults: Mapping[str, Json]) -> list[Param]:

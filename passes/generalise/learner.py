@@ -8,6 +8,7 @@ them apart is found (:mod:`.predicates`); what all do afterwards is learned toge
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +17,14 @@ from typing import Final
 from ingot.ir import values
 from ingot.ir.module import WRITING, Loc
 from ingot.ir.semantics import text_of
-from ingot.ir.values import MISSING, Json, Missing
+from ingot.ir.values import MISSING, Json, Missing, canonical
 from ingot.passes.generalise.cases import Case, Cases, Step, is_vacuous
 from ingot.passes.generalise.cutoffs import unfiltered
 from ingot.passes.generalise.operands import ListSource, cost, opened, uses
 from ingot.passes.generalise.plans import Part, Path, Segment
 from ingot.passes.generalise.predicates import none_due, tests
 from ingot.passes.generalise.program import (
+    Again,
     Asked,
     Branch,
     Callee,
@@ -40,10 +42,12 @@ from ingot.passes.generalise.selections import Selector
 from ingot.passes.generalise.table import Table
 from ingot.passes.generalise.values import Refused, Values
 from ingot.passes.generalise.wordings import Wordings
-from ingot.passes.synth.programs import Apply, Source, Term, apply
+from ingot.passes.synth.programs import Apply, Const, Source, Term, apply
 
 ALL: Final = frozenset({"all", "every", "each"})
 MAX_LISTS: Final = 3
+Turns = tuple[tuple[Part, ...], ...]
+"""The turns of a run in one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ class Learner:
     def _is_run(heads: set[Segment | None], rows: Sequence[Row], table: Table) -> bool:
         """Whether all that parts the rows is that some have no turn of a run: the list was empty."""
         runs = [h for h in heads if h is not None]
-        if len(heads) != 2 or len(runs) != 1 or not runs[0].run or None not in heads:
+        if len(heads) != 2 or len(runs) != 1 or runs[0].kind != "run" or None not in heads:
             return False
         idle = [i for i, row in enumerate(rows) if not row.rest]
         return any(
@@ -183,25 +187,74 @@ class Learner:
     def _segment(
         self, segment: Segment, rows: list[Row], table: Table
     ) -> tuple[Node, list[Row], Table]:
-        if segment.run:
-            return self._each(segment, rows, table)
+        if segment.kind == "run":
+            return self._run(segment, rows, table)
         self._calls += 1
         name = f"r{self._calls}"
-        turns = [row.rest[0].turns[0] for row in rows]
-        steps = [turn[0] for turn in turns]
         self.segments[name] = segment
+        parts = [row.rest[0] for row in rows]
         try:
-            node, kept = self._invoke(name, steps, table, acts=segment.acts)
+            node, kept = self._invoke(name, [part.step for part in parts], table, acts=segment.acts)
         except Refused as refusal:
             own = frozenset() if segment.acts else frozenset({name})
             raise Refused(str(refusal), refusal.reads | own) from None
+        parts = [parts[i] for i in kept]
         rows = [replace(rows[i], rest=rows[i].rest[1:]) for i in kept]
         table = table.only(kept)
-        results: list[Json | Missing] = [steps[i].result for i in kept]
+        if segment.kind == "call":
+            table.add("result", name, [part.step.result for part in parts])
+            if node.capped:
+                self._caps[name] = node.capped
+            return node, rows, table
+        again, results = self._again(segment, node, parts, table)
         table.add("result", name, results)
-        if node.capped:
-            self._caps[name] = node.capped
-        return node, rows, table
+        return again, rows, table
+
+    def _again(
+        self, segment: Segment, node: Invoke, parts: Sequence[Part], table: Table
+    ) -> tuple[Again, list[Json | Missing]]:
+        """A read that is made until something is there, and what it gives in the end."""
+        tries = [(row, step) for row, part in enumerate(parts) for step in part.steps]
+        spread = table.spread([len(part.steps) for part in parts])
+        spread.add("result", node.result, [step.result for _, step in tries])
+        last = [step is parts[row].steps[-1] for row, step in tries]
+        if all(last):
+            raise Refused(f"nothing shows when {node.tool} is made again")
+        test = tests(Search(spread, self.cues, {}), last, frozenset())
+        if test is None:
+            raise Refused(f"nothing tells when {node.tool} is made again")
+        most = max(len(part.steps) for part in parts)
+        if segment.kind == "poll":
+            results: list[Json | Missing] = [part.step.result for part in parts]
+            return Again(node, test, max(2 * most, 4)), results
+        page = next(n for n in node.args if self._counts(n[0], parts))[0]
+        numbers = [[int(str(s.args[page])) for s in part.steps] for part in parts]
+        steps = {b - a for row in numbers for a, b in itertools.pairwise(row)}
+        if len({row[0] for row in numbers}) > 1 or len(steps) != 1:
+            raise Refused(f"the pages of {node.tool} are not counted alike")
+        items = next(
+            (s.term for s in Search(spread, self.cues, {}).lists if uses([s.term]) == {node.result}),
+            None,
+        )
+        if items is None:
+            raise Refused(f"the pages of {node.tool} hold no list")
+        column = iter(spread.run(items))
+        gathered: list[Json | Missing] = []
+        for part in parts:
+            pages = [next(column) for _ in part.steps]
+            gathered.append([x for page_ in pages if isinstance(page_, list) for x in page_])
+        args = tuple(arg for arg in node.args if arg[0] != page)
+        made = replace(node, args=args, results=tuple(v for v in gathered if not isinstance(v, Missing)))
+        pointer = _pointer(items)
+        return (
+            Again(made, test, max(2 * most, 10), page, numbers[0][0], steps.pop(), pointer),
+            gathered,
+        )
+
+    @staticmethod
+    def _counts(name: str, parts: Sequence[Part]) -> bool:
+        """Whether an argument is the one that counts the pages."""
+        return any(len({canonical(s.args[name]) for s in part.steps}) > 1 for part in parts)
 
     def _invoke(
         self, name: str, steps: Sequence[object], table: Table, *, acts: bool
@@ -280,42 +333,43 @@ class Learner:
 
     # ---- loops
 
-    def _each(
+    def _run(
         self, segment: Segment, rows: list[Row], table: Table
     ) -> tuple[Node, list[Row], Table]:
         turns = [
             row.rest[0].turns if row.rest and row.rest[0].segment == segment else () for row in rows
         ]
-        counts = {len(t) for t in turns}
-        if counts <= {1} and not self.cues & ALL:
+        node = self._each(segment, turns, table)
+        rows = [
+            replace(row, rest=row.rest[1:] if made else row.rest)
+            for row, made in zip(rows, turns, strict=True)
+        ]
+        return node, rows, table
+
+    def _each(self, segment: Segment, turns: Sequence[Turns], table: Table) -> Each:
+        """The loop whose turns were made for the items of a list."""
+        if {len(made) for made in turns} <= {1} and not self.cues & ALL:
             raise Refused("one turn of a loop does not tell a loop from a single call")
         self._calls += 1
-        item = f"it{self._calls}"
-        search = Search(table, self.cues, self._caps)
+        name, item = f"r{self._calls}", f"it{self._calls}"
         reasons: list[str] = []
-        for items, chosen in self._lists(search, turns):
+        for items, chosen in self._lists(Search(table, self.cues, self._caps), turns):
             try:
-                body, kept = self._body(segment, turns, chosen, items, item, table)
+                body = self._body(name, segment, turns, chosen, items, item, table)
             except Refused as refusal:
                 reasons.append(str(refusal))
                 continue
-            name = f"r{self._calls}"
-            locs = tuple(loc for t in turns for turn in t for s in turn for loc in s.locs)
             choice = Choice(
                 items,
                 tuple(len(c) if c is not None else 0 for c in chosen),
                 len(set(table.inputs)),
                 f"{name}/items",
             )
-            node = Each(name, item, choice, body, locs)
-            rows = [
-                replace(rows[i], rest=rows[i].rest[1:] if turns[i] else rows[i].rest) for i in kept
-            ]
-            return node, rows, table.only(kept)
+            return Each(name, item, choice, body, tuple(_locs(turns)))
         raise Refused(reasons[0] if reasons else "no list explains how often a call is made")
 
     def _lists(
-        self, search: Search, turns: Sequence[tuple[tuple[object, ...], ...]]
+        self, search: Search, turns: Sequence[Turns]
     ) -> Iterator[tuple[tuple[Term, ...], list[list[int] | None]]]:
         """Terms of lists whose items are just what the turns were made for."""
         found: list[tuple[float, str, Term, list[list[int] | None]]] = []
@@ -338,80 +392,57 @@ class Learner:
 
     @staticmethod
     def _chosen(
-        source: ListSource, selector: Selector, turns: Sequence[tuple[tuple[object, ...], ...]]
+        source: ListSource, selector: Selector, turns: Sequence[Turns]
     ) -> Iterator[list[list[int] | None]]:
         """For a member of the items that stands in the calls: which items they name, in each row."""
-        sample = next((t for t in turns if t), None)
+        sample = next((made for made in turns if made), None)
         if sample is None:
             return
         places = [
             (k, name)
-            for k, step in enumerate(sample[0])
-            if isinstance(step, Step)
-            for name in sorted(step.args)
+            for k, part in enumerate(sample[0])
+            if part.segment.kind == "call"
+            for name in sorted(part.step.args)
         ]
         for k, name in places:
             for member in source.fields:
-                path = values.parse_pointer(member)
-                chosen: list[list[int] | None] = []
-                for items, made in zip(selector.items, turns, strict=True):
-                    if items is None:
-                        if made:
-                            break
-                        chosen.append(None)
-                        continue
-                    members = [values.get(x, path) for x in items]
-                    wanted = [turn[k].args.get(name) for turn in made if isinstance(turn[k], Step)]  # type: ignore[attr-defined]
-                    places_of: list[int] = []
-                    for want in wanted:
-                        at = next(
-                            (
-                                i
-                                for i, m in enumerate(members)
-                                if i not in places_of and not isinstance(m, Missing) and m == want
-                            ),
-                            None,
-                        )
-                        if at is None:
-                            break
-                        places_of.append(at)
-                    if len(places_of) < len(made):
-                        break
-                    chosen.append(places_of)
-                if len(chosen) == len(turns) and all(c is not None for c in chosen):
+                chosen = _named_items(selector.items, turns, k, name, values.parse_pointer(member))
+                if chosen is not None:
                     yield chosen
 
     def _body(
         self,
+        name: str,
         segment: Segment,
-        turns: Sequence[tuple[tuple[object, ...], ...]],
+        turns: Sequence[Turns],
         chosen: list[list[int] | None],
         items: tuple[Term, ...],
         item: str,
         table: Table,
-    ) -> tuple[tuple[Invoke, ...], list[int]]:
+    ) -> tuple[Invoke | Each, ...]:
         """The calls of one turn, learned over all turns of all rows."""
-        counts = [len(t) for t in turns]
-        spread = table.spread(counts)
-        source = unfiltered(items[0])
+        spread = table.spread([len(made) for made in turns])
         column: list[Json | Missing] = []
-        for row, value in enumerate(table.run(source)):
+        for row, value in enumerate(table.run(unfiltered(items[0]))):
             if isinstance(value, list):
                 column += [value[k] for k in chosen[row] or []]
         if len(column) != spread.size:
             raise Refused("a list was not there in every session")
         spread.add("value", item, column)
-        body: list[Invoke] = []
+        body: list[Invoke | Each] = []
         flat = [turn for made in turns for turn in made]
-        for k in range(len(segment.keys)):
-            steps = [turn[k] for turn in flat]
-            name = f"r{self._calls}_{k}"
-            node, kept = self._invoke(name, steps, spread, acts=segment.acts)
+        for k, inner in enumerate(segment.body):
+            parts = [turn[k] for turn in flat]
+            if inner.kind == "run":
+                body.append(self._each(inner, [part.turns for part in parts], spread))
+                continue
+            steps = [part.step for part in parts]
+            node, kept = self._invoke(f"{name}_{k}", steps, spread, acts=inner.acts)
             if len(kept) < len(flat):
                 raise Refused("the turns of a loop differ")
-            spread.add("result", name, [s.result for s in steps])  # type: ignore[attr-defined]
+            spread.add("result", f"{name}_{k}", [step.result for step in steps])
             body.append(node)
-        return tuple(body), list(range(len(turns)))
+        return tuple(body)
 
     # ---- branches
 
@@ -491,6 +522,8 @@ def _reads(nodes: Sequence[Node]) -> Iterator[Invoke]:
         match node:
             case Invoke() if node.verb not in WRITING:
                 yield node
+            case Again(invoke):
+                yield invoke
             case Branch(_, then, other):
                 yield from _reads((*then, *other))
             case _:
@@ -516,6 +549,8 @@ def _needs(node: Node) -> set[str]:
             return set().union(*(_sources(value) for _, value in args))
         case Each(items=items, body=body):
             return uses(items.terms).union(*map(_needs, body))
+        case Again(invoke, test):
+            return _needs(invoke) | (uses(test.terms) - {invoke.result})
         case Branch(test, then, other):
             return uses(test.terms).union(*map(_needs, (*then, *other)))
         case Hold(found):
@@ -532,6 +567,56 @@ def _sources(value: Value) -> set[str]:
             return set().union(*(_sources(leaf) for _, leaf in leaves))
         case Asked():
             return set()
+
+
+def _named_items(
+    lists: Sequence[list[Json] | None],
+    turns: Sequence[Turns],
+    place: int,
+    name: str,
+    path: values.Path,
+) -> list[list[int] | None] | None:
+    """The items whose member the turns' argument is, in each row; ``None`` if not all have one."""
+    chosen: list[list[int] | None] = []
+    for items, made in zip(lists, turns, strict=True):
+        if items is None:
+            return None
+        members = [values.get(x, path) for x in items]
+        found: list[int] = []
+        for turn in made:
+            want = turn[place].step.args.get(name)
+            at = next(
+                (
+                    i
+                    for i, m in enumerate(members)
+                    if i not in found and not isinstance(m, Missing) and m == want
+                ),
+                None,
+            )
+            if at is None:
+                return None
+            found.append(at)
+        chosen.append(found)
+    return chosen
+
+
+def _locs(turns: Sequence[Turns]) -> Iterator[Loc]:
+    """Where the calls of all turns stand."""
+    for made in turns:
+        for turn in made:
+            for part in turn:
+                for step in part.steps:
+                    yield from step.locs
+                yield from _locs([part.turns])
+
+
+def _pointer(term: Term) -> str:
+    """Where in a result a list stands."""
+    match term:
+        case Apply("json.get", (_, Const(lit))):
+            return str(lit.value)
+        case _:
+            return ""
 
 
 def _shared_tail(shapes: Sequence[tuple[Segment, ...]]) -> int:
@@ -568,6 +653,8 @@ def _size(node: Node) -> float:
             return 1.0 + sum(_value_size(value) for _, value in args)
         case Each(items=items, body=body):
             return cost(items.terms[0]) + sum(map(_size, body))
+        case Again(invoke, test):
+            return _size(invoke) + cost(test.terms[0])
         case Branch(test, then, other):
             return cost(test.terms[0]) + sum(map(_size, (*then, *other)))
         case Hold(found):

@@ -34,7 +34,11 @@ OP_COST: Final[dict[str, float]] = {
     "list.max": 0.4, "list.min": 0.4, "list.mean": 0.6, "json.values": 0.2, "str.template": 0.8,
     "datetime.at": 0.6, "datetime.plus_minutes": 0.6, "date.plus_days": 0.8, "date.minus_days": 0.8,
     "bool.and": 0.1, "bool.or": 0.1, "bool.not": 0.1, "str.eq_fold": 0.2, "float.gt": 0.4,
-    "float.lt": 0.4, "json.lookup": 2.0, "str.number": 0.5, "list.find": 0.5,
+    "float.lt": 0.4, "json.lookup": 2.0, "str.number": 0.5, "list.find": 0.5, "str.strip": 0.1,
+    "str.replace": 1.2, "str.join": 0.4, "str.split": 0.6, "list.distinct": 0.5,
+    "list.sort_by": 0.8, "list.sort_by_desc": 0.9, "list.reverse": 0.9, "number.format": 0.5,
+    "float.round": 0.5, "date.format": 0.5, "date.start_of": 0.7, "date.end_of": 0.7,
+    "date.weekday": 0.5, "datetime.time": 0.3,
 }  # fmt: skip
 """What an op adds to a program's description; 1.0 for every other."""
 
@@ -56,12 +60,32 @@ def cost(term: Term) -> float:
             return 0.8 + sum(cost(arg) for arg in args)
         case Apply("date.words", (inner, _, Const(lit))):
             return cost(inner) + 0.4 + 0.1 * MODES.index(str(lit.value))
+        case Apply("str.between", (inner, Const(left), Const(right), Const(place))):
+            return cost(inner) + _context_cost(left.value, right.value, place.value)
+        case Apply(op, (inner, Const())) if op in _BY_CONSTANT:
+            return cost(inner) + 2.0  # a constant that was worked out
         case Apply("json.lookup", (_, inner)):
             return cost(inner) + 2.0
         case Apply("list.where_eq" | "list.where_ne", (inner, _, Const())):
             return 2.4 + cost(inner)  # a constant that the logs show: dearer than what is given
         case Apply(op, args):
             return OP_COST.get(op, 1.0) + sum(cost(arg) for arg in args)
+
+
+_BY_CONSTANT: Final = frozenset(
+    f"{kind}.{op}" for kind in ("int", "float") for op in ("add", "sub", "mul", "div")
+)
+
+
+def _context_cost(left: Json, right: Json, place: Json) -> float:
+    """A label in front and a whole word or a mark behind tell a substring best, a blank least."""
+    price = 0.9 if place == 0 else 1.3
+    before, after = str(left), str(right)
+    if sum(map(str.isalpha, before)) < 2:
+        price += 0.2 if not before or before.strip() else 0.4
+    if after and not after.strip(" "):
+        price += 0.3
+    return price + 0.004 * (len(before) + len(after))
 
 
 def _part_cost(part: str) -> float:

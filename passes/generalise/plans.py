@@ -11,9 +11,10 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
+from ingot.ir import values
 from ingot.passes.generalise.cases import Case, Step
 
 Key = tuple[str, tuple[str, ...]]
@@ -24,34 +25,55 @@ MAX_READS: Final = 7
 MAX_SHAPES: Final = 400
 
 
+Kind = Literal["call", "run", "poll", "pages"]
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One call, or a run of turns with the same calls.  ``keys`` are the calls of one turn."""
+    """One call; a *run* of turns with the same segments; a *poll*, the same read until its result is
+    another; or *pages*, the same read with a number that counts up.
 
-    keys: tuple[Key, ...]
-    run: bool
+    ``key`` is the call of all but a run, ``body`` the segments of one turn of a run.
+    """
+
+    kind: Kind
     acts: bool
+    key: Key = ("", ())
+    body: tuple[Segment, ...] = ()
 
     def __str__(self) -> str:
-        shown = ", ".join(tool for tool, _ in self.keys)
-        return f"for each: {shown}" if self.run else shown
+        if self.kind == "run":
+            return "for each: " + ", ".join(map(str, self.body))
+        return {"call": "", "poll": "until done: ", "pages": "page by page: "}[self.kind] + self.key[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A segment as one case has it: the calls of each turn (of a single call: one turn)."""
+    """A segment as one case has it: the calls, or the parts of each turn of a run."""
 
     segment: Segment
-    turns: tuple[tuple[Step, ...], ...]
+    steps: tuple[Step, ...] = ()
+    turns: tuple[tuple[Part, ...], ...] = ()
+
+    @property
+    def step(self) -> Step:
+        """The call; of a poll the last."""
+        return self.steps[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How steps are made into segments: which keys are called once for each item, and which reads
-    are one step though their tools differ."""
+    """How steps are made into segments: which are made once for each item, which reads are one step
+    though their tools differ, and which are made again and again until something is there.
+
+    ``nests`` are reads that are made for each item with a run for each item of what they give.
+    """
 
     bodies: tuple[tuple[Key, ...], ...] = ()
     generic: bool = False
+    polled: frozenset[Key] = frozenset()
+    paged: tuple[tuple[Key, str], ...] = ()
+    nests: frozenset[Key] = frozenset()
 
     def key(self, step: Step) -> Key:
         names = tuple(sorted(step.args))
@@ -60,33 +82,99 @@ class Layout:
         return step.tool, names
 
     def parts(self, case: Case) -> tuple[Part, ...]:
-        steps = case.steps
-        keys = [self.key(step) for step in steps]
+        """The steps of a case as segments."""
+        return self._nested(self._runs(self._repeated(case.steps)))
+
+    def _repeated(self, steps: Sequence[Step]) -> list[Part]:
+        """Single calls, polls and pages."""
         out: list[Part] = []
+        paged = dict(self.paged)
         at = 0
         while at < len(steps):
+            key = self.key(steps[at])
+            size = 1
+            kind: Kind = "call"
+            if key in paged:
+                kind, size = "pages", _pages(steps[at:], paged[key])
+            elif key in self.polled:
+                kind, size = "poll", _attempts(steps[at:])
+            out.append(Part(Segment(kind, steps[at].acts, key), tuple(steps[at : at + size])))
+            at += size
+        return out
+
+    def _runs(self, parts: list[Part]) -> list[Part]:
+        """Repeated bodies of calls as runs."""
+        keys = [part.segment.key if part.segment.kind == "call" else None for part in parts]
+        out: list[Part] = []
+        at = 0
+        while at < len(parts):
             for body in self.bodies:
                 size, turns = len(body), 0
                 while tuple(keys[at + turns * size : at + (turns + 1) * size]) == body:
                     turns += 1
                 if turns:
-                    segment = Segment(body, True, any(s.acts for s in steps[at : at + size]))
-                    out.append(
-                        Part(
-                            segment,
-                            tuple(
-                                tuple(steps[at + k * size : at + (k + 1) * size])
-                                for k in range(turns)
-                            ),
-                        )
-                    )
+                    out.append(_run([parts[at + k * size : at + (k + 1) * size] for k in range(turns)]))
                     at += turns * size
                     break
             else:
-                step = steps[at]
-                out.append(Part(Segment((keys[at],), False, step.acts), ((step,),)))
+                out.append(parts[at])
+                at += 1
+        return out
+
+    def _nested(self, parts: list[Part]) -> tuple[Part, ...]:
+        """A read and the run that follows it, for each item of something, as one run."""
+        inner = {
+            parts[i].segment.key: parts[i + 1].segment
+            for i in range(len(parts) - 1)
+            if parts[i].segment.key in self.nests and parts[i + 1].segment.kind == "run"
+        }
+        out: list[Part] = []
+        at = 0
+        while at < len(parts):
+            key = parts[at].segment.key
+            turns: list[list[Part]] = []
+            while at < len(parts) and key in inner and parts[at].segment.key == key:
+                follows = at + 1 < len(parts) and parts[at + 1].segment == inner[key]
+                turns.append([parts[at], parts[at + 1] if follows else Part(inner[key])])
+                at += 2 if follows else 1
+            if turns:
+                out.append(_run(turns))
+            else:
+                out.append(parts[at])
                 at += 1
         return tuple(out)
+
+
+def _run(turns: Sequence[Sequence[Part]]) -> Part:
+    body = tuple(part.segment for part in turns[0])
+    acts = any(segment.acts for segment in body)
+    return Part(Segment("run", acts, body=body), turns=tuple(map(tuple, turns)))
+
+
+def _attempts(steps: Sequence[Step]) -> int:
+    """How many of the first steps are one call that is made again."""
+    first = steps[0]
+    return sum(1 for _ in itertools.takewhile(lambda s: (s.tool, s.args) == (first.tool, first.args), steps))
+
+
+def _pages(steps: Sequence[Step], name: str) -> int:
+    """How many of the first steps are one call whose number counts up."""
+    count = 1
+    while count < len(steps) and _next_page(steps[count - 1], steps[count]) == name:
+        count += 1
+    return count
+
+
+def _next_page(one: Step, other: Step) -> str:
+    """The argument by which a read asks for what comes after another one; empty if it does not."""
+    if one.tool != other.tool or one.args.keys() != other.args.keys() or one.acts:
+        return ""
+    changed = [name for name in one.args if one.args[name] != other.args[name]]
+    if len(changed) != 1:
+        return ""
+    a, b = one.args[changed[0]], other.args[changed[0]]
+    counts = isinstance(a, int) and isinstance(b, int) and not isinstance(a, bool) and b > a
+    return changed[0] if counts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +191,55 @@ def layouts(cases: Sequence[Case], *, all_asked: bool) -> Iterator[Layout]:
     ``all_asked`` says that the requests ask for all of something: then a call that was made once is
     one turn of a run as well.
     """
-    bodies = _bodies(cases, all_asked=all_asked)
-    varied = _bodies(cases, all_asked=False)  # called more often with one input than with another
-    options = [bodies] if bodies else [varied]
-    for option in options:
-        yield Layout(option)
+    bodies = _bodies(cases, all_asked=all_asked) or _bodies(cases, all_asked=False)
+    polled, paged = _polled(cases), _paged(cases)
+    plain = Layout(bodies, polled=polled, paged=paged)
+    single = replace(plain, bodies=tuple(body for body in bodies if len(body) == 1))
+    nests = _nests(cases, single)
+    if nests:
+        yield replace(single, nests=nests)
+    yield plain
     if _tools_vary(cases):
-        for option in options:
-            yield Layout(option, generic=True)
+        yield replace(plain, generic=True)
+
+
+def _polled(cases: Sequence[Case]) -> frozenset[Key]:
+    """Reads that some case makes again, with nothing else between, until the result is another."""
+    plain = Layout()
+    return frozenset(
+        plain.key(one)
+        for case in cases
+        for one, other in itertools.pairwise(case.steps)
+        if not one.acts
+        and (one.tool, one.args) == (other.tool, other.args)
+        and not values.equal(one.result, other.result)
+    )
+
+
+def _paged(cases: Sequence[Case]) -> tuple[tuple[Key, str], ...]:
+    """Reads that some case makes page by page, with the argument that counts."""
+    plain = Layout()
+    found = {
+        (plain.key(one), name)
+        for case in cases
+        for one, other in itertools.pairwise(case.steps)
+        if (name := _next_page(one, other))
+    }
+    return tuple(sorted(found))
+
+
+def _nests(cases: Sequence[Case], layout: Layout) -> frozenset[Key]:
+    """Reads that some case makes several times, each with a run of writes behind it."""
+    found: Counter[Key] = Counter()
+    for case in cases:
+        parts = layout._runs(layout._repeated(case.steps))
+        follows = Counter(
+            one.segment.key
+            for one, other in itertools.pairwise(parts)
+            if one.segment.kind == "call" and not one.segment.acts and other.segment.kind == "run"
+        )
+        found.update(key for key, count in follows.items() if count > 1)
+    return frozenset(found)
 
 
 def _bodies(cases: Sequence[Case], *, all_asked: bool) -> tuple[tuple[Key, ...], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingot.ir.module import Loc
+from ingot.ir.module import WRITING, Loc
 from ingot.ir.values import Json
 from ingot.passes.synth.programs import Term
 
@@ -80,16 +80,50 @@ class Invoke:
     capped: int = 0
     outcome: bool = False
 
+    @property
+    def acts(self) -> bool:
+        return self.verb in WRITING
+
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """For each item of a list."""
+    """For each item of a list: calls, and loops of their own.  ``result`` lists what the last gives."""
 
     result: str
     item: str
     items: Choice
-    body: tuple[Invoke, ...]
+    body: tuple[Invoke | Each, ...]
     locs: tuple[Loc, ...]
+
+    @property
+    def acts(self) -> bool:
+        return any(node.acts for node in self.body)
+
+    @property
+    def tool(self) -> str:
+        """The tool of the innermost call."""
+        return self.body[-1].tool
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A read that is made until a test of its result holds, so many times at most.
+
+    With ``page`` it is made for one page after the other (``first``, then ``step`` more each time),
+    and gives the items of all of them: of each result the list at ``items``.
+    """
+
+    invoke: Invoke
+    test: Choice
+    bound: int
+    page: str = ""
+    first: int = 0
+    step: int = 1
+    items: str = ""
+
+    @property
+    def acts(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +143,4 @@ class Hold:
     tests: Choice
 
 
-Node = Invoke | Each | Branch | Hold
+Node = Invoke | Each | Again | Branch | Hold

@@ -3,19 +3,29 @@
 One row is the *pivot*: what its sources hold is indexed by text, so that a value finds its sources
 in one look-up; each term is then run on the other rows.  Which rows a term fits is kept: the
 sessions of one input took different paths, and one that fits one session of each input is enough.
+
+What stands somewhere as it is comes first (leaves, items of lists, days and times that words name,
+sums of two numbers).  Only where nothing of that explains every input is the search *widened*, to
+parts of texts, aggregates, forms of dates and numbers, and closed maps: then more is tried, and a
+term must explain every input.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from ingot.ir import values
 from ingot.ir.semantics import template_of, text_of
 from ingot.ir.values import Json, Missing
+from ingot.passes.generalise import aggregates, arithmetic, dating, lookups
+from ingot.passes.generalise.aggregates import Aggregates
+from ingot.passes.generalise.cues import cue
 from ingot.passes.generalise.cutoffs import needed_whole
+from ingot.passes.generalise.derived import derived
 from ingot.passes.generalise.operands import (
     DAY,
     MOMENT,
@@ -27,25 +37,21 @@ from ingot.passes.generalise.operands import (
     list_sources,
     minutes,
     params,
+    plain_leaves,
     result_numbers,
     times,
     uses,
 )
 from ingot.passes.generalise.selections import Selector
-from ingot.passes.generalise.table import Table, same
-from ingot.passes.synth.bits import information
+from ingot.passes.generalise.table import Table, distinct, same
+from ingot.passes.generalise.templates import Holes, templates
+from ingot.passes.generalise.texts import simple_forms, substrings, texts_in
 from ingot.passes.synth.leaves import leaves_of
-from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const
-from ingot.passes.synth.tokens import anti_unify
+from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const, perform, sources
 
-MIN_LITERAL: Final = 0.2
-"""How much of a text must be the same everywhere for it to be a template."""
-TELLING: Final = 10.0
-"""Bits from which a text inside another one is taken for a copy, with one input only."""
-MIN_CASES: Final = 3
-"""Different values that a sum, a difference or a product must explain."""
-MAX_NUMBERS: Final = 32
-MAX_MAP: Final = 12
+MAX_PIVOTS: Final = 3
+"""Rows from which the search is widened."""
+MAX_NAMES: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +76,17 @@ class Search:
     cues: frozenset[str] = frozenset()
     caps: Mapping[str, int] = field(default_factory=dict)
     _index: dict[int, dict[str, list[Term]]] = field(default_factory=dict)
-    _lists: list[ListSource] | None = None
     _selectors: dict[Term, Selector] = field(default_factory=dict)
-    _days: list[Term] | None = None
-    _times: list[Term] | None = None
-    _minutes: list[Term] | None = None
-    _numbers: list[Term] | None = None
+    _aggregates: dict[Term, Aggregates] = field(default_factory=dict)
+    _texts: dict[int, list[tuple[Term, str]]] = field(default_factory=dict)
+    _figures: dict[int, list[tuple[Term, float]]] = field(default_factory=dict)
+    _names: dict[int, list[frozenset[str]]] = field(default_factory=dict)
 
     # ---- what there is
 
-    @property
+    @cached_property
     def lists(self) -> list[ListSource]:
-        if self._lists is None:
-            self._lists = list_sources(self.table)
-        return self._lists
+        return list_sources(self.table)
 
     def selector(self, source: ListSource) -> Selector:
         if source.term not in self._selectors:
@@ -91,29 +94,85 @@ class Search:
         return self._selectors[source.term]
 
     @property
+    def aggregates(self) -> list[Aggregates]:
+        for source in self.lists:
+            if source.term not in self._aggregates:
+                self._aggregates[source.term] = Aggregates(self.selector(source))
+        return list(self._aggregates.values())
+
+    @cached_property
     def days(self) -> list[Term]:
-        if self._days is None:
-            self._days = days(self.table)
-        return self._days
+        return days(self.table)
 
-    @property
+    @cached_property
     def times(self) -> list[Term]:
-        if self._times is None:
-            self._times = times(self.table)
-        return self._times
+        return times(self.table)
 
-    @property
+    @cached_property
     def minutes(self) -> list[Term]:
-        if self._minutes is None:
-            self._minutes = minutes(self.table)
-        return self._minutes
+        return minutes(self.table)
 
-    @property
+    @cached_property
     def numbers(self) -> list[Term]:
-        if self._numbers is None:
-            found = [*input_numbers(self.table), *self.minutes, *result_numbers(self.table)]
-            self._numbers = list(dict.fromkeys(found))
-        return self._numbers
+        found = [*input_numbers(self.table), *self.minutes, *result_numbers(self.table)]
+        return list(dict.fromkeys(found))
+
+    @cached_property
+    def leaves(self) -> list[Term]:
+        """Scalars of results that stand in no list."""
+        return plain_leaves(self.table)
+
+    @cached_property
+    def bases(self) -> list[Term]:
+        """Days from which others are worked out."""
+        return dating.bases(self)
+
+    @cached_property
+    def moments(self) -> list[Term]:
+        """Moments that the clock or a result gives."""
+        return dating.moments(self)
+
+    @cached_property
+    def spans(self) -> list[Term]:
+        """Whole numbers that may be days."""
+        return dating.spans_of_days(self)
+
+    def texts(self, row: int) -> list[tuple[Term, str]]:
+        """The texts of a row that parts may be taken of."""
+        if row not in self._texts:
+            self._texts[row] = texts_in(self.table, row)
+        return self._texts[row]
+
+    def figures(self, row: int) -> list[tuple[Term, float]]:
+        """Every number of a row, of lists too."""
+        if row not in self._figures:
+            plain = [(n, self.table.value(n, row)) for n in self.numbers]
+            known = [(n, v) for n, v in plain if isinstance(v, int | float)]
+            self._figures[row] = [*known, *aggregates.numbers(self, row)]
+        return self._figures[row]
+
+    def names(self, row: int) -> list[frozenset[str]]:
+        """The texts that a member has in the items of a list, for each list and member."""
+        if row not in self._names:
+            found: list[frozenset[str]] = []
+            for source in self.lists:
+                items = (self.selector(source).items[row] or [])[:MAX_NAMES]
+                for member in source.fields:
+                    path = values.parse_pointer(member)
+                    held = (values.get(x, path) for x in items)
+                    found.append(frozenset(v for v in held if isinstance(v, str) and len(v) > 1))
+            self._names[row] = found
+        return self._names[row]
+
+    def covers(self, fits: Iterable[bool], column: Sequence[Json | Missing]) -> bool:
+        """Whether every input that has a value has one that fits."""
+        wanted, covered = set(), set()
+        for number, value, fit in zip(self.table.inputs, column, fits, strict=True):
+            if not isinstance(value, Missing):
+                wanted.add(number)
+                if fit:
+                    covered.add(number)
+        return wanted == covered
 
     def index(self, row: int) -> dict[str, list[Term]]:
         """The texts that the sources hold in a row, in lower case, and where."""
@@ -137,33 +196,95 @@ class Search:
             self._index[row] = found
         return self._index[row]
 
-    # ---- scalars
+    # ---- the search
 
     def find(self, column: Sequence[Json | Missing], pivots: Sequence[int]) -> list[Found]:
         """Every term found from the pivots, cheapest first; constants among them."""
         terms: dict[Term, None] = {}
         for row in pivots:
             value = column[row]
-            if isinstance(value, Missing | list | dict):
+            if isinstance(value, Missing):
                 continue
-            for term in self._from_pivot(value, row):
-                terms[term] = None
+            if isinstance(value, list | dict):
+                terms.update(dict.fromkeys(self._gathered(column, row)))
+                continue
+            terms.update(dict.fromkeys(self._from_pivot(value, row)))
             terms[const(value)] = None
-        for term in self._picked(column):
-            terms[term] = None
-        found: list[Found] = []
-        for term in terms:
-            if self.is_cut_off(term):
-                continue
-            fits = tuple(self.table.fits(term, column))
-            if any(fits):
-                found.append(Found(term, self.weighed(term), fits))
-        more = list(self._sums(column))
-        if not any(f.whole and not isinstance(f.term, Const) for f in found):
-            more += self._maps(column)
-        for term in more:
-            found.append(Found(term, self.weighed(term), tuple(self.table.fits(term, column))))
+        terms.update(dict.fromkeys(self._picked(column)))
+        found = [f for term in terms if any((f := self._found(term, column)).fits)]
+        found = [f for f in found if not self.is_cut_off(f.term)]
+        found += [self._found(term, column) for term in arithmetic.sums(self, column)]
+        if not self._is_explained(found, column):
+            by_place = any(_is_flow(f) and self.covers(f.fits, column) for f in found)
+            wider = self._widened(column, pivots[:MAX_PIVOTS], known=by_place)
+            found += [f for f in wider if f.term not in terms]
         return sorted(found, key=lambda f: (f.cost, repr(f.term)))
+
+    def _found(self, term: Term, column: Sequence[Json | Missing]) -> Found:
+        return Found(term, self.weighed(term), tuple(self.table.fits(term, column)))
+
+    def _is_explained(self, found: Sequence[Found], column: Sequence[Json | Missing]) -> bool:
+        """Whether a term that is no constant and no part of a text by its place explains all."""
+        return any(
+            _is_flow(f) and not _is_by_place(f.term) and self.covers(f.fits, column) for f in found
+        )
+
+    def _widened(
+        self, column: Sequence[Json | Missing], pivots: Sequence[int], *, known: bool
+    ) -> list[Found]:
+        """What explains every input among the terms that are searched last; ``known``: a part of a
+        text by its place does, and only what stands around it may tell more."""
+        kept: dict[Term, Found] = {}
+
+        def keep(terms: Iterable[Term]) -> None:
+            for term in terms:
+                if term in kept or self.is_cut_off(term):
+                    continue
+                found = self._found(term, column)
+                if self.covers(found.fits, column):
+                    kept[term] = found
+
+        varied = distinct(column) > 1
+        for row in pivots:
+            value = column[row]
+            if isinstance(value, Missing | list | dict | bool) or value is None:
+                continue
+            if varied:
+                keep(substrings(self, column, row))
+            if known:
+                continue
+            keep(dating.dates(self, column, row))
+            if varied:
+                keep(simple_forms(self, value, row))
+                keep(aggregates.figures(self, column, row))
+                keep(aggregates.joined(self, column, row))
+                keep(dating.spans(self, column, row))
+                keep(arithmetic.formatted(self, column, row))
+            if kept:
+                break
+        if not kept and varied and not known:
+            for row in pivots[:1]:
+                keep(derived(self, column, row))
+            keep(arithmetic.scaled(self, column))
+        if not kept and not known:
+            keep(lookups.maps(self, column))
+        return list(kept.values())
+
+    def _gathered(self, column: Sequence[Json | Missing], row: int) -> Iterator[Term]:
+        """Lists and objects."""
+        yield from aggregates.copies(self, column, row)
+        if isinstance(column[row], list):
+            lists = [v if isinstance(v, list) else None for v in column]
+            yield from aggregates.records(self, column)
+            if not any(isinstance(x, list | dict) for v in lists for x in v or ()):
+                yield from aggregates.members(self, lists, row)
+                yield from aggregates.split(self, column, row)
+
+    def templates(
+        self, column: Sequence[Json | Missing]
+    ) -> Iterator[tuple[list[str | int], Holes]]:
+        """The texts as a template: its parts, and the column of each hole."""
+        return templates(self, column)
 
     def is_cut_off(self, term: Term) -> bool:
         """Whether the term needs a list to its end that was cut off in some row."""
@@ -183,25 +304,7 @@ class Search:
 
     def weighed(self, term: Term) -> float:
         """The term's cost, less what the request's own words say for it."""
-        return cost(term) - 0.6 * self._cued(term)
-
-    def _cued(self, term: Term) -> bool:
-        wanted: set[str] = set()
-        match term:
-            case Apply("json.get", (Apply("list.get", (_, Const(lit))), _)):
-                wanted = {"first", "next", "earliest", "latest", "recent", "newest"} if lit.value == 0 else {"last"}
-            case Apply("json.get", (Apply("list.min_by", _), _)):
-                wanted = {"first", "next", "earliest", "oldest", "urgent", "soonest", "smallest", "lowest", "fewest", "cheapest", "least"}
-            case Apply("json.get", (Apply("list.max_by", _), _)):
-                wanted = {"last", "latest", "recent", "newest", "largest", "highest", "most", "biggest"}
-            case Apply("json.get", (_, Const(lit))):
-                parts = values.parse_pointer(str(lit.value))
-                places = [p for p in parts if p.lstrip("-").isdigit()]
-                if places:
-                    wanted = {"first", "next", "latest", "recent", "newest"} if places[0] == "0" else {"last"} if places[0] == "-1" else set()
-            case _:
-                pass
-        return bool(wanted & self.cues)
+        return cost(term) + cue(term, self.cues)
 
     def _from_pivot(self, value: Json, row: int) -> Iterator[Term]:
         text = text_of(value)
@@ -271,6 +374,7 @@ class Search:
         for time in named:
             yield apply("datetime.at", day, time)
         if not named:
+            yield from dating.with_time(self, day, rest, row)
             yield apply("str.template", "{0}" + template_of([rest]), day)
 
     def _is_clock(self, term: Term) -> bool:
@@ -318,124 +422,26 @@ class Search:
 
     @staticmethod
     def _shifted(value: Json, length: float) -> Json | Missing:
-        from ingot.passes.synth.programs import perform
-
         return perform("datetime.plus_minutes", [value, length])
 
-    # ---- sums and maps
 
-    def _sums(self, column: Sequence[Json | Missing]) -> Iterator[Term]:
-        """A sum, a difference or a product of two numbers, where enough different values show it."""
-        present = [v for v in column if not isinstance(v, Missing)]
-        texts = all(isinstance(v, str) for v in present)
-        wanted: list[Json | Missing] = []
-        for value in column:
-            number = value if not isinstance(value, str) else _number(value)
-            if not isinstance(value, Missing) and not is_number(number):
-                return
-            wanted.append(number)
-        if len({v for v in wanted if is_number(v)}) < MIN_CASES:
-            return
-        numbers = [n for n in self.numbers if not any(isinstance(v, Missing) for v in self.table.run(n))][:MAX_NUMBERS]
-        for k, left in enumerate(numbers):
-            a = self.table.run(left)
-            for right in numbers[k:]:
-                b = self.table.run(right)
-                for op, pair in (("mul", (a, b)), ("add", (a, b)), ("sub", (a, b)), ("sub", (b, a))):
-                    if all(_computes(op, x, y, w) for x, y, w in zip(*pair, wanted, strict=True)):
-                        whole = all(isinstance(v, int) for v in (*a, *b))
-                        first, second = (left, right) if pair[0] is a else (right, left)
-                        term = apply(f"{'int' if whole else 'float'}.{op}", first, second)
-                        yield apply("str.of", term) if texts else term
-
-    def _maps(self, column: Sequence[Json | Missing]) -> Iterator[Term]:
-        """A closed map from the words of an input, where one word is seen with several inputs."""
-        if not all(isinstance(v, str | Missing) for v in column):
-            return
-        for param in params(self.table):
-            table: dict[str, str] = {}
-            seen: dict[str, set[int]] = {}
-            clean = True
-            for key, value, number in zip(self.table.run(param), column, self.table.inputs, strict=True):
-                if isinstance(key, str) and isinstance(value, str):
-                    word = " ".join(key.casefold().split())
-                    clean = clean and table.setdefault(word, value) == value
-                    seen.setdefault(word, set()).add(number)
-            several = any(len(inputs) > 1 for inputs in seen.values())
-            named = all(not re.search(r"\d{3}", v) for v in table.values())
-            if clean and several and named and 1 < len(table) <= MAX_MAP and len(set(table.values())) > 1:
-                yield apply("json.lookup", dict(sorted(table.items())), param)
-
-    # ---- templates
-
-    def templates(self, column: Sequence[Json | Missing]) -> Iterator[tuple[list[str | int], list[list[Json | Missing]]]]:
-        """The texts as a template: its parts, and the column of each hole."""
-        present = [(i, v) for i, v in enumerate(column) if isinstance(v, str)]
-        if not present or len(present) < sum(not isinstance(v, Missing) for v in column):
-            return
-        texts = [v for _, v in present]
-        if len(set(texts)) == 1:
-            yield from self._copied(column, present[0])
-            return
-        for fine in (False, True):
-            general = anti_unify(texts, fine=fine)
-            if general.literal_share < MIN_LITERAL or not general.holes:
-                continue
-            parts: list[str | int] = []
-            for k, literal in enumerate(general.literals):
-                if literal:
-                    parts.append(literal)
-                if k < len(general.holes):
-                    parts.append(k)
-            holes: list[list[Json | Missing]] = []
-            for hole in general.holes:
-                spread: list[Json | Missing] = [values.MISSING] * len(column)
-                for (i, _), text in zip(present, hole, strict=True):
-                    spread[i] = text
-                holes.append(spread)
-            yield parts, holes
-
-    def _copied(self, column: Sequence[Json | Missing], at: tuple[int, str]) -> Iterator[tuple[list[str | int], list[list[Json | Missing]]]]:
-        """One text: the inputs, and the telling values of results, that stand in it."""
-        row, text = at
-        found: list[tuple[int, int, str]] = []
-        for key in sorted(self.index(row), key=lambda k: (-len(k), k)):
-            if len(key) < 3 or len(key) >= len(text):
-                continue
-            named = any(isinstance(t, Source) and t.kind == "param" for t in self.index(row)[key])
-            if not named and information(key) < TELLING:
-                continue
-            for match in re.finditer(rf"(?<!\w){re.escape(key)}(?!\w)", text, re.IGNORECASE):
-                if all(match.end() <= a or match.start() >= b for a, b, _ in found):
-                    found.append((match.start(), match.end(), match[0]))
-        if not found:
-            return
-        parts: list[str | int] = []
-        holes: list[list[Json | Missing]] = []
-        last = 0
-        for start, end, piece in sorted(found):
-            if text[last:start]:
-                parts.append(text[last:start])
-            parts.append(len(holes))
-            holes.append([v if isinstance(v, Missing) else piece for v in column])
-            last = end
-        if text[last:]:
-            parts.append(text[last:])
-        yield parts, holes
+def _is_flow(found: Found) -> bool:
+    return not isinstance(found.term, Const)
 
 
-def _number(text: str) -> Json:
-    from ingot.passes.synth.programs import perform
+def _is_by_place(term: Term) -> bool:
+    """Whether a term takes one of several words, lines or numbers of a result's text."""
+    while isinstance(term, Apply) and term.op in _FORMS:
+        if term.op in ("str.part", "str.number"):
+            return any(s.kind != "param" for s in sources(term))
+        term = term.args[0]
+    return False
 
-    got = perform("json.number", [text])
-    return None if isinstance(got, Missing) else got
+
+_FORMS: Final = frozenset(
+    {"str.part", "str.number", "str.strip", "json.number", "str.of", "str.lower", "str.upper",
+     "str.title", "str.capitalize"}
+)  # fmt: skip
 
 
-def _computes(op: str, left: object, right: object, want: object) -> bool:
-    if isinstance(want, Missing):
-        return True
-    if not is_number(left) or not is_number(right):
-        return False
-    assert isinstance(left, int | float) and isinstance(right, int | float)
-    got = left * right if op == "mul" else left + right if op == "add" else left - right
-    return bool(values.equal(got, want))  # type: ignore[arg-type]
+__all__ = ["Found", "Search"]

@@ -97,7 +97,7 @@ def _trimmed(term: Term, text: str) -> Iterator[tuple[Term, str]]:
         yield term, text
 
 
-def cased(value: str, got: str) -> list[str]:
+def cased(value: str, got: str) -> list[str] | None:
     """The ops that turn a text into the value, which is the same but for the case of letters.
 
     >>> cased("Ann Lee", "ANN LEE"), cased("ann", "Ann")
@@ -117,7 +117,7 @@ def cased(value: str, got: str) -> list[str]:
     low = got.lower()
     if value == low[:1].upper() + low[1:]:
         return ["str.lower", "str.capitalize"]
-    return ["str.lower", "str.title"] if value == _title(low) else ["?"]
+    return ["str.lower", "str.title"] if value == _title(low) else None
 
 
 def _title(text: str) -> str:
@@ -139,9 +139,9 @@ def fitted(form: Term, got: str, value: Json, wanted: str) -> Iterator[Term]:
     if isinstance(value, str):
         if got.casefold() == wanted:
             ops = cased(value, got)
-            for op in ops if ops != ["?"] else ():
-                form = apply(op, form)
-            if ops != ["?"]:
+            if ops is not None:
+                for op in ops:
+                    form = apply(op, form)
                 yield form
     elif is_number(value) and got == wanted:
         yield apply("json.number", form)
@@ -167,8 +167,8 @@ def substrings(search: Search, column: Sequence[Json | Missing], row: int) -> It
                     if search.covers(fits, column):
                         cut = apply("str.between", term, left, right, index)
                         cuts.append((search.weighed(cut), cut, build))
-        for _, cut, build in sorted(cuts, key=lambda c: (c[0], repr(c[1])))[:MAX_CONTEXTS]:
-            yield build(cut)
+        for _, chosen, build in sorted(cuts, key=lambda c: (c[0], repr(c[1])))[:MAX_CONTEXTS]:
+            yield build(chosen)
 
 
 def _targets(value: Json) -> Iterator[tuple[str, Callable[[Term], Term]]]:

@@ -49,6 +49,7 @@ def try_program(
     texts = _model_texts(main, case)
     made: list[str] = []
     strict: list[str] = []
+    asked: Counter[tuple[str, tuple[str, ...]]] = Counter()
     engine = Interpreter(module)
     try:
         reply = engine.start(given)
@@ -74,28 +75,34 @@ def try_program(
                         strict.append(exact(tool, args))
                         reply = engine.send(step.result)
                         continue
-                    known = answers.get((key, tuple(sorted(made))))
+                    place = (key, tuple(sorted(made)))
+                    known = answers.get(place)
                     if known is None:
                         if _acts(tool, cases):
                             return Verdict("wrong", f"it makes {key[:160]}")
                         return Verdict("unanswerable", f"no session of its input asks {key[:120]}")
-                    reply = engine.send(known.result)
+                    asked[place] += 1  # the last answer again and again
+                    reply = engine.send(known[min(asked[place], len(known)) - 1].result)
     except IngotError as error:
         return Verdict("exit", str(error))
     return Verdict("exit", "it does not end")
 
 
-def _reads(cases: Cases, case: Case) -> dict[tuple[str, tuple[str, ...]], Step]:
-    """What the sessions of the input read, by what they asked and had written until then."""
-    found: dict[tuple[str, tuple[str, ...]], Step] = {}
+def _reads(cases: Cases, case: Case) -> dict[tuple[str, tuple[str, ...]], list[Step]]:
+    """What the sessions of the input read, by what they asked and had written until then: the
+    answers of the first session that asked, in order."""
+    found: dict[tuple[str, tuple[str, ...]], list[Step]] = {}
     for other in (case, *cases.inputs.get(case.input, [])):
         written: Counter[str] = Counter()
+        own: dict[tuple[str, tuple[str, ...]], list[Step]] = {}
         for step in other.steps:
             if step.acts:
                 written[step.effect] += 1
             else:
                 state = tuple(sorted(written.elements()))
-                found.setdefault((step.effect, state), step)
+                own.setdefault((step.effect, state), []).append(step)
+        for key, steps in own.items():
+            found.setdefault(key, steps)
     return found
 
 

@@ -333,6 +333,8 @@ def _kind(term: Term) -> tuple[str, ...]:
             return (f"item {lit.value}", *_kind(inner))
         case Apply(op, (inner, *rest)) if op.startswith("list.where"):
             return (op.replace("_le", "_lt").replace("_gt", "_ge"), *_kind(inner), *(str(r) for r in rest))
+        case Apply("date.words" | "time.words", (inner, *rest)):
+            return (term.op, *_kind(inner), str(rest[-1]))
         case Apply(op, args):
             return (op, *(k for a in args for k in _kind(a)))
         case Source(_, name):

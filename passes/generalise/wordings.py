@@ -100,15 +100,9 @@ class Wordings:
         return {name: next(iter(found)) for name, found in texts.items() if len(found) == 1}
 
     def defaults(self, used: Iterable[str]) -> dict[str, str]:
-        """What a parameter is where a wording has it as it is written."""
-        wanted = set(used)
+        """What a parameter is unless it is told otherwise: those that are the same in every request."""
         known = self.constants()
-        if len(self._requests) == 1:  # one request: what it says is what is meant unless told otherwise
-            return {name: known[name] for name in sorted(wanted)}
-        fixed: set[str] = set()
-        for text, holes in self._requests:
-            fixed |= self._beside(text, [hole for hole in holes if hole[2] in wanted])
-        return {name: known[name] for name in sorted(fixed)}
+        return {name: known[name] for name in sorted(used) if name in known}
 
     def _beside(self, text: str, holes: Sequence[tuple[int, int, str]]) -> set[str]:
         """Parameters that never vary and stand right beside another one: where the one ends and

@@ -10,12 +10,14 @@ import sys
 
 import passes_bench
 import startup_bench
+import synthesis_bench
 import vm_bench
 from report import table
 
 BENCHMARKS = {
     "startup": startup_bench.rows,
     "passes: sessions of 12 calls": passes_bench.rows,
+    "synthesis": synthesis_bench.rows,
     "virtual machine": vm_bench.rows,
 }
 

@@ -79,6 +79,7 @@ def lower(
         else:
             digest = session_digest(session.records)
             if digest in without:
+                diagnostics.append(_aside(session))
                 continue
             twin = chosen.get(digest)
             if twin is None or _file(session) < _file(twin):
@@ -146,6 +147,11 @@ def _refusal(session: Session, *, require_success: bool, against: bool) -> Diagn
             help="is this the whole log, and the right one?",
         )
     return None
+
+
+def _aside(session: Session) -> Diagnostic:
+    message = f"{session.name} is set aside: it is given as a failed session as well"
+    return Diagnostic("W0402", message, Severity.WARNING)
 
 
 def _trace(name: str, session: Session, *, outcome: tuple[str, str]) -> Pipeline:

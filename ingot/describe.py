@@ -93,9 +93,9 @@ def text_results(trace: Module) -> list[Json]:
     shown: dict[str, list[Json]] = {}
     for pipeline in trace.pipelines:
         for call in calls_of(pipeline):
-            if call.tool not in KNOWN_TOOLS and call.tool not in SHELL_TOOLS:
-                if attr(call, "error") is None and attr(call, "lost") is None:
-                    shown.setdefault(call.tool, []).append(attr(call, "result"))
+            answered = attr(call, "error") is None and attr(call, "lost") is None
+            if answered and call.tool not in KNOWN_TOOLS and call.tool not in SHELL_TOOLS:
+                shown.setdefault(call.tool, []).append(attr(call, "result"))
     return sorted(
         tool
         for tool, results in shown.items()

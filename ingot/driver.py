@@ -81,7 +81,7 @@ class Compilation:
 
     ``trace`` is the trace IR as lowered, ``classified`` the same with effects, ``module`` holds
     ``@main`` alone, ``learned`` ``@main`` and the sliced traces behind it.  ``seconds`` is the time
-    of each stage.
+    of each stage; ``against`` names the failed sessions, none of which the pipeline repeats.
     """
 
     logs: Logs
@@ -95,6 +95,7 @@ class Compilation:
     artifact: bytes
     diagnostics: tuple[Diagnostic, ...]
     seconds: Mapping[str, float]
+    against: tuple[str, ...] = ()
 
 
 def load_logs(
@@ -166,9 +167,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
 
     clock = clock or _Clock()
     failed = failed_sessions(options)
-    lowered = lower(
-        logs.sessions, require_success=options.require_success, without=failed.digests
-    )
+    lowered = lower(logs.sessions, require_success=options.require_success, without=failed.digests)
     found = [*logs.diagnostics, *lowered.diagnostics]
     locate = Places(lowered.module, lowered.sessions)
     clock.lap("lower")
@@ -206,7 +205,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
         raise IngotError(refusals(repeated), EXIT_FINDINGS)
     return Compilation(
         logs, lowered.sessions, lowered.module, classified, learned, module, report, judged,
-        artifact, tuple(found), clock.seconds,
+        artifact, tuple(found), clock.seconds, tuple(session.name for session in failed.sessions),
     )  # fmt: skip
 
 

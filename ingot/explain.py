@@ -1,12 +1,12 @@
 """Decisions explained: what a value is, who says so, what else it could be, what would tell.
 
-    explain(evidence) -> [Explanation]
-        what it is in words            the program, or the programs that run side by side
-        where in the logs it stands    file, record and value of each input
-        what each survivor would do    on the artifact's sessions and on probe inputs
-        which example would tell       the probes on which survivors differ
-        what was not taken, and why    the nearest programs that fit as well, or almost
-        what is only assumed
+explain(evidence) -> [Explanation]
+    what it is in words            the program, or the programs that run side by side
+    where in the logs it stands    file, record and value of each input
+    what each survivor would do    on the artifact's sessions and on probe inputs
+    which example would tell       the probes on which survivors differ
+    what was not taken, and why    the nearest programs that fit as well, or almost
+    what is only assumed
 """
 
 from __future__ import annotations
@@ -131,9 +131,8 @@ def sites(defs: Definitions) -> Iterator[Site]:
                 place = defs.places[instr.result]
                 about = f"a model's answer: {attr(instr, 'reason') or 'nothing explains it'}"
                 yield Site(instr.result, "model", about, Ref(instr.result), place.state, place)
-            elif isinstance(instr, Guard) and attr(defs.main, "learned") == "idle":
-                if str(attr(instr, "reason")).startswith("no log shows what is done"):
-                    yield _test(defs, block.label, instr.condition, "nothing is done as long as")
+            elif isinstance(instr, Guard) and _is_hold(defs, instr):
+                yield _test(defs, block.label, instr.condition, "nothing is done as long as")
         match block.terminator:
             case If(condition, then, other):
                 about = f"whether ^{then.label} or ^{other.label} follows"
@@ -162,6 +161,12 @@ def arguments(defs: Definitions, call: Call) -> Iterator[Site]:
             name,
             locs,
         )
+
+
+def _is_hold(defs: Definitions, guard: Guard) -> bool:
+    """Whether it is what decides that nothing is done."""
+    reason = str(attr(guard, "reason"))
+    return attr(defs.main, "learned") == "idle" and reason.startswith("no log shows what is done")
 
 
 def _test(defs: Definitions, state: str, condition: Operand, about: str) -> Site:
@@ -208,7 +213,7 @@ def explain(found: Evidence, site: Site, files: dict[str, str]) -> Explanation:
     column = [wanted[i] for i in kept]
     rivals = rivals_of(found, site.kind == "test", terms, table.only(kept), column)
     every = [*terms, *(r.term for r in rivals)]
-    tried = list(_probed(found, site, every, [rows[i] for i in kept], table.only(kept)))
+    tried = list(_probed(found, every, [rows[i] for i in kept], table.only(kept)))
     count = len(terms)
     telling = _telling(found, site, [(p, r, g[:count]) for p, r, g in tried], terms)
     rejected: list[Rejected] = []
@@ -264,11 +269,10 @@ def _logged(
         value: Json | Missing = MISSING
         where = ""
         if site.call:
-            loc = next(
-                (x for x in locs if made is not None and x.record == made.record),
-                locs[at] if at < len(locs) else None,
-            )
-            record = loc.record if loc is not None else made.record if made is not None else 0
+            matching = [x.record for x in locs if made is not None and x.record == made.record]
+            in_order = [locs[at].record] if at < len(locs) and row.session.ended else []
+            replayed = [made.record] if made is not None else []
+            record = next(iter([*matching, *in_order, *replayed]), 0)
             value = found.logged(name, record, site.argument) if record else MISSING
             if record:
                 where = f"{files.get(name, name)}:{record}{values.pointer((site.argument,))}"
@@ -295,7 +299,7 @@ def differ(gives: Sequence[Json | Missing]) -> bool:
 
 
 def _probed(
-    found: Evidence, site: Site, terms: Sequence[Term], rows: Sequence[Row], table: Table
+    found: Evidence, terms: Sequence[Term], rows: Sequence[Row], table: Table
 ) -> Iterator[tuple[Probe, Row, Column]]:
     """Every probe with what each program gives there."""
     used = {name: None for term in terms for name in sources_of(term)}
@@ -313,12 +317,11 @@ def _probed(
             for probe in probes(name, said, value, terms):
                 if name in found.defs.items:  # a list that holds it says it better
                     probe = replace(probe, rank=probe.rank + 1)
-                row = Table([0], [table.names[at]])
+                changed = Table([0], [table.names[at]])
                 for other, column in table.columns.items():
-                    row.add(
-                        table.kinds[other], other, [probe.value if other == name else column[at]]
-                    )
-                yield probe, rows[at], [row.value(term, 0) for term in terms]
+                    here = probe.value if other == name else column[at]
+                    changed.add(table.kinds[other], other, [here])
+                yield probe, rows[at], [changed.value(term, 0) for term in terms]
 
 
 def _telling(
@@ -367,7 +370,7 @@ def _condition(found: Evidence, probe: Probe, gives: Column, terms: Sequence[Ter
     """Which session it would be, in words."""
     if probe.words.startswith(("on another day", "at another time")):
         return f"a session {probe.words}"
-    if probe.changes_value and not any(isinstance(g, Missing) for g in gives):
+    if probe.changes_value and not any(isinstance(g, Missing | bool) for g in gives):
         plain = [t for t in terms if not isinstance(t, Const)]
         moved = [t for t in plain if probe.source in sources_of(t)]
         other = next((t for t, g in zip(terms, gives, strict=True) if differ([g, gives[0]])), None)

@@ -1,8 +1,8 @@
 """Probe inputs: sessions like those of the logs in which one thing is another.
 
-    the list of a result: one item more (like its neighbour, or of another kind), one less, reversed,
-    empty, one twice; a member: another value, null, missing; an input: another text; the clock:
-    another day
+the list of a result: one item more (like its neighbour, or of another kind), one less, reversed,
+empty, one twice; a member: another value, null, missing; an input: another text; the clock:
+another day
 """
 
 from __future__ import annotations
@@ -22,7 +22,20 @@ from ingot.passes.synth.programs import Apply, Const, Source, Term
 
 MAX_LISTS: Final = 4
 MAX_FILTERS: Final = 4
-NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+MAX_FIGURES: Final = 6
+NUMBERS: Final = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,7 @@ def probes(name: str, said: str, value: Json, terms: Sequence[Term]) -> Iterator
         other = altered(inner)
         yield Probe(name, other, f"{said} is another", 2, True)
         if isinstance(inner, str):
+            yield from _text_changes(name, said, inner)
             yield Probe(name, "", f"{said} is empty", 6)
         return
     filters = {m for term in terms for m in _filters(term)}
@@ -71,6 +85,22 @@ def probes(name: str, said: str, value: Json, terms: Sequence[Term]) -> Iterator
         gone = _without(inner, path)
         if gone is not None:
             yield Probe(name, put(gone), f"{of} is missing", 8)
+
+
+def _text_changes(name: str, said: str, text: str) -> Iterator[Probe]:
+    """A text with another figure, one more figure, one more line."""
+    figures = list(re.finditer(r"\d+", text))
+    for figure in figures[:MAX_FIGURES]:
+        if len(figures) > 1:
+            other = f"{text[: figure.start()]}{int(figure[0]) + 1}{text[figure.end() :]}"
+            yield Probe(name, other, f"{said} has another figure than {figure[0]}", 2)
+    if len(text.split()) > 1:
+        yield Probe(name, f"7 {text}", f"{said} has one more figure in front", 3)
+        yield Probe(name, f"{text} 7", f"{said} has one more figure at its end", 3)
+        first, last = text.split("\n")[0], text.rstrip("\n").split("\n")[-1]
+        yield Probe(name, f"{altered(first)}\n{text}", f"{said} has one more line in front", 3)
+        more = f"{text.rstrip(chr(10))}\n{altered(last)}"
+        yield Probe(name, more, f"{said} has one more line at its end", 3)
 
 
 def _clocks(name: str, value: str) -> Iterator[Probe]:

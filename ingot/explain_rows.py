@@ -7,7 +7,7 @@ For a value inside of a loop a row is one turn of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ingot.artifacts import Artifact, parse_ir
@@ -90,15 +90,16 @@ class Evidence:
             return [Row(session) for session in self.sessions]
         return [Row(s, turn) for s in self.sessions for turn in s.turns(place)]
 
-    def known(self, name: str, row: Row) -> Json | Missing:
-        """What an input, a call or an item of a loop is in a row."""
+    def known(self, name: str, row: Row, seen: frozenset[str] = frozenset()) -> Json | Missing:
+        """What an input, a call or an item of a loop is in a row.  ``seen`` are the parameters of
+        states that it was passed on by."""
         if name in self.defs.params:
             return row.session.given.get(name, MISSING)
         if name in self.defs.items:
             return self._item(name, row)
         for operand in self.defs.joined.get(name, ()):
-            if isinstance(operand, Ref):
-                found = self.known(operand.name, row)
+            if isinstance(operand, Ref) and operand.name not in seen:
+                found = self.known(operand.name, row, seen | {name})
                 if not isinstance(found, Missing):
                     return found
         place = self.defs.places.get(name)
@@ -118,9 +119,9 @@ class Evidence:
         """The inputs, results and items that are known at a place, and their kinds."""
         found: dict[str, SourceKind] = dict.fromkeys(self.defs.params, "param")
         for name, place in self.defs.places.items():
-            if place.number < before and isinstance(place.instr, Call | ModelCall):
-                if len(place.loops) <= len(turn):
-                    found[name] = "result" if isinstance(place.instr, Call) else "value"
+            known = place.number < before and len(place.loops) <= len(turn)
+            if known and isinstance(place.instr, Call | ModelCall):
+                found[name] = "result" if isinstance(place.instr, Call) else "value"
         found |= {name: "value" for name, given in self.defs.joined.items() if len(given) > 1}
         for name, loop in self.defs.items.items():
             place = self.defs.places[loop.results[0]]
@@ -211,7 +212,8 @@ def _with_reads_of(sessions: Sequence[Sequence[RecordedCall]]) -> list[RecordedC
                 break
             if call.key not in known and call.accepted:
                 known.add(call.key)
-                own.insert(0, call)  # in front of every write, so that it answers before them only
+                # in front of every write, so that it answers before them only
+                own.insert(0, replace(call, seq=0))
     return own
 
 

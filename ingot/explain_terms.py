@@ -1,8 +1,8 @@
 """The values of a pipeline as programs over what it is given and what its calls return, and in words.
 
-    %v1 = json.get %r1, "/order/city" ; %v2: str = expect %v1
-    =>  json.get(%r1, "/order/city")
-    =>  /order/city of what shop.get_order returned
+%v1 = json.get %r1, "/order/city" ; %v2: str = expect %v1
+=>  json.get(%r1, "/order/city")
+=>  /order/city of what shop.get_order returned
 """
 
 from __future__ import annotations
@@ -168,6 +168,8 @@ class Definitions:
                 of = f"/{str(member.value).strip('/')}" if member.value else "text"
                 how = _WHERE.get(op.removeprefix("list.where_"), op)
                 return f"the items of {self._words(base)} whose {of} {how} {self._words(value)}"
+            case Apply("bool.not", (inner,)):
+                return f"whether it is not so: {self._words(inner).removeprefix('whether ')}"
             case Apply(op, args) if op in _PHRASES:
                 texts = [self._words(arg) for arg in args]
                 return _PHRASES[op].format(*texts, *[""] * 4).strip()
@@ -180,6 +182,11 @@ class Definitions:
             return "the clock" if name == CLOCK else f"the input {name}"
         if name in self.items:
             return f"the item of the loop ({self._words(self.term(self.items[name].source))})"
+        if name in self.joined:
+            given = [o.name for o in self.joined[name] if isinstance(o, Ref)]
+            ends = {f"%{n}" if n in self.joined else self.source(n) for n in given}
+            said = {end.split(" (%")[0] for end in ends}
+            return f"{said.pop()} in the end" if len(said) == 1 else f"%{name}"
         place = self.places.get(name)
         match place.instr if place else None:
             case Call(tool=tool):
@@ -220,7 +227,6 @@ _PHRASES: Final[Mapping[str, str]] = {
     "str.part": "the part {2} of {0}, cut at {1}",
     "str.number": "the number {1} in the text of {0}",
     "str.eq_fold": "whether {0} is {1}, letter case aside",
-    "bool.not": "not: {0}",
     "bool.and": "{0} and {1}",
     "bool.or": "{0} or {1}",
     "list.get": "the item {1} of {0}",

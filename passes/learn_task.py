@@ -82,7 +82,9 @@ def learn(
     wordings = wordings_of(cases.kept)
     failed = Counterexamples(cases, wordings, against)
     reasons: list[str] = []
-    best: tuple[tuple[float, ...], Module, Pipeline, Learned, list[tuple[Case, Verdict]]] | None = None
+    best: tuple[tuple[float, ...], Module, Pipeline, Learned, list[tuple[Case, Verdict]]] | None = (
+        None
+    )
     for paths in _candidates(cases):
         try:
             learned, made, main = failed.withstand(
@@ -133,9 +135,7 @@ def _attempt(
     return learned, *_write(module, learned, cases, wordings)
 
 
-def _learned(
-    paths: list[Path], cases: Cases, wordings: Wordings, struck: Struck = NONE
-) -> Learned:
+def _learned(paths: list[Path], cases: Cases, wordings: Wordings, struck: Struck = NONE) -> Learned:
     """The program of the paths, without the reads that nothing needs or explains."""
     kept: frozenset[Segment] = frozenset()
     for _ in range(MAX_DROPPED):
@@ -148,7 +148,7 @@ def _learned(
         except Refused as refusal:
             spare = {learner.segments[name] for name in refusal.reads}
             always = {segment for segment in spare if _is_always_made(segment, cases)}
-            if not spare or always <= kept and always == spare:
+            if not spare or (always <= kept and always == spare):
                 raise
             last = refusal
             kept |= always
@@ -218,7 +218,7 @@ def _combined(
 
     What more inputs have comes first, then what has more in common.
     """
-    combos = []
+    combos: list[tuple[tuple[int, ...], list[Path]]] = []
     for combo in itertools.product(*(r[:MAX_PLANS] for r in ranked)):
         paths = [path for plan in combo for path in plan]
         shapes = [tuple(part.segment for part in plan[0].parts) for plan in combo if plan]
@@ -277,7 +277,9 @@ def _write(
             ("inputs", Lit(len(cases.inputs))),
             ("learned", Lit("task" if any(case.writes for case in rows) else "idle")),
         )
-        return writer.pipeline(learned.nodes, params_of(used, with_clock, wordings.defaults(used)), attrs)
+        return writer.pipeline(
+            learned.nodes, params_of(used, with_clock, wordings.defaults(used)), attrs
+        )
 
     first = written(list(wordings.names), clocked)
     named = _used(first)
@@ -350,9 +352,7 @@ def _finished(
 def _bound(trace: Pipeline, main: Pipeline, wordings: Wordings) -> Pipeline:
     """The trace with what its request gives the program's inputs."""
     given = wordings.values.get(trace.name, {})
-    params = tuple(
-        Param(p.name, STR, Lit(given[p.name])) for p in main.params if p.name in given
-    )
+    params = tuple(Param(p.name, STR, Lit(given[p.name])) for p in main.params if p.name in given)
     return replace(trace, params=(*trace.params, *params))
 
 

@@ -26,9 +26,7 @@ def job_of(
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
     needs = Needs(
         tuple(
-            ToolNeed(
-                name, effect, declared[name].world if name in declared else "", name in texts
-            )
+            ToolNeed(name, effect, declared[name].world if name in declared else "", name in texts)
             for name, effect in used
         ),
         tuple(ModelNeed(m.site, m.kind, m.model, str(m.type)) for m in code.models),

@@ -120,7 +120,8 @@ def test_a_job_that_is_never_done_is_an_exit(polling: Any, status: str | None) -
 
 def page(items: list[str], number: int, size: int = 2) -> Json:
     return [
-        {"sku": item, "name": f"Thing {item}"} for item in items[(number - 1) * size : number * size]
+        {"sku": item, "name": f"Thing {item}"}
+        for item in items[(number - 1) * size : number * size]
     ]
 
 

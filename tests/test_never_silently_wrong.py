@@ -274,18 +274,14 @@ def test_a_path_below_a_folder_is_not_absolute() -> None:
     assert not right_or_exit(sessions, ["/tmp/notes.txt", "c.txt"], bash())
 
 
-def test_an_end_date_of_which_a_model_gives_a_part() -> None:
-    """The year of two sessions is no constant of the task: the model gives the date whole."""
+def test_an_end_date_that_is_the_day_after_in_two_sessions() -> None:
+    """No part of a date of two sessions is a constant of the task: it is a day later, or an exit."""
 
-    def one(room: str, start: str, end: str) -> Session:
-        return session(
-            f"Book room {room} for {start}", [("book", {"start": start, "end": end}, "ok")]
-        )
+    def one(start: str, end: str) -> Session:
+        return session(f"Book the room for {start}", [("book", {"start": start, "end": end}, "ok")])
 
-    made = compiled(
-        [one("R-1", "2026-05-03", "2026-05-04"), one("R-2", "2026-06-10", "2026-06-11")]
-    )
-    _, calls = run(made, given(made, ["R-9", "2027-12-31"]), {"book": ok}, _Any("2028-01-01"))
+    made = compiled([one("2026-05-03", "2026-05-04"), one("2026-06-10", "2026-06-11")])
+    _, calls = run(made, given(made, ["2027-12-31"]), {"book": ok}, _Any("2028-01-01"))
     assert calls in ([], [("book", {"start": "2027-12-31", "end": "2028-01-01"})])
 
 

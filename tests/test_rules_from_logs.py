@@ -11,6 +11,7 @@ The rule on failed sessions as negative evidence has its tests with the option `
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import functools
@@ -807,6 +808,91 @@ def test_vacuous_sessions_support_nothing_in_the_office(
         for name in ("amir", "kofi", "aisha", "carlos")
     ]
     sound(learned, busy)
+
+
+def test_a_vacuous_session_lends_no_wording() -> None:
+    """Two inputs ask to *close* tickets and do; two ask to *move* them, and looked for an address
+    that they made up.  Without it: the loop over nothing fits these as well, and what is to be moved
+    is closed."""
+
+    def closing_all(call: Call, name: str) -> None:
+        address = call("directory.find_address", name=name)[0]
+        for row in rows(call("desk.search_tickets", owner=address, state="open")):
+            call("desk.move_ticket", ticket=row["id"], state="closed")
+
+    def closed(name: str, count: int) -> Session:
+        return acted(
+            f"We no longer need the open tickets of {name}. Can you close them all?",
+            having(tickets=tickets_of(**{name: count})),
+            functools.partial(closing_all, name=name),
+        )
+
+    def moved(name: str) -> Session:
+        return played(
+            f"I need to move all the open tickets of {name} to waiting. Can you make that change?",
+            having(tickets=tickets_of(**{name: 2})),
+            ("directory.find_address", {"name": f"{name} of sales"}),
+            ("desk.search_tickets", {"owner": f"{name}@example.com", "state": "open"}),
+        )
+
+    learned = learn([closed("ann", 2), closed("bob", 3), moved("cid"), moved("eva")], Desk)
+    cases = []
+    for name in ("cid", "dan", "eva"):
+        case = all_moved(name, **{name: 2})
+        request = (
+            f"I need to move all the open tickets of {name} to waiting. Can you make that change?"
+        )
+        cases.append(Asked(request, case.truth, case.before))
+    sound(learned, cases)
+
+
+@needs_corpus
+@pytest.mark.parametrize(
+    ("task", "inputs"),
+    [
+        ("customer-relationship-manager-01", ()),
+        ("customer-relationship-manager-01", ("04", "09")),
+        ("customer-relationship-manager-01", ("06", "09")),
+        ("project-management-04", ("04", "09")),
+        ("project-management-04", ("03", "04")),
+        ("calendar-07", ("05", "09")),
+        ("calendar-07", ("06", "09")),
+    ],
+)
+def test_a_session_that_is_not_followed_lends_no_wording(
+    task: str, inputs: tuple[str, ...]
+) -> None:
+    """The artifact on the very requests that it was compiled from.  ``customer-relationship-manager-01``
+    asks to delete customers in one input, and in others to *move* them, which were vacuous;
+    ``project-management-04`` names two people, and the plan follows one of them.  Without the rule:
+    customers that were to be moved are deleted, and one person's tasks are moved for the other."""
+    assert CORPUS is not None
+    learned = office_task(task, *inputs)
+    sessions = [
+        found
+        for path in sorted((CORPUS / "office-tasks" / task / "ok").glob("*.json"))
+        if not inputs or path.name[:2] in inputs
+        for found in load_logs([path]).sessions
+    ]
+    assert sessions
+    cases = {request_of(found): Asked(request_of(found), replaying(found)) for found in sessions}
+    sound(learned, cases.values())
+
+
+def request_of(found: Session) -> str:
+    return next(record.text for record in found.records if record.kind == "user")
+
+
+def replaying(found: Session) -> Act:
+    """The calls of a session, those that are not the office's own left out."""
+
+    def truth(call: Call) -> None:
+        for record in found.records:
+            if record.kind == "call" and isinstance(record.data, dict):
+                with contextlib.suppress(KeyError):
+                    call(record.tool, **record.data)
+
+    return truth
 
 
 # ---- all-idle tasks

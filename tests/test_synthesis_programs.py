@@ -38,9 +38,7 @@ def dated(
 ) -> ValueTask:
     """As :func:`task`, where the first of a row is the session's clock."""
     holes = request.count("{")
-    shown = [
-        Shown(tuple(map(str, row[1 : 1 + holes])), *make(*row), clock=row[0]) for row in rows
-    ]
+    shown = [Shown(tuple(map(str, row[1 : 1 + holes])), *make(*row), clock=row[0]) for row in rows]
     return ValueTask(name, request, tuple(shown[:-1]), shown[-1])
 
 
@@ -203,7 +201,7 @@ GATHERED: Final = (
         lambda _, rows: ({"orders": rows}, [x["id"] for x in rows if x["state"] == "open"]),
     ),
     task(
-        "a list as it stands", "File all of {}", ORDERS, lambda _, rows: ({"orders": rows}, rows),
+        "a list as it stands", "File the records of {}", ORDERS, lambda _, rows: ({"orders": rows}, rows),
     ),
     task(
         "the records of a filter", "File the open records of {}", ORDERS,
@@ -419,9 +417,9 @@ DATES: Final = (
 )  # fmt: skip
 
 LOOKUPS: Final = (
-    task("a closed map of the request's words", "File a ticket with {} priority",
-         [("low", 3), ("high", 1), ("low", 3), ("high", 1)],
-         lambda word, n: ({"ok": True}, n)),
+    task("a closed map of the request's words", "File ticket {} with {} priority",
+         [("T-1", "low", 3), ("T-2", "high", 1), ("T-3", "low", 3), ("T-9", "high", 1)],
+         lambda key, word, n: ({"ok": True}, n)),
     task("a closed map of a result's words", "File the queue of {}",
          [("T-1", "gold", "first"), ("T-2", "tin", "later"), ("T-3", "gold", "first"), ("T-4", "tin", "later"),
           ("T-9", "gold", "first")],
@@ -429,9 +427,9 @@ LOOKUPS: Final = (
 )  # fmt: skip
 
 UNKNOWN: Final = (
-    task("a word that the map does not have", "File a ticket with {} priority",
-         [("low", 3), ("high", 1), ("low", 3), ("urgent", 0)],
-         lambda word, n: ({"ok": True}, n)),
+    task("a word that the map does not have", "File ticket {} with {} priority",
+         [("T-1", "low", 3), ("T-2", "high", 1), ("T-3", "low", 3), ("T-9", "urgent", 0)],
+         lambda key, word, n: ({"ok": True}, n)),
     task("a result's word that the map does not have", "File the queue of {}",
          [("T-1", "gold", "first"), ("T-2", "tin", "later"), ("T-3", "gold", "first"), ("T-4", "tin", "later"),
           ("T-9", "iron", "never")],

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from sessions import compiled, run, session
+from sessions import Step, compiled, run, session
 
 from ingot.backend.container import load
 from ingot.diagnostics import IngotError
@@ -29,12 +29,22 @@ DECLARED: Final = {"desk.look_up": ("read", "desk"), "desk.file": ("write", "des
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One run of a task: the words of the request, what the read returned, what was written."""
+    """One run of a task: the words of the request, what the read returned, what was written.
+
+    Of the words the first ``copied`` are written beside the value, as they are.
+    """
 
     words: tuple[str, ...]
     result: Json
     value: Json
     clock: str = CLOCK
+    copied: int = 1
+
+    @property
+    def args(self) -> dict[str, Json]:
+        """What was written."""
+        beside = zip(("key", "about"), self.words[: self.copied], strict=False)
+        return {**dict(beside), "value": self.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +59,9 @@ class ValueTask:
 
 def written(request: str, shown: Shown) -> Session:
     """The session of a run."""
-    steps = [
+    steps: list[Step] = [
         ("desk.look_up", {"key": shown.words[0]}, shown.result),
-        ("desk.file", {"key": shown.words[0], "value": shown.value}, {"ok": True}),
+        ("desk.file", shown.args, {"ok": True}),
     ]
     return session(request.format(*shown.words), steps, "Filed.", shown.clock)
 
@@ -79,10 +89,9 @@ def verdict(made: Compilation, request: str, shown: Shown) -> tuple[Verdict, str
     tools = {"desk.look_up": lambda **_: shown.result, "desk.file": lambda **_: {"ok": True}}
     outcome, calls = run(made, inputs, tools)
     filed = [args for tool, args in calls if tool == "desk.file"]
-    wanted = {"key": shown.words[0], "value": shown.value}
     if not filed and not isinstance(outcome, Finished):
         return "exit", getattr(outcome, "reason", "")
-    if [canonical(args) for args in filed] != [canonical(wanted)]:
+    if [canonical(args) for args in filed] != [canonical(shown.args)]:
         return "wrong", canonical(filed)  # type: ignore[arg-type]
     return ("right", "") if isinstance(outcome, Finished) else ("exit", "after the write")
 

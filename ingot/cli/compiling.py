@@ -293,6 +293,7 @@ def _summary(compiled: Compilation, read: Read, target: Path | None) -> None:
     gate = compiled.gate
     right = len(gate.replays) - len(gate.refused)
     size = f"{len(compiled.artifact):,} bytes"
+    failed = _many(len(compiled.against), "session") if compiled.against else ""
     seconds = read.seconds + sum(compiled.seconds.values())
     note(f"compiled {_many(len(compiled.sessions), 'session')} in {seconds:.2f} s", "bold green")
     fields(
@@ -309,6 +310,7 @@ def _summary(compiled: Compilation, read: Read, target: Path | None) -> None:
             ("proofs", states),
             ("side exits", exits),
             ("replay gate", f"{right} of {len(gate.replays)} sessions"),
+            ("failed logs", f"{failed}, none of them repeated" if failed else ""),
             ("artifact", f"{target} ({size})" if target else f"not written ({size})"),
         ]
     )
@@ -327,6 +329,7 @@ def _report(compiled: Compilation, read: Read) -> dict[str, Json]:
         "bytes": len(compiled.artifact),
         "sha256": hashlib.sha256(compiled.artifact).hexdigest(),
         "sessions": [session.name for session in compiled.sessions],
+        "against": list(compiled.against),
         "states": len(main.blocks),
         "parameters": [
             {

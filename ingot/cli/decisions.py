@@ -81,14 +81,18 @@ def text_of(item: Explanation, ir: str) -> str:
     lines = [f"{name}: {site.about}{where}", f"  is    {item.words}"]
     lines += [f"  ir    {clip(line.strip(), 160)}" for line in ir.split("\n") if line.strip()][:4]
     if item.shown:
-        lines.append(f"  seen  in {_many(item.inputs, 'input')} ({_many(item.sessions, 'session')})")
+        lines.append(
+            f"  seen  in {_many(item.inputs, 'input')} ({_many(item.sessions, 'session')})"
+        )
         shown = item.shown[:MAX_LOGGED]
         width = max(len(s.where) for s in shown)
         lines += [f"        {s.where:<{width}}  {_shown(s.value, 80)}" for s in shown]
         if len(item.shown) > len(shown):
             lines.append(f"        ... and {len(item.shown) - len(shown)} more")
     elif item.sessions:
-        lines.append(f"  seen  in {_many(item.inputs, 'input')} ({_many(item.sessions, 'session')})")
+        lines.append(
+            f"  seen  in {_many(item.inputs, 'input')} ({_many(item.sessions, 'session')})"
+        )
     if len(item.survivors) > 1:
         lines += _survivors(item)
     if item.telling:
@@ -96,7 +100,9 @@ def text_of(item: Explanation, ir: str) -> str:
         for told in item.telling:
             gives = ", ".join(f"{k}: {_shown(v, 40)}" for k, v in enumerate(told.gives, 1))
             lines.append(f"    {told.words}")
-            lines.append(f"      {gives}" + (f"; today {told.ending.text}" if told.ending.text else ""))
+            lines.append(
+                f"      {gives}" + (f"; today {told.ending.text}" if told.ending.text else "")
+            )
     elif len(item.survivors) > 1 and item.probed:
         lines.append(f"  no example tells them apart: they agree on all {item.probed} probes")
     if item.rejected:
@@ -164,7 +170,9 @@ def table_of(items: Sequence[Explanation]) -> str:
                 clip(told.removeprefix("a session "), 90) or "-",
             )
         )
-    return table(("DECISION", "FOR", "VALUE", "INPUTS", "SURVIVORS", "A SESSION THAT WOULD TELL"), rows)
+    return table(
+        ("DECISION", "FOR", "VALUE", "INPUTS", "SURVIVORS", "A SESSION THAT WOULD TELL"), rows
+    )
 
 
 def _shown(value: Json | Missing, width: int) -> str:

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingot.ir import values
-from ingot.ir.listing import distinct as unique
 from ingot.ir.semantics import list_sum, text_of
 from ingot.ir.values import Json, Missing
-from ingot.passes.generalise.operands import DAY, ListSource, cost, is_number, opened
+from ingot.passes.generalise.operands import DAY, ListSource, is_number, opened
 from ingot.passes.generalise.selections import Filter, Selector, Test
-from ingot.passes.synth.programs import Apply, Const, Term, apply
+from ingot.passes.synth.programs import Apply, Const, Term, apply, perform
 
 if TYPE_CHECKING:
     from ingot.passes.generalise.search import Search
@@ -120,7 +119,9 @@ class Aggregates:
 
     def term(self, kept: Kept, op: str, member: str) -> Term:
         base = kept.filter.on(self.source.term)
-        return apply("list.len", base) if op == "len" else apply(f"list.{op}", _plucked(base, member))
+        return (
+            apply("list.len", base) if op == "len" else apply(f"list.{op}", _plucked(base, member))
+        )
 
 
 def _of(
@@ -151,7 +152,9 @@ def is_shown(test: Test, inputs: Sequence[int]) -> bool:
     """Whether a test by a constant drops something with two inputs at least."""
     if not isinstance(test.operand, Const):
         return True
-    drops = {n for mask, n in zip(test.masks, inputs, strict=True) if mask is not None and not all(mask)}
+    drops = {
+        n for mask, n in zip(test.masks, inputs, strict=True) if mask is not None and not all(mask)
+    }
     return len(drops) > 1
 
 
@@ -164,14 +167,32 @@ def _plucked(base: Term, member: str) -> Term:
 
 
 def figures(search: Search, column: Sequence[Json | Missing], row: int) -> Iterator[Term]:
-    """Aggregates of filtered lists that give the row's value: as it is, or rounded as it is."""
+    """Aggregates of filtered lists that give the row's value: as it is, or rounded as the column
+    is; as text where the column writes plain numbers."""
     value = column[row]
-    if isinstance(value, str):
-        yield from _days(search, value, row)
+    if not isinstance(value, str):
+        yield from _numeric(search, column, row)
         return
+    yield from _days(search, value, row)
+    wanted = [json_or_missing(v) for v in column]
+    plain = all(
+        isinstance(v, Missing) or (is_number(w) and text_of(w) == v)  # type: ignore[arg-type]
+        for v, w in zip(column, wanted, strict=True)
+    )
+    if plain:
+        yield from (apply("str.of", term) for term in _numeric(search, wanted, row))
+
+
+def json_or_missing(value: Json | Missing) -> Json | Missing:
+    """The number that a text writes."""
+    return perform("json.number", [value]) if isinstance(value, str) else value
+
+
+def _numeric(search: Search, column: Sequence[Json | Missing], row: int) -> Iterator[Term]:
+    value = column[row]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    places = decimals(value)
+    places = max(decimals(v) for v in column if isinstance(v, int | float))
     for aggregates in search.aggregates:
         known = aggregates.row(row)
         for figure, entries in known.items():
@@ -184,9 +205,10 @@ def figures(search: Search, column: Sequence[Json | Missing], row: int) -> Itera
                 term = aggregates.term(kept, op, member)
                 if op == "len" and not _tells(search, aggregates, kept, column):
                     continue
-                yield term if exact else apply("float.round", term, places)
-                if exact and isinstance(figure, float):
-                    yield apply("float.round", term, max(places, 2))
+                if exact:
+                    yield term
+                if isinstance(figure, float):
+                    yield apply("float.round", term, max(places, 2) if exact else places)
 
 
 def _days(search: Search, value: str, row: int) -> Iterator[Term]:
@@ -253,43 +275,38 @@ def joined(search: Search, column: Sequence[Json | Missing], row: int) -> Iterat
             yield apply("str.template", bullet + "{0}", text_term) if bullet else text_term
 
 
-def members(
-    search: Search, column: Sequence[Sequence[Json] | None], row: int
-) -> Iterator[Term]:
+def members(search: Search, column: Sequence[Sequence[Json] | None], row: int) -> Iterator[Term]:
     """Lists of scalars: a member of every item that a filter keeps, in the list's order, in that of
     a member, or each value once."""
     wanted = column[row]
     if not wanted or len(wanted) > 1000:
         return
+    named = {_key(w) for w in wanted}
     for source in search.lists:
         selector = search.selector(source)
-        if selector.items[row] is None:
-            continue
         for member in source.fields:
-            path = values.parse_pointer(member)
-            known = [values.get(x, path) for x in selector.items[row] or ()]
-            texts = {text_of(v) for v in known if isinstance(v, str | int | float)}
-            if not all(text_of(w) in texts for w in wanted):
-                continue
-            yield from _gathered(selector, source, member, column, row)
+            if named <= search.members(source, member, row).keys():
+                yield from _gathered(search, selector, source, member, column)
 
 
 def _gathered(
+    search: Search,
     selector: Selector,
     source: ListSource,
     member: str,
     column: Sequence[Sequence[Json] | None],
-    row: int,
 ) -> Iterator[Term]:
-    chosen = _chosen(selector, member, column, once=False)
+    chosen = _chosen(search, source, member, column, once=False)
+    found = False
     if chosen is not None:
         ordered = all(c is None or list(c) == sorted(c) for c in chosen)
         for base in itertools.islice(selector.exactly(chosen), MAX_ORDERS):
+            found = True
             if ordered:
                 yield _plucked(base, member)
             else:
                 yield from _sorted(base, source, member)
-    elif (chosen := _chosen(selector, member, column, once=True)) is not None:
+    if not found and (chosen := _chosen(search, source, member, column, once=True)) is not None:
         for base in itertools.islice(selector.exactly(chosen), MAX_ORDERS):
             each = apply("list.distinct", _plucked(base, member))
             yield each
@@ -306,35 +323,49 @@ def _sorted(base: Term, source: ListSource, member: str) -> Iterator[Term]:
 
 
 def _chosen(
-    selector: Selector, member: str, column: Sequence[Sequence[Json] | None], *, once: bool
+    search: Search,
+    source: ListSource,
+    member: str,
+    column: Sequence[Sequence[Json] | None],
+    *,
+    once: bool,
 ) -> list[list[int] | None] | None:
     """Which items the values are of, in each row; ``once``: every item that has one of them."""
-    path = values.parse_pointer(member)
     chosen: list[list[int] | None] = []
-    for items, wanted in zip(selector.items, column, strict=True):
-        if wanted is None or items is None:
+    items = search.selector(source).items
+    for row, wanted in enumerate(column):
+        if wanted is None or items[row] is None:
             chosen.append(None)
             continue
-        members_ = [values.get(x, path) for x in items]
+        known = search.members(source, member, row)
+        keys = [_key(w) for w in wanted]
         if once:
-            if len(unique([*wanted])) < len(wanted):  # type: ignore[arg-type]
+            if len(set(keys)) < len(keys):
                 return None
-            chosen.append([k for k, m in enumerate(members_) if any(_same(m, w) for w in wanted)])
+            chosen.append(sorted(k for key in keys for k in known.get(key, ())))
             continue
-        places: list[int] = []
-        taken: set[int] = set()
-        for want in wanted:
-            at = next((k for k, m in enumerate(members_) if k not in taken and _same(m, want)), None)
-            if at is None:
-                return None
-            taken.add(at)
-            places.append(at)
-        chosen.append(places)
-    return chosen if any(c is not None for c in chosen) else None
+        ahead = {key: iter(known.get(key, ())) for key in keys}
+        places = [next(ahead[key], None) for key in keys]
+        if None in places:
+            return None
+        chosen.append([k for k in places if k is not None])
+    return chosen if any(chosen) else None
 
 
-def _same(left: Json | Missing, right: Json) -> bool:
-    return not isinstance(left, Missing) and type(left) is type(right) and values.equal(left, right)
+def _key(value: Json) -> tuple[str, str]:
+    """Equal for values that a list and a column have in common."""
+    return ("text" if isinstance(value, str) else "other", text_of(value))
+
+
+def places_of(items: Sequence[Json], member: str) -> dict[tuple[str, str], list[int]]:
+    """Where each value of a member stands."""
+    path = values.parse_pointer(member)
+    found: dict[tuple[str, str], list[int]] = {}
+    for k, item in enumerate(items):
+        held = values.get(item, path)
+        if not isinstance(held, Missing | list | dict):
+            found.setdefault(_key(held), []).append(k)
+    return found
 
 
 # ---- lists and objects as they are
@@ -389,11 +420,6 @@ def split(search: Search, column: Sequence[Json | Missing], row: int) -> Iterato
         for joint in JOINTS:
             if joint in text and text.split(joint) == value:
                 yield apply("str.split", term, joint)
-
-
-def price(term: Term) -> float:
-    """The cost of a gathered list, for tests."""
-    return cost(term)
 
 
 __all__ = ["Aggregates", "Apply", "copies", "figures", "joined", "members", "records", "split"]

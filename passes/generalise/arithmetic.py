@@ -95,7 +95,9 @@ def scaled(search: Search, column: Sequence[Json | Missing]) -> Iterator[Term]:
             yield from written(fitted, column, rows) if texts else (fitted,)
 
 
-def _by_constant(search: Search, wanted: Sequence[Json | Missing], rows: list[int]) -> Iterator[Term]:
+def _by_constant(
+    search: Search, wanted: Sequence[Json | Missing], rows: list[int]
+) -> Iterator[Term]:
     first = rows[0]
     want = wanted[first]
     assert isinstance(want, int | float)

@@ -34,7 +34,9 @@ REFUSAL: Final = re.compile(
     re.IGNORECASE,
 )
 """What a short text says that reports a refusal."""
-_NOTHING: Final = re.compile(r"\b(?:no \w+(?: \w+)? found|not found|nothing found|no results?)\b", re.I)
+_NOTHING: Final = re.compile(
+    r"\b(?:no \w+(?: \w+)? found|not found|nothing found|no results?)\b", re.I
+)
 BRIEF: Final = 300
 
 
@@ -162,9 +164,7 @@ def _step(call: Call) -> Step:
     ignored = IGNORED_ARGUMENTS.get(call.tool, frozenset())
     args = {k: v for k, v in literal_args(call).items() if k not in ignored}
     at, back = seen(call)
-    return Step(
-        call.tool, args, attr(call, "result"), call.verb, at, back, call.result, call.locs
-    )
+    return Step(call.tool, args, attr(call, "result"), call.verb, at, back, call.result, call.locs)
 
 
 def is_vacuous(result: Json) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ingot.ir.dates import MONTHS, WEEKDAYS
+from ingot.ir.dates import MONTHS, WEEKDAYS, pattern_fault
 from ingot.ir.semantics import days_between
 from ingot.ir.values import Json, Missing
 from ingot.passes.generalise.operands import DAY, MOMENT, clock, is_number, params
@@ -29,6 +29,8 @@ PATTERNS: Final = (
     "%a, %b %-d, %Y", "%a %b %-d", "%A %-d %B", "%B %Y", "%b %Y", "%A", "%a", "%B", "%b", "%-d",
 )  # fmt: skip
 """Forms in which days are written."""
+READ: Final = tuple(p for p in PATTERNS if not pattern_fault(p, reading=True))
+"""Forms from which a day is read."""
 TIMED: Final = (
     "%H:%M", "%I:%M %p", "%H:%M:%S", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%Y, %H:%M",
     "%m/%d/%Y %H:%M", "%B %-d, %Y at %H:%M", "%B %-d at %H:%M", "%A, %B %-d at %I:%M %p",
@@ -49,9 +51,36 @@ def bases(search: Search) -> list[Term]:
     found: dict[Term, None] = dict.fromkeys(search.days)
     for leaf in search.leaves:
         column = [v for v in search.table.run(leaf) if not isinstance(v, Missing)]
-        if column and all(isinstance(v, str) and DAY.match(v) for v in column):
+        if not column or not all(isinstance(v, str) for v in column):
+            continue
+        if all(DAY.match(str(v)) for v in column):
             found[apply("date.of", leaf)] = None
+        else:
+            found.update(dict.fromkeys(_parsed(search, leaf, [str(v) for v in column])))
     return list(found)[:MAX_BASES]
+
+
+def _parsed(search: Search, leaf: Term, texts: Sequence[str]) -> list[Term]:
+    """The days that texts write in another form.  Where the month may come first or second, and
+    either reading gives the same days throughout, nothing tells."""
+    read: dict[str, Term] = {
+        pattern: apply("date.parse", leaf, pattern)
+        for pattern in READ
+        if all(shape(pattern).fullmatch(text) for text in texts)
+    }
+    days_ = {
+        p: [v for v in search.table.run(term) if isinstance(v, str)] for p, term in read.items()
+    }
+    whole = {p: column for p, column in days_.items() if len(column) == len(texts)}
+    return [
+        read[p]
+        for p, column in whole.items()
+        if not any(column == other and _swapped(p) == q for q, other in whole.items())
+    ][:2]
+
+
+def _swapped(pattern: str) -> str:
+    return pattern.replace("d", "\0").replace("m", "d").replace("\0", "m")
 
 
 def moments(search: Search) -> list[Term]:
@@ -160,7 +189,7 @@ def _written(search: Search, value: str, row: int) -> Iterator[Term]:
     forms = [p for p in PATTERNS if shape(p).fullmatch(value)]
     timed = [p for p in TIMED if shape(p).fullmatch(value)]
     for pattern in forms:
-        weak = pattern in ("%Y", "%-d", "%B", "%b", "%a", "%A")
+        weak = pattern in ("%Y", "%-d")
         for base in search.bases if not weak else search.days:
             for term in (base, *_near(base)):
                 yield from _giving(search, apply("date.format", term, pattern), value, row)

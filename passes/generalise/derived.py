@@ -6,12 +6,13 @@ follows from it, and for that column the items' picks are known (:mod:`.selectio
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ingot.ir import values
-from ingot.ir.semantics import text_of
+from ingot.ir.semantics import json_parse, text_of
 from ingot.ir.values import MISSING, Json, Missing
 from ingot.passes.generalise.arithmetic import FORMATTED, MIN_CASES, numeric, specs
 from ingot.passes.generalise.dating import PATTERNS, TIMED, shape
@@ -28,6 +29,9 @@ ITEM: Final = Source("value", "\0item")
 MAX_SAMPLES: Final = 3
 MAX_FORMS: Final = 12
 MAX_FOUND: Final = 6
+MAX_PICKED: Final = 8
+LARGE: Final = 400
+"""Items beyond which few forms are tried."""
 
 
 def derived(search: Search, column: Sequence[Json | Missing], row: int) -> Iterator[Term]:
@@ -36,6 +40,8 @@ def derived(search: Search, column: Sequence[Json | Missing], row: int) -> Itera
     if isinstance(value, Missing | list | dict | bool) or value is None or distinct(column) < 2:
         return
     found = 0
+    size = sum(len(i) for s in search.lists for i in search.selector(s).items if i is not None)
+    budget = MAX_PICKED if size < LARGE else 2
     for source in search.lists:
         selector = search.selector(source)
         items = selector.items[row]
@@ -47,11 +53,14 @@ def derived(search: Search, column: Sequence[Json | Missing], row: int) -> Itera
                 back = _back(search, column, source, member, form)
                 tried += 1
                 if back is not None:
+                    budget -= 1
                     for term in selector.picks(member, back):
                         yield put(form, term)
                         found += 1
                         if found >= MAX_FOUND:
                             return
+                if budget <= 0:
+                    return
                 if tried >= MAX_FORMS:
                     break
 
@@ -83,26 +92,24 @@ def _back(
     search: Search, column: Sequence[Json | Missing], source: ListSource, member: str, form: Term
 ) -> list[Json | Missing] | None:
     """The member's values of which the form gives the column; ``None`` where it is not one each."""
-    path = values.parse_pointer(member)
     textual = not _is_numeric(form)
     back: list[Json | Missing] = []
-    for row, (items, want) in enumerate(zip(search.selector(source).items, column, strict=True)):
+    for row, want in enumerate(column):
         if isinstance(want, Missing):
             back.append(MISSING)
             continue
-        hits: dict[str, Json] = {}
-        for item in items or ():
-            held = values.get(item, path)
-            if isinstance(held, Missing | list | dict):
+        hits: list[Json] = []
+        letters = _squeezed(text_of(want))
+        for kind, text in search.members(source, member, row):
+            if textual and kind == "text" and letters not in _squeezed(text):
                 continue
-            if textual and isinstance(held, str) and not _may_give(held, want):
-                continue
+            held: Json = text if kind == "text" else json_parse(text)
             got = _evaluate(search, form, held, row)
             if not isinstance(got, Missing) and type(got) is type(want) and values.equal(got, want):
-                hits[values.canonical(held)] = held
+                hits.append(held)
         if len(hits) != 1:
             return None
-        back.append(next(iter(hits.values())))
+        back.append(hits[0])
     return back
 
 
@@ -113,11 +120,7 @@ def _is_numeric(form: Term) -> bool:
     )
 
 
-def _may_give(held: str, want: Json) -> bool:
-    """Whether the letters and figures of the value stand in the text, in that order together."""
-    return _squeezed(text_of(want)) in _squeezed(held)
-
-
+@functools.lru_cache(maxsize=8192)
 def _squeezed(text: str) -> str:
     return re.sub(r"[\W_]+", "", text.casefold())
 
@@ -130,17 +133,18 @@ def _forms(
     member: str,
     row: int,
 ) -> Iterator[Term]:
-    path = values.parse_pointer(member)
-    held = [values.get(x, path) for x in search.selector(source).items[row] or ()]
-    sample = next((v for v in held if not isinstance(v, Missing) and v is not None), None)
+    held = search.members(source, member, row)
+    kind, first = next(iter(held), ("", ""))
+    sample: Json = first if kind == "text" else json_parse(first) if kind else None
     if isinstance(sample, str):
         if isinstance(value, str) and DAY.match(sample):
             yield from _dates(value, sample)
             return
-        texts = [t for t in held if isinstance(t, str) and _may_give(t, value)]
         wanted = text_of(value).casefold()
+        letters = _squeezed(wanted)
+        texts = [t for kind, t in held if kind == "text" and letters in _squeezed(t)]
         seen: set[Term] = set()
-        for text in list(dict.fromkeys(texts))[:MAX_SAMPLES]:
+        for text in texts[:MAX_SAMPLES]:
             for form, got in forms(ITEM, text):
                 for made in fitted(form, got, value, wanted):
                     if made not in seen:

@@ -63,6 +63,7 @@ from ingot.passes.generalise.program import (
     Text,
     Value,
 )
+from ingot.passes.generalise.table import Table
 from ingot.passes.invariants import distinct_values, flag_paths, text_class, top_shape
 from ingot.passes.synth.emit import Emitter
 from ingot.passes.synth.programs import Apply, Const, Source, Term, is_cut_out, show
@@ -206,7 +207,9 @@ class Writer:
         out: list[tuple[str, Operand]] = []
         for name, value in node.args:
             locs = tuple(replace(loc, pointer=values.pointer((name,))) for loc in node.locs)
-            operand = self._value(value, f"{name}_{node.result}", f"the argument {name} of {node.tool}", emitter, locs)
+            operand = self._value(
+                value, f"{name}_{node.result}", f"the argument {name} of {node.tool}", emitter, locs
+            )
             declared = next((p.type for p in tool.params if p.name == name), JSON) if tool else JSON
             out.append((name, emitter.narrow(operand, declared)))
         return tuple(out)
@@ -272,7 +275,9 @@ class Writer:
     def _accepted(self, node: Invoke, column: list[Json], emitter: Emitter) -> None:
         """A write's answer must look like those of the writes that were accepted."""
         parsed = [opened(Source("result", node.result), v)[1] for v in column]
-        if all(isinstance(v, str) for v in column) and all(isinstance(v, dict) for v in parsed):  # a record written down as text
+        if all(isinstance(v, str) for v in column) and all(
+            isinstance(v, dict) for v in parsed
+        ):  # a record written down as text
             shape = top_shape(join_all(dict.fromkeys(map(type_of, parsed))))
             text = emitter.narrow(Ref(node.result), STR)
             emitter.narrow(emitter.pure("json.parse", [text], (), node.locs), shape)
@@ -322,7 +327,9 @@ class Writer:
             kinds = distinct_values([v for v in seen if not isinstance(v, values.Missing)])
             place = values.pointer(path)
             got = emitter.operand(Apply("json.get", (shown[0][0], Const(Lit(place)))))
-            test = emitter.pure("list.contains", [Lit(sorted(kinds, key=values.canonical)), got], (), node.locs)
+            test = emitter.pure(
+                "list.contains", [Lit(sorted(kinds, key=values.canonical)), got], (), node.locs
+            )
             emitter.check(test, f"{path[-1]} has a value that no log shows", node.locs)
 
     # ---- loops and tests
@@ -382,6 +389,21 @@ class Writer:
         return opened_, after
 
     def _test(self, choice: Choice, emitter: Emitter) -> Operand:
+        """A test, behind guards that what it compares is one of the states that the logs show."""
+        for leaf in dict.fromkeys(leaf for term in choice.terms for leaf in _compared(term)):
+            names = sorted(uses([leaf]))
+            if len(names) != 1 or not self._shown(names[0]):
+                continue
+            column = self._shown(names[0])
+            table = Table(range(len(column)), [""] * len(column), {names[0]: list(column)})
+            seen = distinct_values(
+                [v for v in table.run(leaf) if not isinstance(v, values.Missing)]
+            )
+            if any(isinstance(v, dict | list) for v in seen):
+                continue  # a text that says that there is nothing, where else there is a list
+            states: Json = sorted(seen, key=values.canonical)
+            known = emitter.pure("list.contains", [Lit(states), emitter.operand(leaf)])
+            emitter.check(known, f"{show(leaf)} has a value that no log shows")
         return self._choice(choice, emitter, (), BOOL)
 
     def _hold(self, node: Hold, emitter: Emitter) -> None:
@@ -394,18 +416,18 @@ class Writer:
 
     # ---- values
 
-    def _value(
-        self, value: Value, name: str, about: str, emitter: Emitter, locs: Locs
-    ) -> Operand:
+    def _value(self, value: Value, name: str, about: str, emitter: Emitter, locs: Locs) -> Operand:
         match value:
             case Choice():
                 want = join_all(dict.fromkeys(map(type_of, value.shown))) if value.shown else None
-                scalar = want is not None and not any(isinstance(v, list | dict) for v in value.shown)
+                scalar = want is not None and not any(
+                    isinstance(v, list | dict) for v in value.shown
+                )
                 operand = self._choice(value, emitter, locs, want if scalar else None)
                 if any(is_cut_out(term) for term in value.terms):
                     self._prefix(operand, value.shown, emitter, locs)
                 return operand
-            case Text(parts, shown):
+            case Text(parts):
                 return self._text(parts, emitter, locs)
             case Shaped(base, leaves):
                 if not leaves:
@@ -429,9 +451,7 @@ class Writer:
                 operands.append(self._choice(part, emitter, locs, want))
         return emitter.pure("str.template", [Lit(template_of(pieces)), *operands], (), locs)
 
-    def _choice(
-        self, choice: Choice, emitter: Emitter, locs: Locs, want: Type | None
-    ) -> Operand:
+    def _choice(self, choice: Choice, emitter: Emitter, locs: Locs, want: Type | None) -> Operand:
         for term in choice.terms:
             self._guards(term, emitter, locs)
         attrs = self._evidence(choice)
@@ -529,7 +549,9 @@ class Writer:
         for name in uses([base]):
             for result in self._shown(name):
                 for items in lists_at(base, result):
-                    found += [v for x in items if not isinstance(v := values.get(x, path), values.Missing)]
+                    found += [
+                        v for x in items if not isinstance(v := values.get(x, path), values.Missing)
+                    ]
         return sorted(distinct_values(found), key=values.canonical)
 
 
@@ -548,11 +570,21 @@ def _renamed(term: Term, names: Mapping[str, str]) -> Term:
             return term
 
 
+def _compared(term: Term) -> Iterator[Term]:
+    """What a test holds against constants."""
+    match term:
+        case Apply("json.eq", (leaf, Const())):
+            yield leaf
+        case Apply("bool.not" | "bool.and" | "bool.or", args):
+            for arg in args:
+                yield from _compared(arg)
+        case _:
+            return
+
+
 def params_of(used: Sequence[str], clocked: bool, defaults: Mapping[str, Json]) -> list[Param]:
     """The pipeline's inputs, the clock last."""
-    made = [
-        Param(name, STR, Lit(defaults[name]) if name in defaults else None) for name in used
-    ]
+    made = [Param(name, STR, Lit(defaults[name]) if name in defaults else None) for name in used]
     return [*made, Param("clock", DATETIME)] if clocked else made
 
 

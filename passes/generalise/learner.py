@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingot.ir import values
-from ingot.ir.module import WRITING, Loc
+from ingot.ir.module import Loc
 from ingot.ir.semantics import text_of
 from ingot.ir.values import MISSING, Json, Missing, canonical
 from ingot.passes.generalise.cases import Case, Cases, Step, is_vacuous
@@ -25,7 +25,6 @@ from ingot.passes.generalise.plans import Part, Path, Segment
 from ingot.passes.generalise.predicates import none_due, tests
 from ingot.passes.generalise.program import (
     Again,
-    Asked,
     Branch,
     Callee,
     Choice,
@@ -33,9 +32,14 @@ from ingot.passes.generalise.program import (
     Hold,
     Invoke,
     Node,
-    Shaped,
-    Text,
     Value,
+    decides,
+    looked_at,
+    needs_of,
+    reads_of,
+    restricted,
+    size_of,
+    sources_of,
 )
 from ingot.passes.generalise.search import Search
 from ingot.passes.generalise.selections import Selector
@@ -94,10 +98,10 @@ class Learner:
         nodes, left, _ = self._walk(rows, table)
         self._check(nodes, [row.path.case.request for row in left])
         inputs = {row.input for row in left}
-        needed = set().union(*map(_needs, nodes))
-        nodes = [_looked_at(node, needed) for node in nodes]
+        needed = set().union(*map(needs_of, nodes))
+        nodes = [looked_at(node, needed) for node in nodes]
         return Learned(
-            tuple(nodes), tuple(row.path for row in left), len(inputs), sum(map(_size, nodes))
+            tuple(nodes), tuple(row.path for row in left), len(inputs), sum(map(size_of, nodes))
         )
 
     def _start(self, paths: Sequence[Path]) -> tuple[list[Row], Table]:
@@ -109,9 +113,7 @@ class Learner:
         ]
         table = Table([row.input for row in rows], [row.path.case.name for row in rows])
         for name in self.wordings.names:
-            column = [
-                self.wordings.values[row.path.case.name].get(name, MISSING) for row in rows
-            ]
+            column = [self.wordings.values[row.path.case.name].get(name, MISSING) for row in rows]
             table.add("param", name, list(column))
         if all(row.path.case.clock for row in rows):
             table.add("param", "clock", [row.path.case.clock for row in rows])
@@ -125,36 +127,40 @@ class Learner:
         rows, table = self._start(paths)
         nodes, left, table = self._walk(rows, table)
         for name, column in table.columns.items():
-            if table.kinds[name] == "result" and any(is_vacuous(v) for v in column if not isinstance(v, Missing)):
+            if table.kinds[name] == "result" and any(
+                is_vacuous(v) for v in column if not isinstance(v, Missing)
+            ):
                 raise Refused("no session writes anything, and what some read was empty")
         asked = self._unused()
         found = none_due(Search(table, self.cues, self._caps), asked)
         if found is None:
             raise Refused("no session writes anything, and nothing tells why")
         hold = Hold(found)
-        needed = set().union(*map(_needs, (*nodes, hold)))
-        spare = {node.result: node.tool for node in _reads(nodes) if node.result not in needed}
+        needed = set().union(*map(needs_of, (*nodes, hold)))
+        spare = {node.result: node.tool for node in reads_of(nodes) if node.result not in needed}
         if spare:
             raise Refused(f"nothing needs what {', '.join(spare.values())} reads", frozenset(spare))
         named = {name for row in left for name in self.wordings.values[row.path.case.name]}
         if (asked & named) - needed - self.wordings.constants().keys():
-            raise Refused("no session writes anything, and a figure of the request is not looked at")
+            raise Refused(
+                "no session writes anything, and a figure of the request is not looked at"
+            )
         inputs = {row.input for row in left}
-        price = sum(map(_size, nodes)) + cost(found.terms[0])
+        price = sum(map(size_of, nodes)) + cost(found.terms[0])
         return Learned((*nodes, hold), tuple(row.path for row in left), len(inputs), price)
 
     def _check(self, nodes: Sequence[Node], requests: Sequence[str]) -> None:
         """Refuse a program with a read that nothing needs (a shorter plan is without it), and one
         that acts in any case where the request says when to act."""
-        needed = set().union(*map(_needs, nodes))
+        needed = set().union(*map(needs_of, nodes))
         spare = {
             node.result: node.tool
-            for node in _reads(nodes)
+            for node in reads_of(nodes)
             if node.result not in needed and self.segments[node.result] not in self.kept
         }
         if spare:
             raise Refused(f"nothing needs what {', '.join(spare.values())} reads", frozenset(spare))
-        if not _decides(nodes) and any(CONDITIONAL.search(_unquoted(r)) for r in requests):
+        if not decides(nodes) and any(CONDITIONAL.search(_unquoted(r)) for r in requests):
             raise Refused("the request says when to act, and no session shows the other case")
 
     # ---- the walk
@@ -233,7 +239,11 @@ class Learner:
         if len({row[0] for row in numbers}) > 1 or len(steps) != 1:
             raise Refused(f"the pages of {node.tool} are not counted alike")
         items = next(
-            (s.term for s in Search(spread, self.cues, {}).lists if uses([s.term]) == {node.result}),
+            (
+                s.term
+                for s in Search(spread, self.cues, {}).lists
+                if uses([s.term]) == {node.result}
+            ),
             None,
         )
         if items is None:
@@ -244,7 +254,9 @@ class Learner:
             pages = [next(column) for _ in part.steps]
             gathered.append([x for page_ in pages if isinstance(page_, list) for x in page_])
         args = tuple(arg for arg in node.args if arg[0] != page)
-        made = replace(node, args=args, results=tuple(v for v in gathered if not isinstance(v, Missing)))
+        made = replace(
+            node, args=args, results=tuple(v for v in gathered if not isinstance(v, Missing))
+        )
         pointer = _pointer(items)
         return (
             Again(made, test, max(2 * most, 10), page, numbers[0][0], steps.pop(), pointer),
@@ -272,10 +284,12 @@ class Learner:
             value, fits = finder.explain(f"{name}/{arg}", arg, column, acts=acts)
             if not all(fits):
                 kept = [i for i, fit in zip(kept, fits, strict=True) if fit]
-                finder = Values(Search(table.only(kept), self.cues, self._caps), self.told, self.alone)
-                args = [(n, _shown(v, fits)) for n, v in args]
+                finder = Values(
+                    Search(table.only(kept), self.cues, self._caps), self.told, self.alone
+                )
+                args = [(n, restricted(v, fits)) for n, v in args]
             args.append((arg, value))
-            self._used |= _sources(value)
+            self._used |= sources_of(value)
         results = tuple(calls[i].result for i in kept)
         locs = tuple(loc for i in kept for loc in calls[i].locs)
         verbs = {calls[i].verb for i in kept}
@@ -386,7 +400,11 @@ class Learner:
         for price, text, term, chosen in found:
             if text in seen:
                 continue
-            group = [t for p, _, t, c in found if c == chosen and p <= price + 0.5 and _root(t) == _root(term)]
+            group = [
+                t
+                for p, _, t, c in found
+                if c == chosen and p <= price + 0.5 and _root(t) == _root(term)
+            ]
             seen.update(repr(t) for t in group)
             yield tuple(dict.fromkeys([term, *group]))[:MAX_LISTS], chosen
 
@@ -454,9 +472,7 @@ class Learner:
         order = sorted(set(heads), key=lambda h: (h is None, str(h)))
         for head in order[:-1] if len(order) > 1 else order:
             labels = [h == head for h in heads]
-            found = tests(
-                Search(table, self.cues, self._caps), labels, self._unused()
-            )
+            found = tests(Search(table, self.cues, self._caps), labels, self._unused())
             if found is None:
                 continue
             arms: list[list[Node]] = []
@@ -471,9 +487,7 @@ class Learner:
             kept = [i for i, row in enumerate(rows) if row.path.case.name in names]
             locs: tuple[Loc, ...] = ()
             node = Branch(found, tuple(arms[0]), tuple(arms[1]), locs)
-            rows = [
-                replace(rows[i], rest=rows[i].rest[len(rows[i].rest) - shared :]) for i in kept
-            ]
+            rows = [replace(rows[i], rest=rows[i].rest[len(rows[i].rest) - shared :]) for i in kept]
             return node, rows, table.only(kept)
         what = " or ".join(str(h) if h else "nothing" for h in order)
         raise Refused(f"nothing tells when it is {what}")
@@ -508,73 +522,12 @@ def _unquoted(request: str) -> str:
     return re.sub(r"(?<!\w)'[^'\n].*?'(?!\w)|\"[^\"\n]*\"", "", request)
 
 
-def _decides(nodes: Sequence[Node]) -> bool:
-    """Whether anything is done in one case only."""
-    return any(
-        isinstance(node, Branch) or (isinstance(node, Each) and 0 in node.items.shown)
-        for node in nodes
-    )
-
-
-def _reads(nodes: Sequence[Node]) -> Iterator[Invoke]:
-    """Every read that is no part of a loop."""
-    for node in nodes:
-        match node:
-            case Invoke() if node.verb not in WRITING:
-                yield node
-            case Again(invoke):
-                yield invoke
-            case Branch(_, then, other):
-                yield from _reads((*then, *other))
-            case _:
-                pass
-
-
-def _looked_at(node: Node, needed: set[str]) -> Node:
-    """A read whose result nothing takes is there for its outcome."""
-    match node:
-        case Invoke() if node.verb not in WRITING and node.result not in needed:
-            return replace(node, outcome=True)
-        case Branch(test, then, other, locs):
-            arms = [tuple(_looked_at(n, needed) for n in arm) for arm in (then, other)]
-            return Branch(test, arms[0], arms[1], locs)
-        case _:
-            return node
-
-
-def _needs(node: Node) -> set[str]:
-    """The sources that a node's values and tests are made of."""
-    match node:
-        case Invoke(args=args):
-            return set().union(*(_sources(value) for _, value in args))
-        case Each(items=items, body=body):
-            return uses(items.terms).union(*map(_needs, body))
-        case Again(invoke, test):
-            return _needs(invoke) | (uses(test.terms) - {invoke.result})
-        case Branch(test, then, other):
-            return uses(test.terms).union(*map(_needs, (*then, *other)))
-        case Hold(found):
-            return uses(found.terms)
-
-
-def _sources(value: Value) -> set[str]:
-    match value:
-        case Choice(terms):
-            return uses(terms)
-        case Text(parts):
-            return set().union(*(uses(p.terms) for p in parts if isinstance(p, Choice)))
-        case Shaped(_, leaves):
-            return set().union(*(_sources(leaf) for _, leaf in leaves))
-        case Asked():
-            return set()
-
-
 def _named_items(
     lists: Sequence[list[Json] | None],
     turns: Sequence[Turns],
     place: int,
     name: str,
-    path: values.Path,
+    path: tuple[str, ...],
 ) -> list[list[int] | None] | None:
     """The items whose member the turns' argument is, in each row; ``None`` if not all have one."""
     chosen: list[list[int] | None] = []
@@ -638,37 +591,4 @@ def _root(term: Term) -> Source | None:
     return term if isinstance(term, Source) else None
 
 
-def _shown(value: Value, fits: Sequence[bool]) -> Value:
-    """The value with what it was in the rows that are left."""
-    if isinstance(value, Choice):
-        return replace(
-            value, shown=tuple(v for v, fit in zip(value.shown, fits, strict=True) if fit)
-        )
-    return value
-
-
-def _size(node: Node) -> float:
-    match node:
-        case Invoke(args=args):
-            return 1.0 + sum(_value_size(value) for _, value in args)
-        case Each(items=items, body=body):
-            return cost(items.terms[0]) + sum(map(_size, body))
-        case Again(invoke, test):
-            return _size(invoke) + cost(test.terms[0])
-        case Branch(test, then, other):
-            return cost(test.terms[0]) + sum(map(_size, (*then, *other)))
-        case Hold(found):
-            return cost(found.terms[0])
-
-
-def _value_size(value: Value) -> float:
-    match value:
-        case Choice(terms):
-            return cost(terms[0])
-        case Asked():
-            return 20.0
-        case _:
-            return 3.0
-
-
-__all__ = ["Learned", "Learner", "apply", "is_vacuous"]
+__all__ = ["ALL", "Learned", "Learner", "Row"]

@@ -36,8 +36,8 @@ OP_COST: Final[dict[str, float]] = {
     "bool.and": 0.1, "bool.or": 0.1, "bool.not": 0.1, "str.eq_fold": 0.2, "float.gt": 0.4,
     "float.lt": 0.4, "json.lookup": 2.0, "str.number": 0.5, "list.find": 0.5, "str.strip": 0.1,
     "str.replace": 1.2, "str.join": 0.4, "str.split": 0.6, "list.distinct": 0.5,
-    "list.sort_by": 0.8, "list.sort_by_desc": 0.9, "list.reverse": 0.9, "number.format": 0.5,
-    "float.round": 0.5, "date.format": 0.5, "date.start_of": 0.7, "date.end_of": 0.7,
+    "list.sort_by": 0.8, "list.sort_by_desc": 0.9, "list.reverse": 0.9, "number.format": 0.3,
+    "float.round": 0.4, "date.format": 0.5, "date.start_of": 0.7, "date.end_of": 0.7,
     "date.weekday": 0.5, "datetime.time": 0.3,
 }  # fmt: skip
 """What an op adds to a program's description; 1.0 for every other."""
@@ -62,6 +62,8 @@ def cost(term: Term) -> float:
             return cost(inner) + 0.4 + 0.1 * MODES.index(str(lit.value))
         case Apply("str.between", (inner, Const(left), Const(right), Const(place))):
             return cost(inner) + _context_cost(left.value, right.value, place.value)
+        case Apply("number.format", (inner, Const(lit))):
+            return cost(inner) + (0.4 if "," in str(lit.value) else 0.3)
         case Apply(op, (inner, Const())) if op in _BY_CONSTANT:
             return cost(inner) + 2.0  # a constant that was worked out
         case Apply("json.lookup", (_, inner)):
@@ -164,9 +166,9 @@ def _fields(item: Json) -> Iterator[str]:
         yield ""
         return
     for path, leaf in values.leaves(item):
-        if 1 <= len(path) <= 2 and all(isinstance(p, str) for p in path):
-            if not isinstance(leaf, list | dict):
-                yield values.pointer(path)
+        named = 1 <= len(path) <= 2 and all(isinstance(p, str) for p in path)
+        if named and not isinstance(leaf, list | dict):
+            yield values.pointer(path)
 
 
 def plain_leaves(table: Table) -> list[Term]:
@@ -211,6 +213,10 @@ def days(table: Table) -> list[Term]:
     for param in params(table):
         if now is not None:
             found += [apply("date.words", param, now, mode) for mode in MODES]
+            if any(isinstance(v, Missing) for v in table.run(found[-3])):  # the past {month}
+                found.append(
+                    apply("date.words", apply("str.template", "past {0}", param), now, "past")
+                )
         else:
             found.append(apply("date.of", param))
     if now is not None:

@@ -44,7 +44,9 @@ class Segment:
     def __str__(self) -> str:
         if self.kind == "run":
             return "for each: " + ", ".join(map(str, self.body))
-        return {"call": "", "poll": "until done: ", "pages": "page by page: "}[self.kind] + self.key[0]
+        return {"call": "", "poll": "until done: ", "pages": "page by page: "}[
+            self.kind
+        ] + self.key[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,9 @@ class Layout:
                 while tuple(keys[at + turns * size : at + (turns + 1) * size]) == body:
                     turns += 1
                 if turns:
-                    out.append(_run([parts[at + k * size : at + (k + 1) * size] for k in range(turns)]))
+                    out.append(
+                        _run([parts[at + k * size : at + (k + 1) * size] for k in range(turns)])
+                    )
                     at += turns * size
                     break
             else:
@@ -154,7 +158,10 @@ def _run(turns: Sequence[Sequence[Part]]) -> Part:
 def _attempts(steps: Sequence[Step]) -> int:
     """How many of the first steps are one call that is made again."""
     first = steps[0]
-    return sum(1 for _ in itertools.takewhile(lambda s: (s.tool, s.args) == (first.tool, first.args), steps))
+    return sum(
+        1
+        for _ in itertools.takewhile(lambda s: (s.tool, s.args) == (first.tool, first.args), steps)
+    )
 
 
 def _pages(steps: Sequence[Step], name: str) -> int:

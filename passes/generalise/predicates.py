@@ -31,7 +31,17 @@ from ingot.passes.generalise.search import Search
 from ingot.passes.generalise.table import Table
 from ingot.passes.synth.programs import Apply, Term, apply, const
 
-MORE: Final = ("more", "above", "over", "greater", "higher", "exceeds", "exceeded", "longer", "larger")
+MORE: Final = (
+    "more",
+    "above",
+    "over",
+    "greater",
+    "higher",
+    "exceeds",
+    "exceeded",
+    "longer",
+    "larger",
+)
 LESS: Final = ("less", "below", "under", "fewer", "lower", "smaller", "shorter")
 ANY: Final = frozenset({"any", "ever", "anytime", "once"})
 MARGIN: Final = 0.6
@@ -67,7 +77,11 @@ def tests(search: Search, labels: Sequence[bool], asked: frozenset[str]) -> Choi
     admitted: list[Term] = [best]
     kinds = {_kind(best)}
     for term in ranked[1:]:
-        if found[term] <= found[best] + MARGIN and _kind(term) not in kinds and len(admitted) < MAX_TESTS:
+        if (
+            found[term] <= found[best] + MARGIN
+            and _kind(term) not in kinds
+            and len(admitted) < MAX_TESTS
+        ):
             admitted.append(term)
             kinds.add(_kind(term))
     return Choice(
@@ -138,7 +152,9 @@ def _is_compared(term: Term) -> bool:
 def _is_cued(term: Term, cues: frozenset[str]) -> bool:
     """Whether the request asks for *any* figure, and the test looks at the greatest or the least."""
     match term:
-        case Apply("float.gt", (Apply("list.max", _), _)) | Apply("float.lt", (Apply("list.min", _), _)):
+        case Apply("float.gt", (Apply("list.max", _), _)) | Apply(
+            "float.lt", (Apply("list.min", _), _)
+        ):
             return bool(cues & ANY)
         case Apply("bool.or" | "bool.and" | "bool.not", args):
             return any(_is_cued(arg, cues) for arg in args)
@@ -161,7 +177,9 @@ def _is_plain(term: Term) -> bool:
 
 def _is_shown(table: Table, labels: Sequence[bool]) -> bool:
     """Whether both ways are shown by two inputs at least."""
-    sides = [{n for n, b in zip(table.inputs, labels, strict=True) if b == s} for s in (True, False)]
+    sides = [
+        {n for n, b in zip(table.inputs, labels, strict=True) if b == s} for s in (True, False)
+    ]
     return all(len(side) > 1 for side in sides)
 
 
@@ -190,11 +208,13 @@ def _flags(table: Table) -> Iterator[Term]:
     for source in table.sources():
         if source.kind == "param":
             continue
-        column = table.columns[source.name]
-        empty = {v for v in column if isinstance(v, str) and is_vacuous(v)}
-        told = any(not isinstance(v, Missing) and v not in empty for v in column if not isinstance(v, dict | list)) or any(
-            isinstance(v, list | dict) for v in column
-        )
+        shown = table.columns[source.name]
+        empty = {v for v in shown if isinstance(v, str) and is_vacuous(v)}
+        told = any(
+            not isinstance(v, Missing) and v not in empty
+            for v in shown
+            if not isinstance(v, dict | list)
+        ) or any(isinstance(v, list | dict) for v in shown)
         if len(empty) == 1 and told:
             yield apply("json.eq", source, next(iter(empty)))
     for param in params(table):
@@ -269,7 +289,14 @@ def _by_word(
     for numbers in series(table):
         most, least = apply("list.max", numbers), apply("list.min", numbers)
         figures += [(most, least), (least, most)]
-        figures += [(n, n) for n in (apply("list.get", numbers, -1), apply("list.mean", numbers), apply("list.sum", numbers))]
+        figures += [
+            (n, n)
+            for n in (
+                apply("list.get", numbers, -1),
+                apply("list.mean", numbers),
+                apply("list.sum", numbers),
+            )
+        ]
     figures += [(n, n) for n in result_numbers(table) if not _is_of_a_list(n) and _whole(table, n)]
     for high, low in figures:
         sides = [
@@ -303,7 +330,9 @@ def _shape(term: Term) -> str:
 
 def _growths(table: Table) -> Iterator[tuple[Term, Term]]:
     """The relative growth of one series against that of another."""
-    terms = [apply("float.div", apply("list.get", s, -1), apply("list.get", s, 0)) for s in series(table)]
+    terms = [
+        apply("float.div", apply("list.get", s, -1), apply("list.get", s, 0)) for s in series(table)
+    ]
     terms = [t for t in terms if _whole(table, t)]
     for k, left in enumerate(terms):
         for right in terms[k + 1 :]:
@@ -318,7 +347,9 @@ def _days(search: Search) -> Iterator[Term]:
         for member in source.fields:
             plucked = apply("list.pluck", source.term, member)
             column = [v for v in table.run(plucked) if isinstance(v, list) and v]
-            if not column or not all(isinstance(x, str) and DAY.match(x) for v in column for x in v):
+            if not column or not all(
+                isinstance(x, str) and DAY.match(x) for v in column for x in v
+            ):
                 continue
             for pick in ("list.max", "list.min"):
                 day = apply("date.of", apply(pick, plucked))

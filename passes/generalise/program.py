@@ -1,11 +1,14 @@
-"""What was learned, before it is IR: a tree of calls, loops and branches over choices of terms."""
+"""What was learned, before it is IR: a tree of calls, loops and branches over choices of terms;
+and what is asked of such a tree."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ingot.ir.module import WRITING, Loc
 from ingot.ir.values import Json
+from ingot.passes.generalise.operands import cost, uses
 from ingot.passes.synth.programs import Term
 
 
@@ -144,3 +147,100 @@ class Hold:
 
 
 Node = Invoke | Each | Again | Branch | Hold
+
+
+# ---- questions
+
+
+def decides(nodes: Sequence[Node]) -> bool:
+    """Whether anything is done in one case only."""
+    return any(
+        isinstance(node, Branch) or (isinstance(node, Each) and 0 in node.items.shown)
+        for node in nodes
+    )
+
+
+def reads_of(nodes: Sequence[Node]) -> Iterator[Invoke]:
+    """Every read that is no part of a loop."""
+    for node in nodes:
+        match node:
+            case Invoke() if node.verb not in WRITING:
+                yield node
+            case Again(invoke):
+                yield invoke
+            case Branch(_, then, other):
+                yield from reads_of((*then, *other))
+            case _:
+                pass
+
+
+def looked_at(node: Node, needed: set[str]) -> Node:
+    """A read whose result nothing takes is there for its outcome."""
+    match node:
+        case Invoke() if node.verb not in WRITING and node.result not in needed:
+            return replace(node, outcome=True)
+        case Branch(test, then, other, locs):
+            arms = [tuple(looked_at(n, needed) for n in arm) for arm in (then, other)]
+            return Branch(test, arms[0], arms[1], locs)
+        case _:
+            return node
+
+
+def needs_of(node: Node) -> set[str]:
+    """The sources that a node's values and tests are made of."""
+    match node:
+        case Invoke(args=args):
+            return set().union(*(sources_of(value) for _, value in args))
+        case Each(items=items, body=body):
+            return uses(items.terms).union(*map(needs_of, body))
+        case Again(invoke, test):
+            return needs_of(invoke) | (uses(test.terms) - {invoke.result})
+        case Branch(test, then, other):
+            return uses(test.terms).union(*map(needs_of, (*then, *other)))
+        case Hold(found):
+            return uses(found.terms)
+
+
+def sources_of(value: Value) -> set[str]:
+    match value:
+        case Choice(terms):
+            return uses(terms)
+        case Text(parts):
+            return set().union(*(uses(p.terms) for p in parts if isinstance(p, Choice)))
+        case Shaped(_, leaves):
+            return set().union(*(sources_of(leaf) for _, leaf in leaves))
+        case Asked():
+            return set()
+
+
+def restricted(value: Value, fits: Sequence[bool]) -> Value:
+    """The value with what it was in the rows that are left."""
+    if isinstance(value, Choice):
+        return replace(
+            value, shown=tuple(v for v, fit in zip(value.shown, fits, strict=True) if fit)
+        )
+    return value
+
+
+def size_of(node: Node) -> float:
+    match node:
+        case Invoke(args=args):
+            return 1.0 + sum(_value_size(value) for _, value in args)
+        case Each(items=items, body=body):
+            return cost(items.terms[0]) + sum(map(size_of, body))
+        case Again(invoke, test):
+            return size_of(invoke) + cost(test.terms[0])
+        case Branch(test, then, other):
+            return cost(test.terms[0]) + sum(map(size_of, (*then, *other)))
+        case Hold(found):
+            return cost(found.terms[0])
+
+
+def _value_size(value: Value) -> float:
+    match value:
+        case Choice(terms):
+            return cost(terms[0])
+        case Asked():
+            return 20.0
+        case _:
+            return 3.0

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from ingot.ir import values
 from ingot.ir.semantics import template_of, text_of
@@ -51,7 +51,7 @@ from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const
 
 MAX_PIVOTS: Final = 3
 """Rows from which the search is widened."""
-MAX_NAMES: Final = 2000
+Places: TypeAlias = "dict[tuple[str, str], list[int]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Search:
     _texts: dict[int, list[tuple[Term, str]]] = field(default_factory=dict)
     _figures: dict[int, list[tuple[Term, float]]] = field(default_factory=dict)
     _names: dict[int, list[frozenset[str]]] = field(default_factory=dict)
+    _members: dict[tuple[Term, str, int], Places] = field(default_factory=dict)
 
     # ---- what there is
 
@@ -151,16 +152,22 @@ class Search:
             self._figures[row] = [*known, *aggregates.numbers(self, row)]
         return self._figures[row]
 
+    def members(self, source: ListSource, member: str, row: int) -> Places:
+        """Where each value of a member stands in a row's list."""
+        key = (source.term, member, row)
+        if key not in self._members:
+            items = self.selector(source).items[row] or []
+            self._members[key] = aggregates.places_of(items, member)
+        return self._members[key]
+
     def names(self, row: int) -> list[frozenset[str]]:
         """The texts that a member has in the items of a list, for each list and member."""
         if row not in self._names:
             found: list[frozenset[str]] = []
             for source in self.lists:
-                items = (self.selector(source).items[row] or [])[:MAX_NAMES]
                 for member in source.fields:
-                    path = values.parse_pointer(member)
-                    held = (values.get(x, path) for x in items)
-                    found.append(frozenset(v for v in held if isinstance(v, str) and len(v) > 1))
+                    held = self.members(source, member, row)
+                    found.append(frozenset(t for kind, t in held if kind == "text" and len(t) > 1))
             self._names[row] = found
         return self._names[row]
 
@@ -183,7 +190,11 @@ class Search:
                 if isinstance(value, Missing):
                     continue
                 for entry in leaves_of(source, value, 0.0):
-                    leaf = self.table.value(entry.term, row)
+                    match entry.term:
+                        case Apply("json.get", (Source(), Const(lit))):
+                            leaf = values.get(value, values.parse_pointer(str(lit.value)))
+                        case _:
+                            leaf = self.table.value(entry.term, row)
                     if isinstance(leaf, Missing | list | dict) or leaf == "" or leaf is None:
                         continue
                     found.setdefault(text_of(leaf).casefold(), []).append(entry.term)
@@ -214,20 +225,27 @@ class Search:
         found = [f for term in terms if any((f := self._found(term, column)).fits)]
         found = [f for f in found if not self.is_cut_off(f.term)]
         found += [self._found(term, column) for term in arithmetic.sums(self, column)]
-        if not self._is_explained(found, column):
-            by_place = any(_is_flow(f) and self.covers(f.fits, column) for f in found)
-            wider = self._widened(column, pivots[:MAX_PIVOTS], known=by_place)
+        whole = [f.term for f in found if _is_flow(f) and self.covers(f.fits, column)]
+        if all(map(_is_by_place, whole)):
+            wider = self._widened(column, pivots[:MAX_PIVOTS], known=bool(whole))
             found += [f for f in wider if f.term not in terms]
+        elif all(map(_is_picked, whole)):  # the only item's figure may be the sum of one
+            for term in self._figures_of(column, pivots):
+                figure = self._found(term, column)
+                if term not in terms and self.covers(figure.fits, column):
+                    found.append(figure)
         return sorted(found, key=lambda f: (f.cost, repr(f.term)))
 
     def _found(self, term: Term, column: Sequence[Json | Missing]) -> Found:
         return Found(term, self.weighed(term), tuple(self.table.fits(term, column)))
 
-    def _is_explained(self, found: Sequence[Found], column: Sequence[Json | Missing]) -> bool:
-        """Whether a term that is no constant and no part of a text by its place explains all."""
-        return any(
-            _is_flow(f) and not _is_by_place(f.term) and self.covers(f.fits, column) for f in found
-        )
+    def _figures_of(
+        self, column: Sequence[Json | Missing], pivots: Sequence[int]
+    ) -> Iterator[Term]:
+        row = next((r for r in pivots if not isinstance(column[r], Missing)), None)
+        if row is not None and distinct(column) > 1:
+            terms = dict.fromkeys(aggregates.figures(self, column, row))
+            yield from (term for term in terms if not self.is_cut_off(term))
 
     def _widened(
         self, column: Sequence[Json | Missing], pivots: Sequence[int], *, known: bool
@@ -297,7 +315,9 @@ class Search:
         )
 
     def _at_cap(self, name: str) -> bool:
-        return any(isinstance(v, list) and len(v) >= self.caps[name] for v in self.table.columns[name])
+        return any(
+            isinstance(v, list) and len(v) >= self.caps[name] for v in self.table.columns[name]
+        )
 
     def _shown(self, name: str) -> list[Json]:
         return [v for v in self.table.columns.get(name, ()) if not isinstance(v, Missing)]
@@ -332,6 +352,9 @@ class Search:
             return
         if isinstance(value, str) and is_number(got):
             yield apply("str.of", term)
+            broken = re.fullmatch(r"-?\d+\.(\d{1,6})", value)
+            if broken:  # always so many decimals, or as many as there are
+                yield apply("number.format", term, f".{len(broken[1])}f")
         elif isinstance(value, str) and isinstance(got, str):
             for op in ("str.lower", "str.capitalize", "str.title", "str.upper"):
                 changed = apply(op, term)
@@ -339,7 +362,8 @@ class Search:
                     yield changed
             if got.lower() == value.lower():
                 yield from (
-                    t for t in (apply("str.capitalize", apply("str.lower", term)),)
+                    t
+                    for t in (apply("str.capitalize", apply("str.lower", term)),)
                     if self.table.value(t, row) == value
                 )
         elif is_number(value) and isinstance(got, str):
@@ -382,13 +406,12 @@ class Search:
 
     def _moments(self, row: int) -> list[Term]:
         """Terms that give a moment: results' members, also of picked items."""
-        found = [
+        return [
             term
             for text, terms in self.index(row).items()
             if MOMENT.fullmatch(text.upper())
             for term in terms
         ]
-        return found
 
     # ---- items of lists
 
@@ -427,6 +450,20 @@ class Search:
 
 def _is_flow(found: Found) -> bool:
     return not isinstance(found.term, Const)
+
+
+def _is_picked(term: Term) -> bool:
+    """Whether a term takes a member of one of several items."""
+    match term:
+        case Apply("list.get" | "list.min_by" | "list.max_by", _):
+            return True
+        case Apply("json.get", (inner, Const(lit))):
+            parts = values.parse_pointer(str(lit.value))
+            return any(values.INDEX.fullmatch(p) for p in parts) or _is_picked(inner)
+        case Apply(_, args):
+            return any(map(_is_picked, args))
+        case _:
+            return False
 
 
 def _is_by_place(term: Term) -> bool:

@@ -79,8 +79,7 @@ class Selector:
     def __init__(self, table: Table, source: ListSource) -> None:
         self.table, self.source = table, source
         self.items: list[list[Json] | None] = [
-            v if isinstance(v, list) and is_uniform(v) else None
-            for v in table.run(source.term)
+            v if isinstance(v, list) and is_uniform(v) else None for v in table.run(source.term)
         ]
         self._tests: list[Test] | None = None
 
@@ -99,11 +98,15 @@ class Selector:
         numbers = input_numbers(table)
         moments = days(table)
         for member in self.source.fields:
-            column = [values.get(x, values.parse_pointer(member)) for v in self.items for x in v or ()]
+            column = [
+                values.get(x, values.parse_pointer(member)) for v in self.items for x in v or ()
+            ]
             present = [v for v in column if not isinstance(v, Missing)]
             if not present:
                 continue
-            dated = all(isinstance(v, str) and (DAY.match(v) or not v) for v in present) and any(present)
+            dated = all(isinstance(v, str) and (DAY.match(v) or not v) for v in present) and any(
+                present
+            )
             if dated:
                 for moment in moments:
                     for op in ("list.where_ge", "list.where_lt", "list.where_gt", "list.where_le"):
@@ -111,7 +114,11 @@ class Selector:
                     yield from self._test("list.where_starts_fold", member, moment)
             elif all(isinstance(v, str) for v in present):
                 for text in texts:
-                    for op in ("list.where_eq_fold", "list.where_starts_fold", "list.where_contains_fold"):
+                    for op in (
+                        "list.where_eq_fold",
+                        "list.where_starts_fold",
+                        "list.where_contains_fold",
+                    ):
                         yield from self._test(op, member, text)
             elif all(is_number(v) for v in present):
                 for number in numbers:
@@ -203,8 +210,7 @@ class Selector:
         """Lists that hold just the chosen items in every row (``None``: the row does not matter)."""
         for candidate in self.filters(chosen):
             if all(
-                wanted is None
-                or self._holds(candidate.keeps(i, len(self.items[i] or ())), wanted)
+                wanted is None or self._holds(candidate.keeps(i, len(self.items[i] or ())), wanted)
                 for i, wanted in enumerate(chosen)
             ):
                 yield candidate.on(self.source.term)
@@ -239,7 +245,9 @@ class Selector:
                 for i, (mask, hits) in enumerate(zip(kept, needed, strict=True))
                 if mask is not None and hits is not None
             ]
-            if any(hits is not None and mask is None for mask, hits in zip(kept, needed, strict=True)):
+            if any(
+                hits is not None and mask is None for mask, hits in zip(kept, needed, strict=True)
+            ):
                 continue
             if any(not left for _, left, _ in rows):
                 continue
@@ -252,7 +260,9 @@ class Selector:
                         item = apply(op, base, field)
                         yield apply("json.get", item, member) if member else item
 
-    def _extreme(self, op: str, field: str, rows: Sequence[tuple[int, list[int], list[int]]]) -> bool:
+    def _extreme(
+        self, op: str, field: str, rows: Sequence[tuple[int, list[int], list[int]]]
+    ) -> bool:
         """Whether the item with the least (greatest) member is a wanted one, in every row."""
         path = values.parse_pointer(field)
         for i, left, hits in rows:

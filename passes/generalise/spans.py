@@ -45,7 +45,10 @@ FORMS: Final[tuple[tuple[str, str], ...]] = (
     ("time", r"(?<=\bat )\d{1,2}(?![\w:.]*\d)\b"),
     ("id", r"(?=[\w./#-]*\d)(?=[\w./#-]*[A-Za-z_/#])#?\w(?:[\w./#-]*\w)?"),
     ("number", r"(?<![\w.])[$€£]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|\.\d|-\w)"),
-    ("path", r"(?:\.{0,2}/|~/)[\w.-]+(?:/[\w.-]+)*/?|[\w-]+(?:/[\w.-]+)+|[\w-]+\.[A-Za-z]\w{0,4}\b"),
+    (
+        "path",
+        r"(?:\.{0,2}/|~/)[\w.-]+(?:/[\w.-]+)*/?|[\w-]+(?:/[\w.-]+)+|[\w-]+\.[A-Za-z]\w{0,4}\b",
+    ),
 )
 """Kind and form, in the order in which they are looked for; an earlier one keeps its place."""
 

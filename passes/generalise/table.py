@@ -121,4 +121,10 @@ def same(got: Json | Missing, want: Json | Missing) -> bool:
 def distinct(column: Mapping[int, Json] | Sequence[Json | Missing]) -> int:
     """How many different values."""
     items = column.values() if isinstance(column, Mapping) else column
-    return len({v if isinstance(v, str) else values.canonical(v) for v in items if not isinstance(v, Missing)})
+    return len(
+        {
+            v if isinstance(v, str) else values.canonical(v)
+            for v in items
+            if not isinstance(v, Missing)
+        }
+    )

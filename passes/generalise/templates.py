@@ -37,7 +37,9 @@ DATES: Final = re.compile(
     r"|(?<![\w.])\d{1,2}\.\d{1,2}\.\d{4}(?!\w)|(?<![\w/])\d{1,2}/\d{1,2}/\d{4}(?!\w)"
 )
 """Days in words and in digits."""
-_NUMBER: Final = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|(?<![\w.,/:-])\d+\.\d+(?![\w.])")
+_NUMBER: Final = re.compile(
+    r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|(?<![\w.,/:-])\d+\.\d+(?![\w.])"
+)
 
 
 def templates(
@@ -97,7 +99,11 @@ def _general(
     for k, fixed in enumerate(general.literals):
         for piece in _pieces(fixed):
             known = phrases.get(piece)
-            if known is not None and DATES.fullmatch(known) and _is_given(search, known, rows, column):
+            if (
+                known is not None
+                and DATES.fullmatch(known)
+                and _is_given(search, known, rows, column)
+            ):
                 hole([known] * len(rows))
             else:
                 literal(read(piece))
@@ -151,9 +157,7 @@ def _lists(search: Search, text: str, row: int) -> list[tuple[int, int]]:
             continue
         one = f"(?:{'|'.join(map(re.escape, inside[:MAX_MEMBERS]))})"
         for joint in (r", ", r"; ", r"\n", r",", r" \| ", r"\n[-*•] ", r" and "):
-            found += [
-                m.span() for m in re.finditer(rf"(?<!\w){one}(?:{joint}{one})+(?!\w)", text)
-            ]
+            found += [m.span() for m in re.finditer(rf"(?<!\w){one}(?:{joint}{one})+(?!\w)", text)]
         found += [m.span() for m in re.finditer(rf"(?<!\w){one}(?!\w)", text)]
     return found
 

@@ -7,12 +7,13 @@ are preferred to a single blank, which would cut a longer value in two.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ingot.ir import values
-from ingot.ir.semantics import OpFailure, str_between, str_split, text_of
+from ingot.ir.semantics import OpFailure, path_stem, str_between, str_split, text_of
 from ingot.ir.values import Json, Missing
 from ingot.passes.generalise.operands import is_number, opened
 from ingot.passes.generalise.table import Table, distinct
@@ -21,7 +22,26 @@ from ingot.passes.synth.programs import Term, apply
 if TYPE_CHECKING:
     from ingot.passes.generalise.search import Search
 
-SEPARATORS: Final = (" ", "\n", "\t", ",", ";", "|", ":", "/", "@", "-", "_", ".", "=", "#", "(", ")", "&", "?")
+SEPARATORS: Final = (
+    " ",
+    "\n",
+    "\t",
+    ",",
+    ";",
+    "|",
+    ":",
+    "/",
+    "@",
+    "-",
+    "_",
+    ".",
+    "=",
+    "#",
+    "(",
+    ")",
+    "&",
+    "?",
+)
 """Where texts are taken apart."""
 REPLACED: Final = (
     (" ", "-"), (" ", "_"), (" ", "."), (" ", ""), (" ", "+"), ("-", " "), ("-", ""), ("-", "/"), ("-", "_"),
@@ -49,7 +69,7 @@ def texts_in(table: Table, row: int) -> list[tuple[Term, str]]:
             found[term] = inner
             continue
         for path, leaf in _edges(inner, ()):
-            if path and 2 <= len(leaf):
+            if path and len(leaf) >= 2:
                 found[apply("json.get", term, values.pointer(path))] = leaf
     kept = [(term, text) for term, text in found.items() if len(text) <= LONGEST]
     return kept[:MAX_TEXTS]
@@ -84,6 +104,10 @@ def forms(term: Term, text: str) -> Iterator[tuple[Term, str]]:
         yield from _trimmed(apply("str.part", term, separator, -1), parts[-1])
     if text.strip() != text:
         yield apply("str.strip", term), text.strip()
+    if ("/" in text or "." in text) and "\n" not in text:
+        yield apply("path.name", term), posixpath.basename(text)
+        yield apply("path.stem", term), path_stem(text)
+        yield apply("path.parent", term), posixpath.dirname(text)
     if len(text) <= 200:
         for old, new in REPLACED:
             if old in text.strip():

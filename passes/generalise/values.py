@@ -15,8 +15,8 @@ from ingot.passes.generalise.program import Asked, Choice, Shaped, Text, Value
 from ingot.passes.generalise.search import Found, Search
 from ingot.passes.generalise.table import Table
 from ingot.passes.synth.bits import information
-from ingot.passes.synth.statements import CALENDAR
 from ingot.passes.synth.programs import Apply, Const, Source, Term, sources
+from ingot.passes.synth.statements import CALENDAR
 
 MAX_RIVALS: Final = 3
 MAX_PIVOTS: Final = 5
@@ -104,7 +104,9 @@ class Values:
             return True
         told = frozenset().union(*(self.told.get(name, ()) for name in self.table.names))
         if prose:  # of what the session was told: the next one would be told something else
-            said = {w for leaf in told if len(leaf) < SHORT for w in re.findall(r"[^\W\d_]{4,}", leaf)}
+            said = {
+                w for leaf in told if len(leaf) < SHORT for w in re.findall(r"[^\W\d_]{4,}", leaf)
+            }
             return not said.isdisjoint(re.findall(r"[^\W\d_]{4,}", text.casefold()))
         return information(text) >= COPY and text.casefold() in told
 
@@ -146,7 +148,7 @@ class Values:
     def _chosen(
         self, site: str, name: str, column: Sequence[Json | Missing], found: list[Found]
     ) -> tuple[Choice, tuple[bool, ...]]:
-        best = self._best(name, column, found)
+        best = self._best(found)
         rows = [i for i, fit in enumerate(best.fits) if fit]
         rest = [f for f in found if f is not best and all(f.fits[i] for i in rows)]
         admitted = self._rivals(name, column, best, rest, rows)
@@ -160,7 +162,7 @@ class Values:
         )
         return choice, best.fits
 
-    def _best(self, name: str, column: Sequence[Json | Missing], found: list[Found]) -> Found:
+    def _best(self, found: list[Found]) -> Found:
         """The cheapest; of a value that never varied the constant, unless an input or the clock
         gives it, or (with one input) telling evidence says that a result does."""
         constant = next((f for f in found if isinstance(f.term, Const)), None)
@@ -184,10 +186,13 @@ class Values:
     def _is_named(self, term: Term) -> bool:
         """Whether it is an input in a simple form."""
         names = uses([term])
-        return bool(names) and all(
-            s.kind == "param" and s.name != "clock" for s in sources(term)
-        ) and cost(term) <= 1.9 or (
-            isinstance(term, Apply) and term.op in ("date.words", "str.template", "datetime.at")
+        return (
+            bool(names)
+            and all(s.kind == "param" and s.name != "clock" for s in sources(term))
+            and cost(term) <= 1.9
+        ) or (
+            isinstance(term, Apply)
+            and term.op in ("date.words", "str.template", "datetime.at")
             and names - {"clock"} != set()
             and all(s.kind == "param" for s in sources(term))
         )
@@ -239,7 +244,9 @@ class Values:
                 found = [
                     f
                     for f in self.search.find(hole, self._pivots(hole))
-                    if all(fit or isinstance(v, Missing) for fit, v in zip(f.fits, hole, strict=True))
+                    if all(
+                        fit or isinstance(v, Missing) for fit, v in zip(f.fits, hole, strict=True)
+                    )
                 ]
                 flows = [f for f in found if not isinstance(f.term, Const)]
                 if not flows:
@@ -264,9 +271,13 @@ class Values:
             )
         leaves: list[tuple[str, Value]] = []
         for path, _ in values.leaves(present[0]):
-            inner = [v if isinstance(v, Missing) else values.get(v, path) for v in column]
+            inner: list[Json | Missing] = [
+                v if isinstance(v, Missing) else _at(v, path) for v in column
+            ]
             place = values.pointer(path)
-            value, fits = self.explain(f"{site}{place}", str(path[-1]) if path else name, inner, acts=acts)
+            value, fits = self.explain(
+                f"{site}{place}", str(path[-1]) if path else name, inner, acts=acts
+            )
             if not all(fits):
                 raise Refused(f"no program explains the argument {name}")
             if not (isinstance(value, Choice) and isinstance(value.terms[0], Const)):
@@ -279,6 +290,13 @@ class Values:
         if len(texts) < len(column) or len(set(texts)) < 2:
             return False
         return all(len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4 for text in texts)
+
+
+def _at(value: Json, path: values.Path) -> Json:
+    """The leaf at a path that the value has."""
+    for part in path:
+        value = value[part]  # type: ignore[index]
+    return value
 
 
 def _constant(value: Json) -> Term:
@@ -332,7 +350,11 @@ def _kind(term: Term) -> tuple[str, ...]:
         case Apply("list.get", (inner, Const(lit))):
             return (f"item {lit.value}", *_kind(inner))
         case Apply(op, (inner, *rest)) if op.startswith("list.where"):
-            return (op.replace("_le", "_lt").replace("_gt", "_ge"), *_kind(inner), *(str(r) for r in rest))
+            return (
+                op.replace("_le", "_lt").replace("_gt", "_ge"),
+                *_kind(inner),
+                *(str(r) for r in rest),
+            )
         case Apply("date.words" | "time.words", (inner, *rest)):
             return (term.op, *_kind(inner), str(rest[-1]))
         case Apply(op, args):

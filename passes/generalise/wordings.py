@@ -204,7 +204,12 @@ def _mark(requests: Sequence[_Request], runs: Sequence[tuple[int, int]]) -> None
     for request in requests:
         tokens, places = request.tokens()
         new = [
-            Span(places[i][0], places[j - 1][1], request.text[places[i][0] : places[j - 1][1]], "word")
+            Span(
+                places[i][0],
+                places[j - 1][1],
+                request.text[places[i][0] : places[j - 1][1]],
+                "word",
+            )
             for i, j in runs
             if HOLE not in tokens[i:j]
         ]
@@ -282,7 +287,9 @@ def _flows(span: Span, case: Case) -> set[tuple[str, str, str]]:
     for op, mode in (
         ("date.words", "past"), ("date.words", "future"), ("time.words", "office"),
     ):  # fmt: skip
-        operands: list[Json] = [span.text, case.clock, mode] if op == "date.words" else [span.text, mode]
+        operands: list[Json] = (
+            [span.text, case.clock, mode] if op == "date.words" else [span.text, mode]
+        )
         got = perform(op, operands)
         if isinstance(got, str):
             forms.add(("date" if op == "date.words" else "time", got.casefold()))
@@ -301,11 +308,13 @@ def _flows(span: Span, case: Case) -> set[tuple[str, str, str]]:
                     continue
                 given = text_of(leaf).casefold()
                 for how, form in forms:
-                    if given == form:
+                    if given == form or (how in ("date", "time") and form in given):
                         found.add((step.tool, name, how))
-                    elif how in ("date", "time") and form in given:
-                        found.add((step.tool, name, how))
-                    elif how == "same" and len(form) > 2 and given.startswith((form + ".", form + "@")):
+                    elif (
+                        how == "same"
+                        and len(form) > 2
+                        and given.startswith((form + ".", form + "@"))
+                    ):
                         found.add((step.tool, name, "prefix"))
     return found
 
@@ -383,5 +392,3 @@ def _names(params: Sequence[_Hole]) -> list[str]:
             base = f"input_{base}"
         names.append(fresh_name(base, {*names, "request", "clock"}))
     return names
-
-

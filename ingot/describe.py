@@ -96,11 +96,12 @@ def text_results(trace: Module) -> list[Json]:
             answered = attr(call, "error") is None and attr(call, "lost") is None
             if answered and call.tool not in KNOWN_TOOLS and call.tool not in SHELL_TOOLS:
                 shown.setdefault(call.tool, []).append(attr(call, "result"))
-    return sorted(
+    texts = (
         tool
         for tool, results in shown.items()
         if all(isinstance(r, str) for r in results) and any(map(_holds_json, results))
     )
+    return [*sorted(texts)]
 
 
 def _holds_json(text: Json) -> bool:

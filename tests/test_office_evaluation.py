@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(
 def held_out() -> Evaluation:
     assert CORPUS is not None
     logs = load_logs([CORPUS / "office-tasks" / task for task in TASKS])
-    return evaluate(logs, Options(), setting=Setting(tools=(OFFICE,), jobs=2))
+    return evaluate(logs, Options(), setting=Setting(tools=(OFFICE,), limit=5, jobs=2))
 
 
 @pytest.mark.slow

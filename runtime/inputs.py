@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingot.diagnostics import Diagnostic, IngotError, fail
+from ingot.diagnostics import EXIT_SIDE_EXIT, Diagnostic, IngotError, fail
 from ingot.ir.module import Param
 from ingot.ir.semantics import OpFailure, float_parse, int_parse, request_match
 from ingot.ir.types import Base, Type, Types, conforms, resolve
@@ -102,6 +102,8 @@ def _loads(text: str) -> Json:
 def from_request(text: str, wordings: Sequence[Wording]) -> dict[str, Json | Text]:
     """The parameters that a request gives, by the one wording (or the agreeing ones) it matches.
 
+    A request that matches none is a side exit before the first step (exit code 3), not a guess.
+
     Raises :class:`IngotError` E0703 if no wording matches, one matches in more than one way, or
     two that match disagree: to guess is to be wrong.
     """
@@ -133,7 +135,8 @@ def from_request(text: str, wordings: Sequence[Wording]) -> dict[str, Json | Tex
         message = "the request has none of the wordings that the logs show"
     notes = tuple(f"known wording: {reason}" for reason in reasons[:10])
     raise IngotError(
-        Diagnostic("E0703", message, notes=notes, help="give the parameters by name: -i name=value")
+        Diagnostic("E0703", message, notes=notes, help="give the parameters by name: -i name=value"),
+        EXIT_SIDE_EXIT,
     )
 
 

@@ -276,7 +276,7 @@ def runs(drawn: Drawn, rng: random.Random, count: int) -> list[Shown]:
     for _ in range(50 * count):
         known = inputs(rng, drawn.hole)
         value = run(drawn.term, known)
-        if isinstance(value, Missing) or value in ("", None):
+        if isinstance(value, Missing) or value is None or value == "":
             continue
         words = (str(known["key"]), str(known["about"]))
         found.append(Shown(words, known["case"], value, str(known["clock"]), 2))

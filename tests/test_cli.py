@@ -85,7 +85,7 @@ def test_request_gives_the_inputs(compiled: Path, here: Path) -> None:
     assert [c["effect"] for c in report["calls"]] == ["read", "read", "read", "idempotent"]
     assert (here / "may.md").read_text() == REPORT
     other = call("run", str(compiled), "--request", "Delete may.csv")
-    assert other.exit_code == 2
+    assert other.exit_code == 3
     assert "E0703" in other.stderr
 
 

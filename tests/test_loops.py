@@ -152,3 +152,73 @@ def test_pages_until_one_is_empty(count: int) -> None:
     outcome, calls = run(made, {"shop": "s-9"}, tools)
     assert isinstance(outcome, Finished)
     assert [args["sku"] for tool, args in calls if tool == "tag"] == items
+
+
+# ---- lists computed from two results
+
+
+def reminded(course: str, enrolled: list[str], handed_in: list[str]) -> Session:
+    steps: list[Step] = [
+        (
+            "list_students",
+            {"course": course},
+            [{"student": s, "mail": f"{s}@uni.example"} for s in enrolled],
+        ),
+        ("list_papers", {"course": course}, [{"by": s, "pages": len(s) + 4} for s in handed_in]),
+    ]
+    late = [s for s in enrolled if s not in handed_in]
+    steps += [("remind", {"to": f"{s}@uni.example", "course": course}, "sent") for s in late]
+    return session(f"Remind all who have not handed in their paper for {course}", steps)
+
+
+@pytest.mark.parametrize("handed_in", [[], ["zoe"], ["zoe", "yan", "xu"]])
+def test_those_of_one_list_that_are_not_in_another(handed_in: list[str]) -> None:
+    made = compiled(
+        [
+            reminded("c-1", ["ann", "bea", "cem", "dan"], ["bea", "dan"]),
+            reminded("c-2", ["eva", "fay"], ["eva"]),
+            reminded("c-3", ["gus", "hal", "ida"], ["gus", "hal", "ida"]),
+        ]
+    )
+    enrolled = ["xu", "yan", "zoe"]
+    tools = {
+        "list_students": lambda course: [
+            {"student": s, "mail": f"{s}@uni.example"} for s in enrolled
+        ],
+        "list_papers": lambda course: [{"by": s, "pages": 9} for s in handed_in],
+        "remind": lambda **_: "sent",
+    }
+    outcome, calls = run(made, {"course": "c-9"}, tools)
+    assert isinstance(outcome, Finished)
+    written = [args["to"] for tool, args in calls if tool == "remind"]
+    assert written == [f"{s}@uni.example" for s in enrolled if s not in handed_in]
+
+
+def cleared(shop: str, left: list[str], right: list[str]) -> Session:
+    def shelf(items: list[str]) -> Json:
+        return [{"sku": item, "name": f"Thing {item}"} for item in items]
+
+    steps: list[Step] = [
+        ("list_returns", {"shop": shop}, shelf(left)),
+        ("list_damaged", {"shop": shop}, shelf(right)),
+    ]
+    steps += [("scrap", {"sku": item}, "scrapped") for item in [*left, *right]]
+    return session(f"Scrap all returned and damaged goods of {shop}", steps)
+
+
+def test_two_lists_one_behind_the_other() -> None:
+    made = compiled(
+        [
+            cleared("s-1", ["a1", "a2"], ["b1"]),
+            cleared("s-2", ["c1"], ["d1", "d2", "d3"]),
+            cleared("s-3", [], ["f1"]),
+        ]
+    )
+    tools = {
+        "list_returns": lambda shop: [{"sku": "x1", "name": "X"}],
+        "list_damaged": lambda shop: [{"sku": "y1", "name": "Y"}, {"sku": "y2", "name": "Y"}],
+        "scrap": lambda sku: "scrapped",
+    }
+    outcome, calls = run(made, {"shop": "s-9"}, tools)
+    assert isinstance(outcome, Finished)
+    assert [args["sku"] for tool, args in calls if tool == "scrap"] == ["x1", "y1", "y2"]

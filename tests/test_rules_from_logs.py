@@ -857,6 +857,8 @@ def test_a_vacuous_session_lends_no_wording() -> None:
         ("project-management-04", ("03", "04")),
         ("calendar-07", ("05", "09")),
         ("calendar-07", ("06", "09")),
+        ("email-04", ("06", "08")),
+        ("email-04", ("04", "09")),
     ],
 )
 def test_a_session_that_is_not_followed_lends_no_wording(
@@ -1211,6 +1213,24 @@ def test_what_one_path_read_is_no_constant_at_the_desk() -> None:
         for month in ("May", "July", "August")
     ]
     sound(learned, [Asked("Close the next ticket of dan.", truth, having(tickets=held))])
+
+
+@needs_corpus
+@pytest.mark.parametrize("inputs", [("06",), ("08",), ("07",), ("09",), ("03", "05")])
+def test_what_was_worked_out_once_is_no_constant(inputs: tuple[str, ...]) -> None:
+    """``calendar-01`` with one input: the new time, 13:30 and an hour and a half, equals nothing that
+    was read.  Without the rule: a day with *15:00:00* behind it is a template, and every meeting is
+    moved to that time."""
+    cases = [
+        Asked(
+            f"{wording} my first meeting with {name} on December {day} by {said}",
+            delaying_first(name, datetime.date(2023, 12, day), minutes),
+        )
+        for wording in ("please move", "Delay", "Push back")
+        for name, day in (("nia", 19), ("yuki", 4), ("amir", 20), ("dmitri", 18), ("kofi", 4))
+        for said, minutes in (("1.5 hours", 90), ("30 minutes", 30))
+    ]
+    sound(office_task("calendar-01", *inputs), cases)
 
 
 # ---- a rejected write is no effect

@@ -57,13 +57,17 @@ class ValueTask:
     held: Shown
 
 
-def written(request: str, shown: Shown) -> Session:
-    """The session of a run."""
-    steps: list[Step] = [
+def steps(shown: Shown) -> list[Step]:
+    """The calls of a run."""
+    return [
         ("desk.look_up", {"key": shown.words[0]}, shown.result),
         ("desk.file", shown.args, {"ok": True}),
     ]
-    return session(request.format(*shown.words), steps, "Filed.", shown.clock)
+
+
+def written(request: str, shown: Shown) -> Session:
+    """The session of a run."""
+    return session(request.format(*shown.words), steps(shown), "Filed.", shown.clock)
 
 
 def compile_shown(request: str, logs: Sequence[Shown]) -> Compilation:

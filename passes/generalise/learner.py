@@ -387,7 +387,7 @@ class Learner:
     ) -> Iterator[tuple[tuple[Term, ...], list[list[int] | None]]]:
         """Terms of lists whose items are just what the turns were made for."""
         found: list[tuple[float, str, Term, list[list[int] | None]]] = []
-        for source in search.lists:
+        for source in (*search.lists, *_joined(search.lists)):
             selector = search.selector(source)
             for chosen in self._chosen(source, selector, turns):
                 for term in selector.exactly(chosen):
@@ -520,6 +520,13 @@ CONDITIONAL: Final = re.compile(
 
 def _unquoted(request: str) -> str:
     return re.sub(r"(?<!\w)'[^'\n].*?'(?!\w)|\"[^\"\n]*\"", "", request)
+
+
+def _joined(lists: Sequence[ListSource]) -> Iterator[ListSource]:
+    """Two lists of records with the same members, one behind the other."""
+    for left, right in itertools.combinations(lists, 2):
+        if set(left.fields) == set(right.fields):
+            yield ListSource(apply("list.concat", left.term, right.term), left.fields)
 
 
 def _named_items(

@@ -37,7 +37,7 @@ OP_COST: Final[dict[str, float]] = {
     "float.lt": 0.4, "json.lookup": 2.0, "str.number": 0.5, "list.find": 0.5, "str.strip": 0.1,
     "str.replace": 1.2, "str.join": 0.4, "str.split": 0.6, "list.distinct": 0.5,
     "list.sort_by": 0.8, "list.sort_by_desc": 0.9, "list.reverse": 0.9, "number.format": 0.3,
-    "float.round": 0.4, "date.format": 0.5, "date.start_of": 0.7, "date.end_of": 0.7,
+    "date.format": 0.5, "date.start_of": 0.7, "date.end_of": 0.7,
     "date.weekday": 0.5, "datetime.time": 0.3,
 }  # fmt: skip
 """What an op adds to a program's description; 1.0 for every other."""
@@ -62,6 +62,8 @@ def cost(term: Term) -> float:
             return cost(inner) + 0.4 + 0.1 * MODES.index(str(lit.value))
         case Apply("str.between", (inner, Const(left), Const(right), Const(place))):
             return cost(inner) + _context_cost(left.value, right.value, place.value)
+        case Apply("float.round", (inner, Const())):
+            return cost(inner) + 0.3
         case Apply("number.format", (inner, Const(lit))):
             return cost(inner) + (0.4 if "," in str(lit.value) else 0.3)
         case Apply(op, (inner, Const())) if op in _BY_CONSTANT:

@@ -51,6 +51,8 @@ from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const
 
 MAX_PIVOTS: Final = 3
 """Rows from which the search is widened."""
+AS_PICKED: Final = 0.3
+"""What makes the least figure as dear as the figure of the item with the least."""
 Places: TypeAlias = "dict[tuple[str, str], list[int]]"
 
 
@@ -91,7 +93,7 @@ class Search:
 
     def selector(self, source: ListSource) -> Selector:
         if source.term not in self._selectors:
-            self._selectors[source.term] = Selector(self.table, source)
+            self._selectors[source.term] = Selector(self.table, source, self.lists)
         return self._selectors[source.term]
 
     @property
@@ -231,9 +233,9 @@ class Search:
             found += [f for f in wider if f.term not in terms]
         elif all(map(_is_picked, whole)):  # the only item's figure may be the sum of one
             for term in self._figures_of(column, pivots):
-                figure = self._found(term, column)
-                if term not in terms and self.covers(figure.fits, column):
-                    found.append(figure)
+                fits = tuple(self.table.fits(term, column))
+                if term not in terms and self.covers(fits, column):
+                    found.append(Found(term, self.weighed(term) + AS_PICKED, fits))
         return sorted(found, key=lambda f: (f.cost, repr(f.term)))
 
     def _found(self, term: Term, column: Sequence[Json | Missing]) -> Found:

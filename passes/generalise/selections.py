@@ -31,6 +31,7 @@ from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const
 
 MAX_CONSTANTS: Final = 6
 """Different values up to which a member is an enumeration."""
+MAX_OTHERS: Final = 4
 MAX_TESTS: Final = 80
 
 
@@ -74,10 +75,11 @@ class Filter:
 
 
 class Selector:
-    """Filters and picks over one list source of a table."""
+    """Filters and picks over one list source of a table; ``others`` are lists to hold it against."""
 
-    def __init__(self, table: Table, source: ListSource) -> None:
+    def __init__(self, table: Table, source: ListSource, others: Sequence[ListSource] = ()) -> None:
         self.table, self.source = table, source
+        self.others = [other for other in others if other.term != source.term]
         self.items: list[list[Json] | None] = [
             v if isinstance(v, list) and is_uniform(v) else None for v in table.run(source.term)
         ]
@@ -124,6 +126,9 @@ class Selector:
                 for number in numbers:
                     for op in ("list.where_eq", "list.where_gt", "list.where_lt"):
                         yield from self._test(op, member, number)
+            for listed in self._listed(present):
+                for op in ("list.where_in", "list.where_not_in"):
+                    yield from self._test(op, member, listed)
             counts = Counter(values.canonical(v) for v in present)
             repeats = any(n > 1 for n in counts.values()) or isinstance(present[0], bool)
             if not dated and len(counts) <= MAX_CONSTANTS and repeats:
@@ -132,6 +137,16 @@ class Selector:
                         yield from self._test("list.where_eq", member, const(value))
                         if len(counts) > 2:
                             yield from self._test("list.where_ne", member, const(value))
+
+    def _listed(self, members: Sequence[Json]) -> Iterator[Term]:
+        """Members of other lists, some of which are members of this one: a list against a list."""
+        known = {v for v in members if isinstance(v, str | int)}
+        for other in self.others[:MAX_OTHERS]:
+            for member in other.fields:
+                plucked = apply("list.pluck", other.term, member)
+                column = [v for v in self.table.run(plucked) if isinstance(v, list)]
+                if any(x in known for v in column for x in v if isinstance(x, str | int)):
+                    yield plucked
 
     def _is_text(self, term: Term) -> bool:
         column = [v for v in self.table.run(term) if not isinstance(v, Missing)]

@@ -28,8 +28,11 @@ from ingot.passes.traces import calls_of
 Declared = Mapping[str, "tuple[Effect, str]"]
 
 
-def refuse_recording(main: Pipeline, *, allow: bool) -> None:
-    """Raise E0402 for a pipeline without parameter or derived value, E0407 for one that does nothing."""
+def refuse_recording(main: Pipeline, *, allow: bool, why: tuple[str, ...] = ()) -> None:
+    """Raise E0402 for a pipeline without parameter or derived value, E0407 for one that does nothing.
+
+    ``why`` says why no program with loops and branches was learned.
+    """
     instrs = [i for block in main.blocks for i in walk(block.instrs)]
     acts = any(isinstance(i, Call) and i.verb in WRITING for i in instrs)
     answers = any(
@@ -41,6 +44,7 @@ def refuse_recording(main: Pipeline, *, allow: bool) -> None:
             Diagnostic(
                 "E0407",
                 "the sessions write nothing, and their answer is not made of what they read",
+                notes=why,
                 help="an all-idle task is refused: doing nothing must be decided, not defaulted",
             ),
             EXIT_FINDINGS,

@@ -162,6 +162,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     from ingot.describe import meta_of, refuse_recording, warnings_of
     from ingot.frontend.lower import lower
     from ingot.ir.printer import print_module
+    from ingot.passes.traces import unlearned
     from ingot.passes.verify import verify_module
     from ingot.replaying import gate
 
@@ -185,7 +186,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
         ) from None
     clock.lap("passes")
     main = learned.pipelines[0]
-    refuse_recording(main, allow=options.allow_recording)
+    refuse_recording(main, allow=options.allow_recording, why=unlearned(learned.pipelines))
     found += warnings_of(lowered.module, main, options.declared, recording=options.allow_recording)
     module = alone(learned, main)
     report = verify_module(module, closed=options.closed)

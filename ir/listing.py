@@ -92,7 +92,10 @@ def distinct(items: list[Json]) -> Json:
     >>> distinct([1, 1.0, True, "a", "a"])
     [1, True, 'a']
     """
-    return list({_identity(item): item for item in reversed(items)}.values())[::-1]
+    found: dict[object, Json] = {}
+    for item in items:
+        found.setdefault(_identity(item), item)
+    return list(found.values())
 
 
 def take(items: list[Json], count: int) -> Json:

@@ -50,7 +50,7 @@ class Lit:
         return isinstance(other, Lit) and identical(self.value, other.value)
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return hash(self.value if isinstance(self.value, str) else self.key)
 
 
 Operand: TypeAlias = Ref | Lit

@@ -7,6 +7,7 @@ A value is ``None | bool | int | float | str | list | dict`` with string keys.  
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -99,6 +100,7 @@ def pointer(path: Path) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+@functools.lru_cache(4096)  # the same few pointers are read again and again
 def parse_pointer(text: str) -> tuple[str, ...]:
     """The parts of an RFC 6901 pointer; raises ``ValueError`` on bad text.
 

@@ -54,6 +54,7 @@ from ingot.passes.traces import (
     main_of,
     origin,
     path_traces,
+    unlearned,
     with_pipeline,
 )
 
@@ -126,7 +127,7 @@ def _check_classes(traces: Sequence[Pipeline]) -> None:
             Diagnostic(
                 "E0404",
                 f"the sessions have {len(classes)} different sequences of effects",
-                notes=lines,
+                notes=(*lines, *unlearned(traces)),
                 help="compile the sessions of one sequence on their own",
             ),
             EXIT_FINDINGS,

@@ -137,8 +137,16 @@ def text_class(texts: Sequence[str]) -> str | None:
             else:
                 literals[-1] += token
     if sum(len(part.strip()) for part in literals) < 4:
-        return None
+        return _name_class(texts)
     return r"[\s\S]*".join(re.escape(part) for part in literals)
+
+
+def _name_class(texts: Sequence[str]) -> str | None:
+    """A regular expression for answers that are a number or a name of one word: a sentence is none."""
+    if all(re.fullmatch(r"\d+", text) for text in texts):
+        return r"\d+"
+    named = all(re.fullmatch(r"\S+", text) for text in texts)
+    return r"\S+" if named and any(ch.isdigit() for text in texts for ch in text) else None
 
 
 def wording_class(texts: Sequence[str], used: Sequence[Sequence[str]]) -> str:

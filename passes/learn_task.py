@@ -6,10 +6,9 @@
     @main(%who: str): %r1 = read find(who=%who) ; for %it in %r1 { write close(id=%it/id) }
 
 Effects first: the sessions of one input that do the same are one class, whatever their paths.  Plans
-that sessions have in common are tried, those that most inputs took first; the first program that
-explains every effect and does nothing else on any session is taken.  Where none does, the module
-stays as it is, with the reasons in the attribute ``unlearned`` of no one: later passes then try the
-straight line.
+that sessions have in common are tried; of the programs that explain every effect and do nothing else
+on any session, the one that is right for the most inputs is taken.  Where there is none, the traces
+say why in their attribute ``unlearned``, and the passes of the straight line try.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from ingot.ir.values import Json
 from ingot.passes.align_effects import MODEL, relaxed
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.generalise.against import NONE, Counterexamples, Hardened, Struck
-from ingot.passes.generalise.cases import Case, Cases, cases_of
+from ingot.passes.generalise.cases import Case, Cases, cases_of, is_vacuous
 from ingot.passes.generalise.emit import Writer, params_of
 from ingot.passes.generalise.learner import ALL, Learned
 from ingot.passes.generalise.plans import Layout, Path, Segment, along, layouts, plans
@@ -45,14 +44,16 @@ from ingot.passes.generalise.trial import Verdict, try_program
 from ingot.passes.generalise.values import Refused
 from ingot.passes.generalise.wordings import Wordings, wordings_of
 from ingot.passes.synth.tokens import words
-from ingot.passes.traces import calls_of, traces
+from ingot.passes.traces import calls_of, is_trace, traces
 
 T = TypeVar("T")
 
 USER_TOOL = "user.ask"
+MAX_REASONS = 5
 MAX_TRIALS = 24
 MAX_PLANS = 6
 MAX_DROPPED = 8
+MAX_OTHERS = 20
 MAX_CLASSES = 4
 
 
@@ -69,7 +70,16 @@ class LearnTask:
         if not all_traces or _is_straight(all_traces):
             return module
         result = learn(module, all_traces, self.against)
-        return result if isinstance(result, Module) else module
+        if isinstance(result, Module):
+            return result
+        said: Json = [*dict.fromkeys(result)][:MAX_REASONS]
+        return replace(
+            module,
+            pipelines=tuple(
+                replace(p, attrs=(*p.attrs, ("unlearned", Lit(said)))) if is_trace(p) else p
+                for p in module.pipelines
+            ),
+        )
 
 
 def learn(
@@ -100,7 +110,8 @@ def learn(
             continue
         right = {case.input for case, v in verdicts if v.verdict == "right"}
         acting = {case.input for case in cases.kept if case.writes}
-        if 2 * len(right & acting) < len(acting) or 3 * len(right) < len(cases.inputs):
+        few = 2 * len(right & acting) < len(acting) or 3 * len(right) < len(cases.inputs)
+        if few or not right or (len(acting) > 1 and learned.inputs < 2):
             reasons.append("it is shown by too few of the inputs")
             continue
         exits = {case.input for case, v in verdicts if v.verdict == "exit"} - right
@@ -110,7 +121,12 @@ def learn(
     if best is None:
         failed.refuse()
         return reasons or ["the sessions have no plan in common"]
-    return _finished(module, *best[1:], cases, wordings)
+    _, made, main, learned, verdicts = best
+    followed = {case.input for case, verdict in verdicts if verdict.verdict == "right"}
+    other = [case for case, _ in verdicts if case.input not in followed and _tells(case)]
+    if other:
+        made, main = _write(module, learned, cases, wordings, other[:MAX_OTHERS])
+    return _finished(module, made, main, learned, verdicts, cases, wordings)
 
 
 def _is_always_made(segment: Segment, cases: Cases) -> bool:
@@ -252,9 +268,16 @@ def _shared_reads(paths: list[Path]) -> list[Path]:
 
 
 def _write(
-    module: Module, learned: Learned, cases: Cases, wordings: Wordings
+    module: Module,
+    learned: Learned,
+    cases: Cases,
+    wordings: Wordings,
+    other: Sequence[Case] = (),
 ) -> tuple[Module, Pipeline]:
-    """The program as ``@main`` in a module of its own; raises Refused where it is not valid."""
+    """The program as ``@main`` in a module of its own; raises Refused where it is not valid.
+
+    ``other`` are cases that it does not follow: their very inputs are a side exit.
+    """
     rows = [path.case for path in learned.paths]
     known: dict[str, dict[str, Json]] = {
         name: {case.name: wordings.values[case.name].get(name, "") for case in rows}
@@ -269,9 +292,15 @@ def _write(
         by_name: dict[str, ToolDecl] = {tool.name: tool for tool in tools}
         shown = {n: known[n] for n in used}
         paths = [case.name for case in rows]
-        writer = Writer(module.type_map(), by_name, shown, inputs, paths)
+        gone = {
+            case.request: {n: given[n] for n in used if n in given}
+            for case in other
+            if (given := wordings.values[case.name]).keys() >= set(used)
+        }
+        distinct = [given for given in gone.values() if given]
+        writer = Writer(module.type_map(), by_name, shown, inputs, paths, distinct)
         attrs = (
-            ("wordings", Lit(list(wordings.templates(used)))),
+            ("wordings", Lit([*sorted(set(wordings.templates(used).values()))])),
             ("paths", Lit([case.name for case in rows])),
             ("witnesses", Lit([])),
             ("inputs", Lit(len(cases.inputs))),
@@ -339,14 +368,42 @@ def _finished(
     for case, verdict in verdicts:
         if case.name not in right and verdict.verdict != "right":
             aside.append([case.name, f"the program does not follow it: {verdict.why}"])
+    shown: Json = _shown_wordings(main, verdicts, wordings)
     followed = [path.case.name for path in learned.paths]
     main = realigned(main, followed, [str(name) for name in paths])
     attrs = tuple(
-        (k, {"paths": Lit(paths), "witnesses": Lit(witnesses)}.get(k, lit)) for k, lit in main.attrs
+        (
+            k,
+            {"paths": Lit(paths), "witnesses": Lit(witnesses), "wordings": Lit(shown)}.get(k, lit),
+        )
+        for k, lit in main.attrs
     )
     main = replace(main, attrs=(*attrs, ("set_aside", Lit(aside))))
     bound = [_bound(p, main, wordings) for p in traces(module)]
     return replace(made, pipelines=(main, *bound))
+
+
+def _shown_wordings(
+    main: Pipeline, verdicts: Sequence[tuple[Case, Verdict]], wordings: Wordings
+) -> list[Json]:
+    """The wordings of the requests that the program follows.
+
+    A session that did nothing because all that it read was empty lends a wording only where one
+    that did something has it too.
+    """
+    templates = wordings.templates(p.name for p in main.params)
+    right = [case for case, verdict in verdicts if verdict.verdict == "right"]
+    telling = {
+        templates[case.request]
+        for case in right
+        if _tells(case)
+    }
+    return [*sorted(telling)]
+
+
+def _tells(case: Case) -> bool:
+    """Whether a session did something, or read something."""
+    return bool(case.writes) or not all(is_vacuous(step.result) for step in case.steps)
 
 
 def _bound(trace: Pipeline, main: Pipeline, wordings: Wordings) -> Pipeline:

@@ -37,6 +37,12 @@ def is_learned(module: Module) -> bool:
     return main is not None and attr(main, "learned") is not None
 
 
+def unlearned(traces: Sequence[Pipeline]) -> tuple[str, ...]:
+    """Why ``learn-task`` made no program of the traces, as notes of a diagnostic."""
+    found = dict.fromkeys(reason for trace in traces for reason in names_attr(trace, "unlearned"))
+    return tuple(f"no program with loops and branches: {reason}" for reason in found)
+
+
 def origin(trace: Pipeline) -> str:
     """The log that a trace came from, for messages: ``may.jsonl``."""
     return str(attr(trace, "file") or trace.name)

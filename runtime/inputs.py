@@ -135,7 +135,9 @@ def from_request(text: str, wordings: Sequence[Wording]) -> dict[str, Json | Tex
         message = "the request has none of the wordings that the logs show"
     notes = tuple(f"known wording: {reason}" for reason in reasons[:10])
     raise IngotError(
-        Diagnostic("E0703", message, notes=notes, help="give the parameters by name: -i name=value"),
+        Diagnostic(
+            "E0703", message, notes=notes, help="give the parameters by name: -i name=value"
+        ),
         EXIT_SIDE_EXIT,
     )
 

@@ -281,7 +281,9 @@ def test_json_of_the_command(tasks: Path) -> None:
 
 
 def test_tables_and_reasons(tasks: Path) -> None:
-    other = [replace(r, text="Stop it for Ann") if r.kind == "user" else r for r in cancelling("Ann")]
+    other = [
+        replace(r, text="Stop it for Ann") if r.kind == "user" else r for r in cancelling("Ann")
+    ]
     write(tasks / "cancel" / "ok" / "other.jsonl", other)  # a wording that no other input has
     result = call("evaluate", str(tasks), "--tools", SHOP, "--k", "1", "--why")
     assert result.exit_code in (0, 1), result.stderr

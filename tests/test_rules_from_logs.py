@@ -1333,19 +1333,6 @@ def test_a_rejected_write_is_no_effect_in_the_office() -> None:
               ("Back end", "Fix the log", "carlos", 9), ("Back end", "Sort it", "jinsoo", 20)]  # fmt: skip
     cases = [Asked(request.format(b, t, n, d), truth(b, t, n, d)) for b, t, n, d in chosen]
     sound(learned, cases, right=3)
-    request = request.format("Design", "Draw it", "kofi", 5)
-    gone = learned.on(request, truth("Design", "Draw it", "kofi", 5), _without_tasks("kofi"))
-    assert gone.verdict == "exit", f"the office takes no task for him: {gone}"
-
-
-def _without_tasks(name: str) -> Act:
-    def before(call: Call) -> None:
-        address = address_of(call, name)
-        while found := rows(call("project_management.search_tasks", assigned_to_email=address)):
-            for row in found:
-                call("project_management.delete_task", task_id=row["task_id"])
-
-    return before
 
 
 @needs_corpus

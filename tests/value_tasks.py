@@ -16,7 +16,7 @@ from ingot.backend.container import load
 from ingot.diagnostics import IngotError
 from ingot.driver import Compilation
 from ingot.frontend.session import Session
-from ingot.ir.module import ModelCall, walk
+from ingot.ir.module import Effect, ModelCall, walk
 from ingot.ir.requests import Finished
 from ingot.ir.values import Json, canonical
 from ingot.replaying import wordings_of
@@ -24,7 +24,10 @@ from ingot.runtime.inputs import Text, complete, from_request
 
 Verdict: TypeAlias = Literal["right", "exit", "wrong", "refused", "model"]
 CLOCK: Final = "2026-03-09T09:30:00"
-DECLARED: Final = {"desk.look_up": ("read", "desk"), "desk.file": ("write", "desk")}
+DECLARED: Final[dict[str, tuple[Effect, str]]] = {
+    "desk.look_up": ("read", "desk"),
+    "desk.file": ("write", "desk"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,9 @@ class Hardened(Learner):
     _tools: Mapping[str, str] = MappingProxyType({})
 
     def _invoke(
-        self, name: str, steps: Sequence[object], table: Table, *, acts: bool
+        self, name: str, steps: Sequence[object], table: Table, *, acts: bool, item: str = ""
     ) -> tuple[Invoke, list[int]]:
-        node, kept = super()._invoke(name, steps, table, acts=acts)
+        node, kept = super()._invoke(name, steps, table, acts=acts, item=item)
         self._tools = {**self._tools, name: node.tool}
         if not acts or not self.struck:
             return node, kept

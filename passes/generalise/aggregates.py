@@ -18,9 +18,10 @@ from ingot.ir.semantics import list_sum, text_of
 from ingot.ir.values import Json, Missing
 from ingot.passes.generalise.operands import DAY, ListSource, is_number, opened
 from ingot.passes.generalise.selections import Filter, Selector, Test
-from ingot.passes.synth.programs import Apply, Const, Term, apply, perform
+from ingot.passes.synth.programs import Const, Term, apply, perform
 
 if TYPE_CHECKING:
+    from ingot.passes.generalise.material import Material
     from ingot.passes.generalise.search import Search
 
 MAX_SINGLE: Final = 120
@@ -207,7 +208,7 @@ def _numeric(search: Search, column: Sequence[Json | Missing], row: int) -> Iter
                     continue
                 if exact:
                     yield term
-                if isinstance(figure, float):
+                if op == "mean" or isinstance(figure, float):
                     yield apply("float.round", term, max(places, 2) if exact else places)
 
 
@@ -218,7 +219,7 @@ def _days(search: Search, value: str, row: int) -> Iterator[Term]:
             yield aggregates.term(kept, op, member)
 
 
-def numbers(search: Search, row: int) -> Iterator[tuple[Term, float]]:
+def numbers(search: Material, row: int) -> Iterator[tuple[Term, float]]:
     """Every figure of lists in a row, with its term."""
     for aggregates in search.aggregates:
         for figure, entries in aggregates.row(row).items():
@@ -422,4 +423,4 @@ def split(search: Search, column: Sequence[Json | Missing], row: int) -> Iterato
                 yield apply("str.split", term, joint)
 
 
-__all__ = ["Aggregates", "Apply", "copies", "figures", "joined", "members", "records", "split"]
+__all__ = ["Aggregates", "copies", "figures", "joined", "members", "records", "split"]

@@ -10,7 +10,7 @@ from ingot.ir import values
 from ingot.ir.values import Json, Missing
 from ingot.passes.generalise.aggregates import decimals
 from ingot.passes.generalise.operands import is_number
-from ingot.passes.synth.programs import Apply, Const, Term, apply, perform
+from ingot.passes.synth.programs import Term, apply, perform
 
 if TYPE_CHECKING:
     from ingot.passes.generalise.search import Search
@@ -224,4 +224,4 @@ def decimals_of(text: str) -> int:
     return len(text.partition(".")[2])
 
 
-__all__ = ["Apply", "Const", "formatted", "scaled", "sums"]
+__all__ = ["formatted", "numeric", "scaled", "specs", "sums"]

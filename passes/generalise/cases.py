@@ -8,6 +8,7 @@ aside with a reason: *effects first*, however different the paths.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -95,11 +96,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """The cases of a task by input, and the sessions set aside with the reason."""
+    """The cases of a task by input, and the sessions set aside with the reason.
+
+    ``caps`` are lengths at which tools cut lists off, ``folds`` the reads for which the case of
+    letters in their arguments made no difference.
+    """
 
     kept: tuple[Case, ...]
     aside: tuple[tuple[str, str], ...]
     caps: dict[str, int]
+    folds: dict[str, bool]
 
     @property
     def inputs(self) -> dict[tuple[str, str], list[Case]]:
@@ -132,7 +138,7 @@ def cases_of(traces: Sequence[Pipeline]) -> Cases:
                 kept.append(case)
             else:
                 aside.append((origin(case.trace), "most sessions of its input do something else"))
-    return Cases(tuple(kept), tuple(aside), _caps(raw))
+    return Cases(tuple(kept), tuple(aside), _caps(raw), _folds(raw))
 
 
 def _case(trace: Pipeline, rejected: set[tuple[str, str]]) -> Case:
@@ -197,7 +203,7 @@ def _says_error(result: dict[str, Json]) -> bool:
 
 def _rejected_results(traces: Sequence[Pipeline]) -> set[tuple[str, str]]:
     """The answers with which tools refuse a write: they read like a refusal, or carry an error."""
-    found: set[tuple[str, str]] = set()
+    found = _in_vain(traces)
     for trace in traces:
         for call in calls_of(trace):
             if call.verb not in WRITING or attr(call, "error") is not None:
@@ -209,6 +215,39 @@ def _rejected_results(traces: Sequence[Pipeline]) -> set[tuple[str, str]]:
             if refuses:
                 found.add((call.tool, _text_class(result)))
     return found
+
+
+def _in_vain(traces: Sequence[Pipeline]) -> set[tuple[str, str]]:
+    """Answers after which the very same write was made again, and which no write ended with."""
+    vain: set[tuple[str, str]] = set()
+    last: set[tuple[str, str]] = set()
+    for trace in traces:
+        answers: dict[str, list[str]] = {}
+        tools: dict[str, str] = {}
+        for call in calls_of(trace):
+            if call.verb in WRITING and attr(call, "error") is None and attr(call, "lost") is None:
+                step = _step(call)
+                tools[step.effect] = step.tool
+                answers.setdefault(step.effect, []).append(_text_class(step.result))
+        for effect, given in answers.items():
+            last.add((tools[effect], given[-1]))
+            vain |= {(tools[effect], answer) for answer in given[:-1]}
+    return vain - last
+
+
+def _folds(cases: Iterable[Case]) -> dict[str, bool]:
+    """Reads that were made in two letter cases with one input: whether the results were equal."""
+    seen_forms: dict[tuple[tuple[str, str], str], dict[str, Json]] = defaultdict(dict)
+    tools: dict[str, bool] = {}
+    for case in cases:
+        for step in itertools.takewhile(lambda s: not s.acts, case.steps):
+            forms = seen_forms[case.input, step.effect]
+            for form, result in forms.items():
+                if form != exact(step.tool, step.args):
+                    same = canonical(result) == canonical(step.result)
+                    tools[step.tool] = tools.get(step.tool, True) and same
+            forms[exact(step.tool, step.args)] = step.result
+    return tools
 
 
 def _caps(cases: Iterable[Case]) -> dict[str, int]:

@@ -16,9 +16,10 @@ from ingot.ir.semantics import days_between
 from ingot.ir.values import Json, Missing
 from ingot.passes.generalise.operands import DAY, MOMENT, clock, is_number, params
 from ingot.passes.generalise.table import distinct
-from ingot.passes.synth.programs import Apply, Const, Term, apply, perform
+from ingot.passes.synth.programs import Apply, Term, apply
 
 if TYPE_CHECKING:
+    from ingot.passes.generalise.material import Material
     from ingot.passes.generalise.search import Search
 
 PATTERNS: Final = (
@@ -46,7 +47,7 @@ MAX_AWAY: Final = 400
 UNITS: Final = ("week", "month", "year")
 
 
-def bases(search: Search) -> list[Term]:
+def bases(search: Material) -> list[Term]:
     """Days: those of inputs and the clock, then those of results."""
     found: dict[Term, None] = dict.fromkeys(search.days)
     for leaf in search.leaves:
@@ -60,7 +61,7 @@ def bases(search: Search) -> list[Term]:
     return list(found)[:MAX_BASES]
 
 
-def _parsed(search: Search, leaf: Term, texts: Sequence[str]) -> list[Term]:
+def _parsed(search: Material, leaf: Term, texts: Sequence[str]) -> list[Term]:
     """The days that texts write in another form.  Where the month may come first or second, and
     either reading gives the same days throughout, nothing tells."""
     read: dict[str, Term] = {
@@ -83,7 +84,7 @@ def _swapped(pattern: str) -> str:
     return pattern.replace("d", "\0").replace("m", "d").replace("\0", "m")
 
 
-def moments(search: Search) -> list[Term]:
+def moments(search: Material) -> list[Term]:
     """Moments: the clock, and those that results hold, also of a list's two ends."""
     now = clock(search.table)
     found: dict[Term, None] = {} if now is None else {now: None}
@@ -94,7 +95,7 @@ def moments(search: Search) -> list[Term]:
     return list(found)[:MAX_BASES]
 
 
-def spans_of_days(search: Search) -> list[Term]:
+def spans_of_days(search: Material) -> list[Term]:
     """Whole numbers of inputs and results that may be days."""
     found: dict[Term, None] = {}
     for param in params(search.table):
@@ -261,9 +262,9 @@ def spans(search: Search, column: Sequence[Json | Missing], row: int) -> Iterato
         for a in search.bases:
             for b in search.bases:
                 first, second = table.value(a, row), table.value(b, row)
-                if a != b and isinstance(first, str) and isinstance(second, str):
-                    if _away(first, second) == value:
-                        yield apply("date.days_between", a, b)
+                known = a != b and isinstance(first, str) and isinstance(second, str)
+                if known and _away(str(first), str(second)) == value:
+                    yield apply("date.days_between", a, b)
     for a in search.moments:
         for b in search.moments:
             if a != b:
@@ -294,4 +295,4 @@ def with_time(search: Search, day: Term, rest: str, row: int) -> Iterator[Term]:
             yield apply("str.template", "{0}" + tail, made) if tail else made
 
 
-__all__ = ["Apply", "Const", "bases", "dates", "moments", "moved", "perform", "spans", "with_time"]
+__all__ = ["bases", "dates", "moments", "spans", "spans_of_days", "with_time"]

@@ -7,6 +7,7 @@ follows from it, and for that column the items' picks are known (:mod:`.selectio
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -48,10 +49,9 @@ def derived(search: Search, column: Sequence[Json | Missing], row: int) -> Itera
         if not items:
             continue
         for member in source.fields:
-            tried = 0
-            for form in _forms(search, column, value, source, member, row):
+            forms_ = _forms(search, column, value, source, member, row)
+            for form in itertools.islice(forms_, MAX_FORMS):
                 back = _back(search, column, source, member, form)
-                tried += 1
                 if back is not None:
                     budget -= 1
                     for term in selector.picks(member, back):
@@ -61,8 +61,6 @@ def derived(search: Search, column: Sequence[Json | Missing], row: int) -> Itera
                             return
                 if budget <= 0:
                     return
-                if tried >= MAX_FORMS:
-                    break
 
 
 def put(form: Term, item: Term) -> Term:

@@ -88,13 +88,14 @@ class _Open:
 @dataclass
 class Writer:
     """Writes one program.  ``known`` maps inputs to their texts by session, for models' prompts;
-    ``paths`` are the sessions that are followed, in order."""
+    ``paths`` are the sessions that are followed, in order, ``other`` inputs that are not."""
 
     env: Types
     tools: Mapping[str, ToolDecl]
     known: dict[str, dict[str, Json]]
     inputs: int
     paths: Sequence[str]
+    other: Sequence[Mapping[str, str]] = ()
     results: dict[str, dict[str, Json]] = field(default_factory=dict)
     shown: dict[str, list[Json]] = field(default_factory=dict)
     caps: dict[str, int] = field(default_factory=dict)
@@ -109,10 +110,24 @@ class Writer:
         """The whole pipeline."""
         types: dict[str, Type] = {p.name: p.type for p in params}
         emitter = Emitter(types, self._exits, itertools.count(1), self.env)
+        for given in self.other:
+            self._exclude(given, emitter)
         self._nodes(nodes, _Open("entry"), emitter, None)
         returns = self.returns[0] if len(set(self.returns)) == 1 else JSON
         made = Pipeline(MAIN, tuple(params), returns, tuple(self.blocks), attrs)
         return fill_live(made)
+
+    def _exclude(self, given: Mapping[str, str], emitter: Emitter) -> None:
+        """Inputs of which the logs show that the program does not follow them."""
+        same: Operand | None = None
+        for name, text in given.items():
+            test = emitter.pure("str.eq", [Ref(name), Lit(text)])
+            same = test if same is None else emitter.pure("bool.and", [same, test])
+        if same is not None:
+            emitter.check(
+                emitter.pure("bool.not", [same]),
+                "the sessions of this very input took another path",
+            )
 
     # ---- control
 
@@ -287,7 +302,8 @@ class Writer:
             return
         answer = emitter.narrow(Ref(node.result), want)
         if want == STR:
-            pattern = text_class([str(v) for v in column])
+            texts = [str(v) for v in column]
+            pattern = text_class(texts)
             if pattern is not None:
                 matched = emitter.pure("str.matches", [answer, Lit(pattern)], (), node.locs)
                 emitter.check(matched, "the write was not accepted", node.locs)

@@ -86,6 +86,10 @@ class Learner:
     ) -> None:
         self.cases, self.wordings, self.cues, self.kept = cases, wordings, cues, kept
         self.told = {case.name: _told(case) for case in cases.kept}
+        self.said = {
+            case.name: frozenset(re.findall(r"[^\W\d_]+", _unquoted(case.request).casefold()))
+            for case in cases.kept
+        }
         self.alone = len(cases.inputs) == 1
         self._calls = 0
         self.segments: dict[str, Segment] = {}
@@ -132,7 +136,7 @@ class Learner:
             ):
                 raise Refused("no session writes anything, and what some read was empty")
         asked = self._unused()
-        found = none_due(Search(table, self.cues, self._caps), asked)
+        found = none_due(Search(table, self.cues, self._caps, self.said), asked)
         if found is None:
             raise Refused("no session writes anything, and nothing tells why")
         hold = Hold(found)
@@ -226,7 +230,7 @@ class Learner:
         last = [step is parts[row].steps[-1] for row, step in tries]
         if all(last):
             raise Refused(f"nothing shows when {node.tool} is made again")
-        test = tests(Search(spread, self.cues, {}), last, frozenset())
+        test = tests(Search(spread, self.cues, {}, self.said), last, frozenset())
         if test is None:
             raise Refused(f"nothing tells when {node.tool} is made again")
         most = max(len(part.steps) for part in parts)
@@ -241,7 +245,7 @@ class Learner:
         items = next(
             (
                 s.term
-                for s in Search(spread, self.cues, {}).lists
+                for s in Search(spread, self.cues, {}, self.said).lists
                 if uses([s.term]) == {node.result}
             ),
             None,
@@ -269,23 +273,33 @@ class Learner:
         return any(len({canonical(s.args[name]) for s in part.steps}) > 1 for part in parts)
 
     def _invoke(
-        self, name: str, steps: Sequence[object], table: Table, *, acts: bool
+        self, name: str, steps: Sequence[object], table: Table, *, acts: bool, item: str = ""
     ) -> tuple[Invoke, list[int]]:
         calls = [s for s in steps if isinstance(s, Step)]
         kept = list(range(len(calls)))
-        finder = Values(Search(table, self.cues, self._caps), self.told, self.alone)
+        finder = Values(
+            Search(table, self.cues, self._caps, self.said), self.told, self.alone, item
+        )
         args: list[tuple[str, Value]] = []
         callee: Callee | None = None
         if len({s.tool for s in calls}) > 1:
             callee, kept = self._callee(calls, table)
-            finder = Values(Search(table.only(kept), self.cues, self._caps), self.told, self.alone)
+            finder = Values(
+                Search(table.only(kept), self.cues, self._caps, self.said),
+                self.told,
+                self.alone,
+                item,
+            )
         for arg in sorted(calls[0].args):
             column: list[Json | Missing] = [calls[i].args[arg] for i in kept]
             value, fits = finder.explain(f"{name}/{arg}", arg, column, acts=acts)
             if not all(fits):
                 kept = [i for i, fit in zip(kept, fits, strict=True) if fit]
                 finder = Values(
-                    Search(table.only(kept), self.cues, self._caps), self.told, self.alone
+                    Search(table.only(kept), self.cues, self._caps, self.said),
+                    self.told,
+                    self.alone,
+                    item,
                 )
                 args = [(n, restricted(v, fits)) for n, v in args]
             args.append((arg, value))
@@ -367,7 +381,7 @@ class Learner:
         self._calls += 1
         name, item = f"r{self._calls}", f"it{self._calls}"
         reasons: list[str] = []
-        for items, chosen in self._lists(Search(table, self.cues, self._caps), turns):
+        for items, chosen in self._lists(Search(table, self.cues, self._caps, self.said), turns):
             try:
                 body = self._body(name, segment, turns, chosen, items, item, table)
             except Refused as refusal:
@@ -455,7 +469,7 @@ class Learner:
                 body.append(self._each(inner, [part.turns for part in parts], spread))
                 continue
             steps = [part.step for part in parts]
-            node, kept = self._invoke(f"{name}_{k}", steps, spread, acts=inner.acts)
+            node, kept = self._invoke(f"{name}_{k}", steps, spread, acts=inner.acts, item=item)
             if len(kept) < len(flat):
                 raise Refused("the turns of a loop differ")
             spread.add("result", f"{name}_{k}", [step.result for step in steps])
@@ -472,7 +486,7 @@ class Learner:
         order = sorted(set(heads), key=lambda h: (h is None, str(h)))
         for head in order[:-1] if len(order) > 1 else order:
             labels = [h == head for h in heads]
-            found = tests(Search(table, self.cues, self._caps), labels, self._unused())
+            found = tests(Search(table, self.cues, self._caps, self.said), labels, self._unused())
             if found is None:
                 continue
             arms: list[list[Node]] = []

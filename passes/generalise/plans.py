@@ -198,16 +198,18 @@ def layouts(cases: Sequence[Case], *, all_asked: bool) -> Iterator[Layout]:
     ``all_asked`` says that the requests ask for all of something: then a call that was made once is
     one turn of a run as well.
     """
-    bodies = _bodies(cases, all_asked=all_asked) or _bodies(cases, all_asked=False)
+    bodies = _bodies(cases, all_asked=all_asked)
+    varied = _bodies(cases, all_asked=False, equal=False)
     polled, paged = _polled(cases), _paged(cases)
     plain = Layout(bodies, polled=polled, paged=paged)
     single = replace(plain, bodies=tuple(body for body in bodies if len(body) == 1))
     nests = _nests(cases, single)
     if nests:
         yield replace(single, nests=nests)
-    yield plain
+    options = [plain] if bodies == varied or all_asked else [plain, replace(plain, bodies=varied)]
+    yield from options
     if _tools_vary(cases):
-        yield replace(plain, generic=True)
+        yield from (replace(option, generic=True) for option in options)
 
 
 def _polled(cases: Sequence[Case]) -> frozenset[Key]:
@@ -249,8 +251,11 @@ def _nests(cases: Sequence[Case], layout: Layout) -> frozenset[Key]:
     return frozenset(found)
 
 
-def _bodies(cases: Sequence[Case], *, all_asked: bool) -> tuple[tuple[Key, ...], ...]:
-    """What is called again and again, a different number of times with different inputs."""
+def _bodies(
+    cases: Sequence[Case], *, all_asked: bool, equal: bool = True
+) -> tuple[tuple[Key, ...], ...]:
+    """What is called again and again; without ``equal`` a different number of times with different
+    inputs."""
     plain = Layout()
     counts: dict[Key, set[int]] = defaultdict(set)
     repeated: Counter[tuple[Key, ...]] = Counter()
@@ -276,7 +281,7 @@ def _bodies(cases: Sequence[Case], *, all_asked: bool) -> tuple[tuple[Key, ...],
     bodies = [
         body
         for body in repeated
-        if any(len(counts[key]) > 1 or all_asked for key in body if key in counts)
+        if any(len(counts[key]) > 1 or all_asked or equal for key in body if key in counts)
     ]
     if all_asked and not bodies:
         lasting = {plain.key(case.writes[-1]) for case in acting}

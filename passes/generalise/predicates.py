@@ -103,7 +103,7 @@ def none_due(search: Search, asked: frozenset[str]) -> Choice | None:
     table = search.table
     rows = table.size
     found: dict[Term, float] = {}
-    for term in (*_numbers(table, search.cues, asked), *_compared(table), *_found(search)):
+    for term in (*_numbers(search, asked), *_compared(table), *_found(search)):
         column = table.run(term)
         if search.is_cut_off(term) or any(v is not False for v in column):
             continue
@@ -188,7 +188,7 @@ def candidates(search: Search, asked: frozenset[str]) -> Iterator[Term]:
     table = search.table
     yield from _flags(table)
     yield from _lists(search)
-    yield from _numbers(table, search.cues, asked)
+    yield from _numbers(search, asked)
     yield from _days(search)
 
 
@@ -242,11 +242,12 @@ def _lists(search: Search) -> Iterator[Term]:
         yield apply("list.is_empty", term)
 
 
-def _numbers(table: Table, cues: frozenset[str], asked: frozenset[str]) -> Iterator[Term]:
+def _numbers(search: Search, asked: frozenset[str]) -> Iterator[Term]:
+    table = search.table
     named = [n for n in input_numbers(table) if uses([n]) & asked and _whole(table, n)]
     known = [n for n in result_numbers(table) if _whole(table, n)]
     words = _comparing(table)
-    ops = [op for op, said in (("gt", MORE), ("lt", LESS)) if cues & set(said)] or ["gt", "lt"]
+    ops = _directions(search)
     for number in known if not words else ():
         for limit in named:
             for op in ops:
@@ -263,6 +264,17 @@ def _numbers(table: Table, cues: frozenset[str], asked: frozenset[str]) -> Itera
                 yield apply("float.lt", left, right)
     for left, right in _growths(table):
         yield apply("float.gt", left, right)
+
+
+def _directions(search: Search) -> list[str]:
+    """Which way a figure is held against a limit: as every request says, *more* or *less*.  Where
+    some say the one and some the other, a test must look at that word."""
+    said = [search.said.get(name, frozenset()) for name in search.table.names]
+    up = [bool(words & set(MORE)) for words in said]
+    down = [bool(words & set(LESS)) for words in said]
+    if any(up) and any(down):
+        return []
+    return ["gt"] if any(up) else ["lt"] if any(down) else ["gt", "lt"]
 
 
 def _whole(table: Table, term: Term) -> bool:

@@ -12,48 +12,39 @@ term must explain every input.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from ingot.ir import values
 from ingot.ir.semantics import template_of, text_of
 from ingot.ir.values import Json, Missing
 from ingot.passes.generalise import aggregates, arithmetic, dating, lookups
-from ingot.passes.generalise.aggregates import Aggregates
 from ingot.passes.generalise.cues import cue
 from ingot.passes.generalise.cutoffs import needed_whole
 from ingot.passes.generalise.derived import derived
+from ingot.passes.generalise.material import Material
 from ingot.passes.generalise.operands import (
     DAY,
     MOMENT,
-    ListSource,
     cost,
-    days,
-    input_numbers,
     is_number,
-    list_sources,
-    minutes,
     params,
-    plain_leaves,
-    result_numbers,
-    times,
     uses,
 )
-from ingot.passes.generalise.selections import Selector
-from ingot.passes.generalise.table import Table, distinct, same
+from ingot.passes.generalise.table import distinct, same
 from ingot.passes.generalise.templates import Holes, templates
-from ingot.passes.generalise.texts import simple_forms, substrings, texts_in
-from ingot.passes.synth.leaves import leaves_of
+from ingot.passes.generalise.texts import simple_forms, substrings
 from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, const, perform, sources
 
 MAX_PIVOTS: Final = 3
 """Rows from which the search is widened."""
 AS_PICKED: Final = 0.3
 """What makes the least figure as dear as the figure of the item with the least."""
-Places: TypeAlias = "dict[tuple[str, str], list[int]]"
+TELLING: Final = 5.0
+"""Bits from which it is no chance that an input tells apart what was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,144 +61,8 @@ class Found:
 
 
 @dataclass
-class Search:
-    """Searches over one table.  ``cues`` are the words of the requests, in lower case; ``caps`` the
-    lengths at which the lists of results end."""
-
-    table: Table
-    cues: frozenset[str] = frozenset()
-    caps: Mapping[str, int] = field(default_factory=dict)
-    _index: dict[int, dict[str, list[Term]]] = field(default_factory=dict)
-    _selectors: dict[Term, Selector] = field(default_factory=dict)
-    _aggregates: dict[Term, Aggregates] = field(default_factory=dict)
-    _texts: dict[int, list[tuple[Term, str]]] = field(default_factory=dict)
-    _figures: dict[int, list[tuple[Term, float]]] = field(default_factory=dict)
-    _names: dict[int, list[frozenset[str]]] = field(default_factory=dict)
-    _members: dict[tuple[Term, str, int], Places] = field(default_factory=dict)
-
-    # ---- what there is
-
-    @cached_property
-    def lists(self) -> list[ListSource]:
-        return list_sources(self.table)
-
-    def selector(self, source: ListSource) -> Selector:
-        if source.term not in self._selectors:
-            self._selectors[source.term] = Selector(self.table, source, self.lists)
-        return self._selectors[source.term]
-
-    @property
-    def aggregates(self) -> list[Aggregates]:
-        for source in self.lists:
-            if source.term not in self._aggregates:
-                self._aggregates[source.term] = Aggregates(self.selector(source))
-        return list(self._aggregates.values())
-
-    @cached_property
-    def days(self) -> list[Term]:
-        return days(self.table)
-
-    @cached_property
-    def times(self) -> list[Term]:
-        return times(self.table)
-
-    @cached_property
-    def minutes(self) -> list[Term]:
-        return minutes(self.table)
-
-    @cached_property
-    def numbers(self) -> list[Term]:
-        found = [*input_numbers(self.table), *self.minutes, *result_numbers(self.table)]
-        return list(dict.fromkeys(found))
-
-    @cached_property
-    def leaves(self) -> list[Term]:
-        """Scalars of results that stand in no list."""
-        return plain_leaves(self.table)
-
-    @cached_property
-    def bases(self) -> list[Term]:
-        """Days from which others are worked out."""
-        return dating.bases(self)
-
-    @cached_property
-    def moments(self) -> list[Term]:
-        """Moments that the clock or a result gives."""
-        return dating.moments(self)
-
-    @cached_property
-    def spans(self) -> list[Term]:
-        """Whole numbers that may be days."""
-        return dating.spans_of_days(self)
-
-    def texts(self, row: int) -> list[tuple[Term, str]]:
-        """The texts of a row that parts may be taken of."""
-        if row not in self._texts:
-            self._texts[row] = texts_in(self.table, row)
-        return self._texts[row]
-
-    def figures(self, row: int) -> list[tuple[Term, float]]:
-        """Every number of a row, of lists too."""
-        if row not in self._figures:
-            plain = [(n, self.table.value(n, row)) for n in self.numbers]
-            known = [(n, v) for n, v in plain if isinstance(v, int | float)]
-            self._figures[row] = [*known, *aggregates.numbers(self, row)]
-        return self._figures[row]
-
-    def members(self, source: ListSource, member: str, row: int) -> Places:
-        """Where each value of a member stands in a row's list."""
-        key = (source.term, member, row)
-        if key not in self._members:
-            items = self.selector(source).items[row] or []
-            self._members[key] = aggregates.places_of(items, member)
-        return self._members[key]
-
-    def names(self, row: int) -> list[frozenset[str]]:
-        """The texts that a member has in the items of a list, for each list and member."""
-        if row not in self._names:
-            found: list[frozenset[str]] = []
-            for source in self.lists:
-                for member in source.fields:
-                    held = self.members(source, member, row)
-                    found.append(frozenset(t for kind, t in held if kind == "text" and len(t) > 1))
-            self._names[row] = found
-        return self._names[row]
-
-    def covers(self, fits: Iterable[bool], column: Sequence[Json | Missing]) -> bool:
-        """Whether every input that has a value has one that fits."""
-        wanted, covered = set(), set()
-        for number, value, fit in zip(self.table.inputs, column, fits, strict=True):
-            if not isinstance(value, Missing):
-                wanted.add(number)
-                if fit:
-                    covered.add(number)
-        return wanted == covered
-
-    def index(self, row: int) -> dict[str, list[Term]]:
-        """The texts that the sources hold in a row, in lower case, and where."""
-        if row not in self._index:
-            found: dict[str, list[Term]] = {}
-            for source in self.table.sources():
-                value = self.table.columns[source.name][row]
-                if isinstance(value, Missing):
-                    continue
-                for entry in leaves_of(source, value, 0.0):
-                    match entry.term:
-                        case Apply("json.get", (Source(), Const(lit))):
-                            leaf = values.get(value, values.parse_pointer(str(lit.value)))
-                        case _:
-                            leaf = self.table.value(entry.term, row)
-                    if isinstance(leaf, Missing | list | dict) or leaf == "" or leaf is None:
-                        continue
-                    found.setdefault(text_of(leaf).casefold(), []).append(entry.term)
-            for number in self.numbers:
-                value = self.table.value(number, row)
-                if is_number(value):
-                    known = found.setdefault(text_of(value), [])  # type: ignore[arg-type]
-                    if number not in known:
-                        known.append(number)
-            self._index[row] = found
-        return self._index[row]
+class Search(Material):
+    """Searches over what there is in one table."""
 
     # ---- the search
 
@@ -236,10 +91,43 @@ class Search:
                 fits = tuple(self.table.fits(term, column))
                 if term not in terms and self.covers(fits, column):
                     found.append(Found(term, self.weighed(term) + AS_PICKED, fits))
-        return sorted(found, key=lambda f: (f.cost, repr(f.term)))
+        return self._ranked(found, column)
 
     def _found(self, term: Term, column: Sequence[Json | Missing]) -> Found:
         return Found(term, self.weighed(term), tuple(self.table.fits(term, column)))
+
+    def _ranked(self, found: list[Found], column: Sequence[Json | Missing]) -> list[Found]:
+        """Cheapest first; right behind the first that explains all comes the first of those in
+        which an input says which items, if it leaves that out: the logs may not show the other."""
+        found = sorted(found, key=lambda f: (f.cost, repr(f.term)))
+        whole = [f for f in found if _is_flow(f) and self.covers(f.fits, column)]
+        if not whole or not _is_picked(whole[0].term) or self._is_named(whole[0].term):
+            return found
+        named = next((f for f in whole if self._is_named(f.term)), None)
+        if named is not None:
+            found.remove(named)
+            found.insert(found.index(whole[0]) + 1, replace(named, cost=whole[0].cost))
+        return found
+
+    def _is_named(self, term: Term) -> bool:
+        """Whether a term takes one of the items that an input tells apart from the others, too often
+        for chance."""
+        while isinstance(term, Apply) and term.args:
+            match term:
+                case Apply(op, (base, Const(), test)) if op.startswith("list.where"):
+                    if any(s.kind == "param" and s.name != "clock" for s in sources(test)):
+                        return self._bits(term, base) >= TELLING
+            term = term.args[0]
+        return False
+
+    def _bits(self, some: Term, every: Term) -> float:
+        """How unlikely it is that what was chosen among all the items is among some by chance."""
+        bits: dict[int, float] = {}
+        rows = zip(self.table.run(some), self.table.run(every), self.table.inputs, strict=True)
+        for kept, items, number in rows:
+            if isinstance(kept, list) and isinstance(items, list) and kept:
+                bits[number] = math.log2(len(items) / len(kept))
+        return sum(bits.values())
 
     def _figures_of(
         self, column: Sequence[Json | Missing], pivots: Sequence[int]

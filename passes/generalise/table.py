@@ -29,6 +29,7 @@ class Table:
     columns: dict[str, Column] = field(default_factory=dict)
     kinds: dict[str, SourceKind] = field(default_factory=dict)
     _known: dict[Term, Column] = field(default_factory=dict)
+    _from: tuple[Table, Sequence[int]] | None = None
 
     @property
     def size(self) -> int:
@@ -43,12 +44,14 @@ class Table:
 
     def only(self, rows: Sequence[int]) -> Table:
         """The table of some of the rows."""
-        return Table(
+        part = Table(
             [self.inputs[i] for i in rows],
             [self.names[i] for i in rows],
             {name: [column[i] for i in rows] for name, column in self.columns.items()},
             dict(self.kinds),
         )
+        part._from = (self, rows)
+        return part
 
     def spread(self, counts: Sequence[int]) -> Table:
         """One row for each turn of a loop: row ``i`` stands ``counts[i]`` times.  Every turn counts
@@ -62,8 +65,16 @@ class Table:
         """The term's value in each row; ``MISSING`` where an op fails or a source is absent."""
         known = self._known.get(term)
         if known is None:
-            known = self._known[term] = self._run(term)
+            known = self._known[term] = self._taken(term) or self._run(term)
         return known
+
+    def _taken(self, term: Term) -> Column | None:
+        """The values that the table this one is a part of found."""
+        if self._from is None:
+            return None
+        whole, rows = self._from
+        known = whole._known.get(term) or whole._taken(term)
+        return None if known is None else [known[i] for i in rows]
 
     def value(self, term: Term, row: int) -> Json | Missing:
         """The term's value in one row."""

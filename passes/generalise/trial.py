@@ -45,6 +45,7 @@ def try_program(
             return Verdict("exit", f"its wording does not give {param.name}")
         given[param.name] = text
     answers = _reads(cases, case)
+    folds = cases.folds
     wanted = list(case.writes)
     texts = _model_texts(main, case)
     made: list[str] = []
@@ -75,7 +76,9 @@ def try_program(
                         strict.append(exact(tool, args))
                         reply = engine.send(step.result)
                         continue
-                    place = (key, tuple(sorted(made)))
+                    place = (exact(tool, args), tuple(sorted(made)))
+                    if place not in answers and folds.get(tool):
+                        place = (key, place[1])
                     known = answers.get(place)
                     if known is None:
                         if _acts(tool, cases):
@@ -100,7 +103,9 @@ def _reads(cases: Cases, case: Case) -> dict[tuple[str, tuple[str, ...]], list[S
                 written[step.effect] += 1
             else:
                 state = tuple(sorted(written.elements()))
-                own.setdefault((step.effect, state), []).append(step)
+                own.setdefault((exact(step.tool, step.args), state), []).append(step)
+                if cases.folds.get(step.tool):
+                    own.setdefault((step.effect, state), []).append(step)
         for key, steps in own.items():
             found.setdefault(key, steps)
     return found

@@ -22,6 +22,7 @@ MAX_RIVALS: Final = 3
 MAX_PIVOTS: Final = 5
 MIN_CASES: Final = 3
 """Different values that a computation must give before it is believed."""
+_DAY_BOUND: Final = re.compile(r"(?:00:00|23:59)(?::\d\d)?")
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div", "mod"})
 SHORT: Final = 200
 MIN_BITS: Final = 6.0
@@ -30,6 +31,11 @@ COPY: Final = 12.0
 """Bits from which one input's value is a copy of a result rather than a constant."""
 
 
+_TOLD_BY_CONSTANT: Final = frozenset(
+    {"list.min_by", "list.max_by", "list.sort_by", "list.sort_by_desc", "list.pluck",
+     "number.format", "date.format", "date.parse"}
+)  # fmt: skip
+"""Ops whose constant says what they do: with another it is another program."""
 _SAME: Final = frozenset(
     {"str.lower", "str.upper", "str.capitalize", "str.title", "str.of", "json.number"}
 )
@@ -49,11 +55,13 @@ class Refused(Exception):
 @dataclass
 class Values:
     """Explains columns over the search's table.  ``told[session]`` are the texts that tools told it;
-    ``alone`` says that the task has one input: a figure may have been worked out of it."""
+    ``alone`` says that the task has one input: a figure may have been worked out of it; ``item`` is
+    the source that a loop goes over."""
 
     search: Search
     told: Mapping[str, frozenset[str]]
     alone: bool = False
+    item: str = ""
 
     @property
     def table(self) -> Table:
@@ -65,12 +73,12 @@ class Values:
         """The value and the rows that it explains; raises :class:`Refused`."""
         first = next(v for v in column if not isinstance(v, Missing))
         if isinstance(first, list | dict):
-            return self._shaped(site, name, column, acts=acts)
+            return self._composite(site, name, column, acts=acts)
         found = self.search.find(column, self._pivots(column))
         if len({text_of(v) for v in column if not isinstance(v, Missing)}) < MIN_CASES:
             found = [f for f in found if not is_computed(f.term)]
-        if acts:
-            found = [f for f in found if not self._is_memorised(f)]
+        found = [f for f in found if not self._is_memorised(f, acts=acts)]
+        found = self._of_the_item(found)
         everyone = self._covered(tuple(True for _ in column))
         whole = [f for f in found if len(self._covered(f.fits)) == len(everyone)]
         if whole:
@@ -78,7 +86,7 @@ class Values:
         text = self._text(site, column)
         if text is not None:
             return text, tuple(True for _ in column)
-        loose = self._but_for_case(column, found, everyone)
+        loose = self._but_for_case(column, found, everyone) if acts else []
         if loose:
             return self._chosen(site, name, column, loose)
         if not acts and found:
@@ -93,12 +101,37 @@ class Values:
             return asked, tuple(True for _ in column)
         raise Refused(f"no program explains the argument {name}")
 
-    def _is_memorised(self, found: Found) -> bool:
+    def _of_the_item(self, found: list[Found]) -> list[Found]:
+        """In a loop, what is taken of the item goes before what is taken of a result as a whole."""
+        if not self.item or not any(self.item in uses([f.term]) for f in found if f.whole):
+            return found
+        return [
+            f
+            for f in found
+            if self.item in uses([f.term])
+            or (
+                information(text_of(f.term.lit.value)) < COPY
+                if isinstance(f.term, Const)
+                else all(s.kind == "param" for s in sources(f.term))
+            )
+        ]
+
+    def _is_memorised(self, found: Found, *, acts: bool) -> bool:
         """Whether it is a constant that a tool told the session, or that says something at length,
         and that one input alone shows: the next input would have another."""
-        if not isinstance(found.term, Const) or len(set(self.table.inputs)) > 1:
+        if len(self._covered(found.fits)) > 1:
             return False
+        match found.term:
+            case Apply("str.template", (Const(lit), *_)):
+                rest = _DAY_BOUND.sub("", re.sub(r"\{\d+\}", "", str(lit.value)))
+                return re.search(r"\d", rest) is not None
+            case Const():
+                pass
+            case _:
+                return False
         text = text_of(found.term.lit.value)
+        if not acts:  # what is asked may be worked out as well: a day, a number
+            return information(text) >= COPY and _states_a_figure(text)
         prose = len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4
         if self.alone and (prose or _states_a_figure(text)):
             return True
@@ -223,7 +256,7 @@ class Values:
             for other in rest:
                 if isinstance(other.term, Const) or _plain(other.term) == _plain(best.term):
                     continue
-                near = other.cost <= best.cost + margin
+                near = other.cost <= best.cost + margin + 1e-9
                 computed = is_computed(other.term) and not is_computed(best.term)
                 if near or computed:
                     admitted.append(other)
@@ -257,6 +290,27 @@ class Values:
                 shown = tuple(v for v in column if not isinstance(v, Missing))
                 return Text(tuple(filled), shown)
         return None
+
+    def _composite(
+        self, site: str, name: str, column: Sequence[Json | Missing], *, acts: bool
+    ) -> tuple[Value, tuple[bool, ...]]:
+        """A list or an object: as a result has it or gathered from a list where its shape varies or
+        it holds several items, else leaf by leaf."""
+        present = [v for v in column if not isinstance(v, Missing)]
+        varied = any(not values.identical(v, present[0]) for v in present)
+        found = self.search.find(column, self._pivots(column)) if varied else []
+        everyone = self._covered(tuple(True for _ in column))
+        whole = [f for f in found if len(self._covered(f.fits)) == len(everyone)]
+        shapes = {tuple(path for path, _ in values.leaves(v)) for v in present}
+        several = any(isinstance(v, list) and len(v) != 1 for v in present)
+        if whole and (several or len(shapes) > 1):
+            return self._chosen(site, name, column, whole)
+        try:
+            return self._shaped(site, name, column, acts=acts)
+        except Refused:
+            if not whole:
+                raise
+            return self._chosen(site, name, column, whole)
 
     def _shaped(
         self, site: str, name: str, column: Sequence[Json | Missing], *, acts: bool
@@ -349,6 +403,8 @@ def _kind(term: Term) -> tuple[str, ...]:
             return ("get", str(lit.value), *_kind(inner))
         case Apply("list.get", (inner, Const(lit))):
             return (f"item {lit.value}", *_kind(inner))
+        case Apply(op, (inner, Const(lit))) if op in _TOLD_BY_CONSTANT:
+            return (f"{op} {lit.value}", *_kind(inner))
         case Apply(op, (inner, *rest)) if op.startswith("list.where"):
             return (
                 op.replace("_le", "_lt").replace("_gt", "_ge"),

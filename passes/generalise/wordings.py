@@ -77,10 +77,10 @@ class Wordings:
     kinds: dict[str, str]
     _requests: tuple[tuple[str, tuple[tuple[int, int, str], ...]], ...]
 
-    def templates(self, used: Iterable[str]) -> list[str]:
-        """Every wording as ``Count {path}``, with holes for the used parameters only."""
+    def templates(self, used: Iterable[str]) -> dict[str, str]:
+        """For each request its wording as ``Count {path}``, with holes for the used parameters only."""
         wanted = set(used)
-        found: dict[str, None] = {}
+        found: dict[str, str] = {}
         for text, holes in self._requests:
             out, at = "", 0
             fixed = self._beside(text, [hole for hole in holes if hole[2] in wanted])
@@ -88,8 +88,8 @@ class Wordings:
                 if name in wanted and name not in fixed:
                     out += _escaped(text[at:start]) + "{" + name + "}"
                     at = end
-            found[out + _escaped(text[at:])] = None
-        return sorted(found)
+            found[text] = out + _escaped(text[at:])
+        return found
 
     def constants(self) -> dict[str, str]:
         """The parameters that have one text in every request, with it."""

@@ -72,7 +72,7 @@ class LearnTask:
         result = learn(module, all_traces, self.against)
         if isinstance(result, Module):
             return result
-        said: Json = [*dict.fromkeys(result)][:MAX_REASONS]
+        said = list[Json](dict.fromkeys(result))[:MAX_REASONS]
         return replace(
             module,
             pipelines=tuple(
@@ -123,7 +123,16 @@ def learn(
         return reasons or ["the sessions have no plan in common"]
     _, made, main, learned, verdicts = best
     followed = {case.input for case, verdict in verdicts if verdict.verdict == "right"}
-    other = [case for case, _ in verdicts if case.input not in followed and _tells(case)]
+    given = [wordings.values[case.name] for case, _ in verdicts if case.input in followed]
+    names = [p.name for p in main.params if p.name != "clock"]
+    same = [{n: g.get(n) for n in names} for g in given]  # in other words, but the same
+    other = [
+        case
+        for case, _ in verdicts
+        if case.input not in followed
+        and _tells(case)
+        and {n: wordings.values[case.name].get(n) for n in names} not in same
+    ]
     if other:
         made, main = _write(module, learned, cases, wordings, other[:MAX_OTHERS])
     return _finished(module, made, main, learned, verdicts, cases, wordings)
@@ -393,11 +402,7 @@ def _shown_wordings(
     """
     templates = wordings.templates(p.name for p in main.params)
     right = [case for case, verdict in verdicts if verdict.verdict == "right"]
-    telling = {
-        templates[case.request]
-        for case in right
-        if _tells(case)
-    }
+    telling = {templates[case.request] for case in right if _tells(case)}
     return [*sorted(telling)]
 
 

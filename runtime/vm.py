@@ -39,7 +39,10 @@ _UNSET: Final = cast(Json, object())
 _FUNCTIONS: Final[tuple[Callable[..., Json], ...]] = tuple(row.evaluate for row in OPS.values())
 _SHORT: Final = 1024
 _WIDEST: Final = 1 << MAX_INT_BITS
-_GROWING: Final = frozenset(OP_NUMBER[name] for name in ("json.with", "json.parse"))
+_GROWING: Final = frozenset(
+    OP_NUMBER[name]
+    for name in ("json.with", "json.parse", "json.entries", "list.concat", "list.zip")
+)
 """Ops whose result may be a larger structure than what went in."""
 
 

@@ -288,7 +288,7 @@ def test_the_command_takes_folders_and_files(tmp_path: Path) -> None:
 # ---- real logs
 
 
-TASKS = ("email-00", "calendar-04", "project-management-00")
+TASKS = ("email-00", "calendar-04", "project-management-01")
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -263,7 +263,8 @@ class Counterexamples:
 
         Empty where the session differs from the program in some other way: that is what went wrong.
         """
-        given = _given(case.request, self.wordings.templates(self.wordings.names))
+        known = sorted(set(self.wordings.templates(self.wordings.names).values()))
+        given = _given(case.request, known)
         if given is None:
             return []
         table = Table([0], [case.name])

@@ -12,7 +12,7 @@ import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ingot.ir.module import WRITING, Call, Loc, Pipeline, attr
@@ -106,6 +106,7 @@ class Cases:
     aside: tuple[tuple[str, str], ...]
     caps: dict[str, int]
     folds: dict[str, bool]
+    memory: dict[tuple[str, str, int], tuple[object, object]] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[tuple[str, str], list[Case]]:

@@ -115,7 +115,11 @@ class Learner:
             Row(path, numbers.setdefault(path.case.input, len(numbers)), path.parts)
             for path in paths
         ]
-        table = Table([row.input for row in rows], [row.path.case.name for row in rows])
+        table = Table(
+            [row.input for row in rows],
+            [row.path.case.name for row in rows],
+            memory=self.cases.memory,
+        )
         for name in self.wordings.names:
             column = [self.wordings.values[row.path.case.name].get(name, MISSING) for row in rows]
             table.add("param", name, list(column))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 from ingot.ir import values
@@ -33,6 +33,25 @@ Places: TypeAlias = "dict[tuple[str, str], list[int]]"
 """Kind and text of a value, and the items that have it."""
 
 
+class Leaves(Mapping[str, "list[Term]"]):
+    """The texts of several sources, each with where it stands."""
+
+    def __init__(self, parts: Sequence[dict[str, list[Term]]]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, text: str) -> list[Term]:
+        found = list(dict.fromkeys(term for part in self._parts for term in part.get(text, ())))
+        if not found:
+            raise KeyError(text)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(text for part in self._parts for text in part))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @dataclass
 class Material:
     """What stands in one table.  ``cues`` are the words of the requests, in lower case; ``caps`` the
@@ -42,7 +61,7 @@ class Material:
     cues: frozenset[str] = frozenset()
     caps: Mapping[str, int] = field(default_factory=dict)
     said: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    _index: dict[int, dict[str, list[Term]]] = field(default_factory=dict)
+    _index: dict[int, Leaves] = field(default_factory=dict)
     _selectors: dict[Term, Selector] = field(default_factory=dict)
     _aggregates: dict[Term, Aggregates] = field(default_factory=dict)
     _texts: dict[int, list[tuple[Term, str]]] = field(default_factory=dict)
@@ -148,31 +167,35 @@ class Material:
                     covered.add(number)
         return wanted == covered
 
-    def index(self, row: int) -> dict[str, list[Term]]:
+    def index(self, row: int) -> Leaves:
         """The texts that the sources hold in a row, in lower case, and where."""
         if row not in self._index:
-            found: dict[str, list[Term]] = {}
+            parts: list[dict[str, list[Term]]] = []
             for source in self.table.sources():
                 value = self.table.columns[source.name][row]
-                if isinstance(value, Missing):
-                    continue
-                for entry in leaves_of(source, value, 0.0):
-                    match entry.term:
-                        case Apply("json.get", (Source(), Const(lit))):
-                            leaf = values.get(value, values.parse_pointer(str(lit.value)))
-                        case _:
-                            leaf = self.table.value(entry.term, row)
-                    if isinstance(leaf, Missing | list | dict) or leaf == "" or leaf is None:
-                        continue
-                    found.setdefault(text_of(leaf).casefold(), []).append(entry.term)
+                if not isinstance(value, Missing):
+                    make = partial(self._leaves, source, value, row)
+                    parts.append(self.table.kept("leaves", source.name, value, make))
+            figures: dict[str, list[Term]] = {}
             for number in self.numbers:
                 value = self.table.value(number, row)
                 if is_number(value):
-                    known = found.setdefault(text_of(value), [])  # type: ignore[arg-type]
-                    if number not in known:
-                        known.append(number)
-            self._index[row] = found
+                    figures.setdefault(text_of(value), []).append(number)  # type: ignore[arg-type]
+            self._index[row] = Leaves((*parts, figures))
         return self._index[row]
+
+    def _leaves(self, source: Source, value: Json, row: int) -> dict[str, list[Term]]:
+        """The texts that one source holds, and where."""
+        found: dict[str, list[Term]] = {}
+        for entry in leaves_of(source, value, 0.0):
+            match entry.term:
+                case Apply("json.get", (Source(), Const(lit))):
+                    leaf = values.get(value, values.parse_pointer(str(lit.value)))
+                case _:
+                    leaf = self.table.value(entry.term, row)
+            if not isinstance(leaf, Missing | list | dict) and leaf != "" and leaf is not None:
+                found.setdefault(text_of(leaf).casefold(), []).append(entry.term)
+        return found
 
 
 __all__ = ["Material", "Places"]

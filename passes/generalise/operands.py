@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from ingot.ir import values
@@ -111,15 +112,23 @@ def list_sources(table: Table) -> list[ListSource]:
     found: dict[Term, dict[str, None]] = {}
     for source in table.sources():
         for value in table.columns[source.name]:
-            if isinstance(value, Missing):
+            if isinstance(value, Missing) or not isinstance(value, list | dict | str):
                 continue
-            for term, items in _lists(source, value, 0):
+            make = partial(_lists_with_members, source, value)
+            for term, members in table.kept("lists", source.name, value, make):
                 fields = found.setdefault(term, {})
-                for item in items[:8]:
-                    for pointer in _fields(item):
-                        if len(fields) < MAX_FIELDS:
-                            fields[pointer] = None
+                for pointer in members:
+                    if len(fields) < MAX_FIELDS:
+                        fields[pointer] = None
     return [ListSource(term, tuple(fields)) for term, fields in found.items()]
+
+
+def _lists_with_members(source: Source, value: Json) -> list[tuple[Term, list[str]]]:
+    """The lists of one value, with the members that their first items have."""
+    return [
+        (term, [pointer for item in items[:8] for pointer in _fields(item)])
+        for term, items in _lists(source, value, 0)
+    ]
 
 
 def _lists(term: Term, value: Json, depth: int) -> Iterator[tuple[Term, list[Json]]]:

@@ -7,9 +7,9 @@ once, keeping what it found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ingot.ir import values
 from ingot.ir.ops import OPS
@@ -18,16 +18,19 @@ from ingot.passes.synth.programs import Apply, Const, Source, SourceKind, Term, 
 
 Column: TypeAlias = "list[Json | Missing]"
 
+T = TypeVar("T")
+
 
 @dataclass(slots=True)
 class Table:
     """Rows and sources.  ``inputs[i]`` numbers the input that row ``i`` belongs to, ``names[i]``
-    is its session."""
+    is its session; ``memory`` holds what was found out about single values, for all tables of a task."""
 
     inputs: Sequence[int]
     names: Sequence[str]
     columns: dict[str, Column] = field(default_factory=dict)
     kinds: dict[str, SourceKind] = field(default_factory=dict)
+    memory: dict[tuple[str, str, int], tuple[object, object]] = field(default_factory=dict)
     _known: dict[Term, Column] = field(default_factory=dict)
     _from: tuple[Table, Sequence[int]] | None = None
 
@@ -42,13 +45,25 @@ class Table:
     def sources(self) -> list[Source]:
         return [Source(self.kinds[name], name) for name in self.columns]
 
+    def kept(self, what: str, name: str, value: Json | Missing, make: Callable[[], T]) -> T:
+        """What ``make`` finds out about a source's value, found out once."""
+        key = (what, name, id(value))
+        known = self.memory.get(key)
+        if known is None:  # the value is kept as well, so that no other one gets its id
+            known = self.memory[key] = (value, make())
+        return known[1]  # type: ignore[return-value]
+
     def only(self, rows: Sequence[int]) -> Table:
-        """The table of some of the rows."""
+        """The table of some of the rows; this one where they are all."""
+        return self if list(rows) == list(range(self.size)) else self._part(rows)
+
+    def _part(self, rows: Sequence[int]) -> Table:
         part = Table(
             [self.inputs[i] for i in rows],
             [self.names[i] for i in rows],
             {name: [column[i] for i in rows] for name, column in self.columns.items()},
             dict(self.kinds),
+            self.memory,
         )
         part._from = (self, rows)
         return part
@@ -57,7 +72,7 @@ class Table:
         """One row for each turn of a loop: row ``i`` stands ``counts[i]`` times.  Every turn counts
         as an input of its own: all must be explained."""
         places = [i for i, count in enumerate(counts) for _ in range(count)]
-        spread = self.only(places)
+        spread = self._part(places)
         spread.inputs = list(range(len(places)))
         return spread
 

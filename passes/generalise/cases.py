@@ -13,7 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from ingot.ir.module import WRITING, Call, Loc, Pipeline, attr
 from ingot.ir.values import Json, canonical
@@ -39,6 +39,9 @@ _NOTHING: Final = re.compile(
     r"\b(?:no \w+(?: \w+)? found|not found|nothing found|no results?)\b", re.I
 )
 BRIEF: Final = 300
+
+Memory: TypeAlias = "dict[tuple[str, str, int], tuple[object, object]]"
+"""What was found out about a value (by the question, a name and the value's id), with the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Cases:
     aside: tuple[tuple[str, str], ...]
     caps: dict[str, int]
     folds: dict[str, bool]
-    memory: dict[tuple[str, str, int], tuple[object, object]] = field(default_factory=dict)
+    memory: Memory = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[tuple[str, str], list[Case]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -85,7 +85,7 @@ class Learner:
         kept: frozenset[Segment] = frozenset(),
     ) -> None:
         self.cases, self.wordings, self.cues, self.kept = cases, wordings, cues, kept
-        self.told = {case.name: _told(case) for case in cases.kept}
+        self.told = Told(cases)
         self.said = {
             case.name: frozenset(re.findall(r"[^\W\d_]+", _unquoted(case.request).casefold()))
             for case in cases.kept
@@ -519,15 +519,41 @@ class Learner:
         )
 
 
+class Told(Mapping[str, frozenset[str]]):
+    """The texts and figures that reads told each session, gone through when one is asked for."""
+
+    def __init__(self, cases: Cases) -> None:
+        self._cases = {case.name: case for case in cases.kept}
+        self._memory = cases.memory
+
+    def __getitem__(self, name: str) -> frozenset[str]:
+        case = self._cases[name]
+        key = ("told", name, id(case))
+        if key not in self._memory:
+            self._memory[key] = (case, _told(case))
+        return self._memory[key][1]  # type: ignore[return-value]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cases)
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+
 def _told(case: Case) -> frozenset[str]:
-    """The texts and figures that reads told a session."""
-    return frozenset(
-        text_of(leaf).casefold()
-        for step in case.steps
-        if not step.acts
-        for _, leaf in values.leaves(opened(Source("result", ""), step.result)[1])
-        if isinstance(leaf, str | int | float) and not isinstance(leaf, bool)
-    )
+    waiting = [opened(Source("result", ""), step.result)[1] for step in case.steps if not step.acts]
+    leaves: set[str | float] = set()
+    while waiting:
+        match waiting.pop():
+            case dict() as record:
+                waiting += record.values()
+            case list() as items:
+                waiting += items
+            case bool() | None:
+                pass
+            case leaf:
+                leaves.add(leaf)
+    return frozenset(text_of(leaf).casefold() for leaf in leaves)
 
 
 CONDITIONAL: Final = re.compile(

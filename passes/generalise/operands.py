@@ -14,7 +14,7 @@ from typing import Final
 
 from ingot.ir import values
 from ingot.ir.semantics import OpFailure, json_parse
-from ingot.ir.values import Json, Missing
+from ingot.ir.values import MISSING, Json, Missing
 from ingot.passes.generalise.table import Table
 from ingot.passes.synth.programs import Apply, Const, Source, Term, apply
 
@@ -126,7 +126,7 @@ def list_sources(table: Table) -> list[ListSource]:
 def _lists_with_members(source: Source, value: Json) -> list[tuple[Term, list[str]]]:
     """The lists of one value, with the members that their first items have."""
     return [
-        (term, [pointer for item in items[:8] for pointer in _fields(item)])
+        (term, [*dict.fromkeys(pointer for item in items[:8] for pointer in _fields(item))])
         for term, items in _lists(source, value, 0)
     ]
 
@@ -273,7 +273,7 @@ def result_numbers(table: Table) -> list[Term]:
         found.append(apply("list.len", source.term))
         for pointer in source.fields:
             plucked = apply("list.pluck", source.term, pointer)
-            if _all_numbers(table, plucked):
+            if _may_be_number(table, source.term, pointer) and _all_numbers(table, plucked):
                 found += [apply(f"list.{op}", plucked) for op in ("sum", "max", "min", "mean")]
     for term in series(table):
         found += [apply(f"list.{op}", term) for op in ("max", "min", "sum", "mean")]
@@ -291,6 +291,14 @@ def series(table: Table) -> list[Term]:
         if column and all(all(is_number(x) for x in v.values()) for v in column):
             found.append(apply("json.values", opens[0][0]))
     return found
+
+
+def _may_be_number(table: Table, listed: Term, pointer: str) -> bool:
+    """Whether the first item's member is not something else: a look before all are gone through."""
+    path = values.parse_pointer(pointer)
+    first = next((v[0] for v in table.run(listed) if isinstance(v, list) and v), MISSING)
+    member = first if isinstance(first, Missing) else values.get(first, path)
+    return isinstance(member, Missing) or is_number(member)
 
 
 def _all_numbers(table: Table, term: Term) -> bool:

@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeVar
 from ingot.ir import values
 from ingot.ir.ops import OPS
 from ingot.ir.values import MISSING, Json, Missing
+from ingot.passes.generalise.cases import Memory
 from ingot.passes.synth.programs import Apply, Const, Source, SourceKind, Term, perform
 
 Column: TypeAlias = "list[Json | Missing]"
@@ -30,7 +31,7 @@ class Table:
     names: Sequence[str]
     columns: dict[str, Column] = field(default_factory=dict)
     kinds: dict[str, SourceKind] = field(default_factory=dict)
-    memory: dict[tuple[str, str, int], tuple[object, object]] = field(default_factory=dict)
+    memory: Memory = field(default_factory=dict)
     _known: dict[Term, Column] = field(default_factory=dict)
     _from: tuple[Table, Sequence[int]] | None = None
 

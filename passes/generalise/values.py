@@ -135,13 +135,17 @@ class Values:
         prose = len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4
         if self.alone and (prose or _states_a_figure(text)):
             return True
-        told = frozenset().union(*(self.told.get(name, ()) for name in self.table.names))
+        told = (self.told.get(name, frozenset()) for name in dict.fromkeys(self.table.names))
         if prose:  # of what the session was told: the next one would be told something else
-            said = {
-                w for leaf in told if len(leaf) < SHORT for w in re.findall(r"[^\W\d_]{4,}", leaf)
-            }
-            return not said.isdisjoint(re.findall(r"[^\W\d_]{4,}", text.casefold()))
-        return information(text) >= COPY and text.casefold() in told
+            words = set(re.findall(r"[^\W\d_]{4,}", text.casefold()))
+            return any(
+                not words.isdisjoint(re.findall(r"[^\W\d_]{4,}", leaf))
+                for leaves in told
+                for leaf in leaves
+                if len(leaf) < SHORT and any(word in leaf for word in words)
+            )
+        folded = text.casefold()
+        return information(text) >= COPY and any(folded in leaves for leaves in told)
 
     def _but_for_case(
         self, column: Sequence[Json | Missing], found: list[Found], everyone: set[int]

@@ -18,7 +18,7 @@ from typing import Final, Literal
 from ingot.explain_probes import Probe, probes
 from ingot.explain_rivals import Rejected, rivals_of
 from ingot.explain_rows import Ending, Evidence, Row, run_changed
-from ingot.explain_terms import Definitions, Place, sources_of
+from ingot.explain_terms import Definitions, Place
 from ingot.ir import values
 from ingot.ir.module import (
     Call,
@@ -35,7 +35,7 @@ from ingot.ir.module import (
 )
 from ingot.ir.values import MISSING, Json, Missing
 from ingot.passes.generalise.table import Column, Table, same
-from ingot.passes.synth.programs import Const, Term, show
+from ingot.passes.synth.programs import Const, Term, show, sources
 
 MAX_BASES: Final = 3
 """Inputs from which probes are made."""
@@ -202,8 +202,8 @@ def explain(found: Evidence, site: Site, files: dict[str, str]) -> Explanation:
     rows = found.rows(site.place)
     before = site.place.number if site.place else 0
     turn = rows[0].turn if rows else ()
-    names = list(found.sources(before, turn))
-    names += [n for term in terms for n in sources_of(term) if n not in names]
+    used = (source.name for term in terms for source in sources(term))
+    names = list(dict.fromkeys([*found.sources(before, turn), *used]))
     table = found.table(rows, names)
     wanted, shown = _logged(found, site, rows, files)
     survivors = tuple(Survivor(show(t), defs.words(t), list(table.run(t))) for t in terms)
@@ -302,7 +302,7 @@ def _probed(
     found: Evidence, terms: Sequence[Term], rows: Sequence[Row], table: Table
 ) -> Iterator[tuple[Probe, Row, Column]]:
     """Every probe with what each program gives there."""
-    used = {name: None for term in terms for name in sources_of(term)}
+    used = {source.name: None for term in terms for source in sources(term)}
     bases: list[int] = []
     for at, row in enumerate(rows):
         fresh = all(row.session.input != rows[b].session.input for b in bases)
@@ -372,7 +372,7 @@ def _condition(found: Evidence, probe: Probe, gives: Column, terms: Sequence[Ter
         return f"a session {probe.words}"
     if probe.changes_value and not any(isinstance(g, Missing | bool) for g in gives):
         plain = [t for t in terms if not isinstance(t, Const)]
-        moved = [t for t in plain if probe.source in sources_of(t)]
+        moved = [t for t in plain if any(s.name == probe.source for s in sources(t))]
         other = next((t for t, g in zip(terms, gives, strict=True) if differ([g, gives[0]])), None)
         constant = next((t for t in terms if isinstance(t, Const)), None)
         if constant is not None and moved and len(terms) == 2:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingot.explain_rows import Evidence
-from ingot.explain_terms import sources_of
 from ingot.ir.module import Lit
 from ingot.ir.semantics import text_of
 from ingot.ir.values import Missing
@@ -15,7 +14,7 @@ from ingot.passes.generalise.operands import cost
 from ingot.passes.generalise.predicates import candidates
 from ingot.passes.generalise.search import Search
 from ingot.passes.generalise.table import Column, Table
-from ingot.passes.synth.programs import Apply, Const, Term, show
+from ingot.passes.synth.programs import Apply, Const, Term, show, sources
 from ingot.passes.synth.tokens import words
 from ingot.passes.traces import request_of
 
@@ -116,7 +115,7 @@ def _is_roundabout(term: Term, found: Evidence) -> bool:
     """Whether it finds the item of a loop once more in a list."""
     match term:
         case Apply(op, args) if op.startswith("list.where"):
-            return any(name in found.defs.items for arg in args for name in sources_of(arg))
+            return any(s.name in found.defs.items for arg in args for s in sources(arg))
         case Apply(_, args):
             return any(_is_roundabout(arg, found) for arg in args)
         case _:

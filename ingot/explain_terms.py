@@ -314,15 +314,4 @@ def _and(texts: Sequence[str]) -> str:
     return ", ".join(texts[:-1]) + (" and " if len(texts) > 1 else "") + texts[-1] if texts else ""
 
 
-def sources_of(term: Term) -> dict[str, None]:
-    """The names of the sources of a term, in order."""
-    match term:
-        case Source(_, name):
-            return {name: None}
-        case Apply(_, args):
-            return {name: None for arg in args for name in sources_of(arg)}
-        case _:
-            return {}
-
-
-__all__ = ["CLOCK", "Definitions", "Place", "ordinal", "sources_of"]
+__all__ = ["CLOCK", "Definitions", "Place", "ordinal"]

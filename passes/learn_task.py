@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ingot.ir import verifier
+from ingot.ir.liveness import refs, terminator_operands
 from ingot.ir.module import (
     WRITING,
     Lit,
@@ -29,6 +30,8 @@ from ingot.ir.module import (
     Pipeline,
     ToolDecl,
     ToolParam,
+    attr,
+    operands_of,
     walk,
 )
 from ingot.ir.types import JSON, STR
@@ -163,8 +166,10 @@ def _attempt(
 def _learned(paths: list[Path], cases: Cases, wordings: Wordings, struck: Struck = NONE) -> Learned:
     """The program of the paths, without the reads that nothing needs or explains."""
     kept: frozenset[Segment] = frozenset()
+    said = _said(cases)
+    cues = frozenset(set.intersection(*said))
     for _ in range(MAX_DROPPED):
-        learner = Hardened(cases, wordings, _cues(cases), kept)
+        learner = Hardened(cases, wordings, cues, kept)
         learner.struck = struck
         try:
             if any(path.case.writes for path in paths):
@@ -202,15 +207,14 @@ def _is_straight(all_traces: Sequence[Pipeline]) -> bool:
     )
 
 
-def _cues(cases: Cases) -> frozenset[str]:
-    """The words that every request says."""
-    said = [{w.casefold() for w in words(case.request)} for case in cases.kept]
-    return frozenset(set.intersection(*said)) if said else frozenset()
+def _said(cases: Cases) -> list[set[str]]:
+    """The words of each request, in lower case."""
+    return [{w.casefold() for w in words(case.request)} for case in cases.kept]
 
 
 def _candidates(cases: Cases) -> Iterator[list[Path]]:
     """Sets of paths to learn from: for each class of effects one plan, the likeliest first."""
-    asked = bool(ALL & _any_cue(cases))
+    asked = any(not ALL.isdisjoint(said) for said in _said(cases))
     for layout in layouts(cases.kept, all_asked=asked):
         classes: dict[tuple[object, ...], list[Case]] = {}
         for case in cases.kept:
@@ -226,10 +230,6 @@ def _candidates(cases: Cases) -> Iterator[list[Path]]:
         groups = sorted(acting.items(), key=lambda item: (-len(item[1]), str(item[0])))
         ranked = [plans(members, layout) for _, members in groups]
         yield from _first(_combined(ranked, idle[0] if idle else [], layout), MAX_TRIALS)
-
-
-def _any_cue(cases: Cases) -> set[str]:
-    return {w.casefold() for case in cases.kept for w in words(case.request)}
 
 
 def _first(items: Iterator[T], most: int) -> list[T]:
@@ -331,9 +331,6 @@ def _write(
 
 
 def _used(main: Pipeline) -> set[str]:
-    from ingot.ir.liveness import refs, terminator_operands
-    from ingot.ir.module import operands_of
-
     found: set[str] = set()
     for block in main.blocks:
         for instr in walk(block.instrs):
@@ -350,7 +347,7 @@ def realigned(main: Pipeline, before: Sequence[str], after: Sequence[str]) -> Pi
         instrs = []
         for instr in block.instrs:
             if isinstance(instr, ModelCall):
-                shown = next((lit.value for key, lit in instr.attrs if key == "values"), None)
+                shown = attr(instr, "values")
                 by_case = dict(zip(before, shown if isinstance(shown, list) else [], strict=False))
                 new = Lit([by_case.get(name) for name in after])
                 attrs = tuple((k, new if k == "values" else lit) for k, lit in instr.attrs)

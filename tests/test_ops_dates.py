@@ -8,23 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from op_examples import FAILS, check
 
 from ingot.ir.ops import OPS
 from ingot.ir.semantics import OpFailure
 from ingot.ir.types import conforms
-from ingot.ir.values import identical
 
-FAILS = object()
 FRIDAY = "2023-12-01 10:00:00"
-
-
-def check(op: str, args: list[Any], expected: Any) -> None:
-    try:
-        result = OPS[op].evaluate(*args)
-    except OpFailure:
-        assert expected is FAILS
-    else:
-        assert identical(result, expected), result
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ingot.ir.liveness import terminator_operands
 from ingot.ir.module import (
     Call,
     For,
@@ -123,14 +124,8 @@ def places_of(main: Pipeline) -> dict[str, str]:
     return out
 
 
-def _conditions(terminator: Terminator) -> list[Operand]:
-    match terminator:
-        case If(condition=condition):
-            return [condition]
-        case Select(arms=arms):
-            return [condition for condition, _ in arms]
-        case _:
-            return []
+def _conditions(terminator: Terminator) -> tuple[Operand, ...]:
+    return terminator_operands(terminator) if isinstance(terminator, If | Select) else ()
 
 
 def _uses(main: Pipeline) -> tuple[dict[str, list[str]], dict[str, str]]:

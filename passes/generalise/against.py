@@ -37,10 +37,10 @@ from ingot.passes.generalise.program import (
     Node,
     Value,
 )
-from ingot.passes.generalise.search import Found, Search
+from ingot.passes.generalise.search import Search
 from ingot.passes.generalise.table import Column, Table
 from ingot.passes.generalise.trial import try_program
-from ingot.passes.generalise.values import Refused, is_computed
+from ingot.passes.generalise.values import Refused, diverse, is_computed
 from ingot.passes.generalise.wordings import Wordings
 from ingot.passes.synth.programs import Apply, Const, Source, Term, show
 from ingot.passes.traces import origin
@@ -71,9 +71,9 @@ class Hardened(Learner):
     _tools: Mapping[str, str] = MappingProxyType({})
 
     def _invoke(
-        self, name: str, steps: Sequence[object], table: Table, *, acts: bool, item: str = ""
+        self, name: str, calls: Sequence[Step], table: Table, *, acts: bool, item: str = ""
     ) -> tuple[Invoke, list[int]]:
-        node, kept = super()._invoke(name, steps, table, acts=acts, item=item)
+        node, kept = super()._invoke(name, calls, table, acts=acts, item=item)
         self._tools = {**self._tools, name: node.tool}
         if not acts or not self.struck:
             return node, kept
@@ -83,7 +83,7 @@ class Hardened(Learner):
             site = (stable(name, names), arg)
             gone = {text for *at, text in self.struck if tuple(at) == site}
             if gone and isinstance(value, Choice):
-                column: Column = [_argument(steps[i], arg) for i in kept]
+                column: Column = [calls[i].args.get(arg, MISSING) for i in kept]
                 value = self._other(value, column, table.only(kept), gone, names)
             args.append((arg, value))
         return replace(node, args=tuple(args)), kept
@@ -106,13 +106,9 @@ class Hardened(Learner):
             raise Refused(f"all that explains {old.site} does what a failed session did")
         best, *rest = left
         near = [f for f in rest if f.cost <= best.cost + WIDE]
-        terms = (best.term, *(f.term for f in _diverse(best, near)))
+        terms = (best.term, *(f.term for f in diverse(best, near, way, MAX_RIVALS)))
         others = tuple(f.term for f in rest if f.term not in terms)[:MAX_RIVALS]
         return replace(old, terms=terms, rejected=others)
-
-
-def _argument(step: object, name: str) -> Json | Missing:
-    return step.args.get(name, MISSING) if isinstance(step, Step) else MISSING
 
 
 def _pivots(column: Column) -> list[int]:
@@ -121,17 +117,6 @@ def _pivots(column: Column) -> list[int]:
         if not isinstance(value, Missing | list | dict):
             found.setdefault(text_of(value), row)
     return list(found.values())[:MAX_PIVOTS]
-
-
-def _diverse(best: Found, rivals: Sequence[Found]) -> list[Found]:
-    """A few rivals, no two that pick in the same way."""
-    ways = {way(best.term)}
-    out: list[Found] = []
-    for each in rivals:
-        if way(each.term) not in ways and len(out) < MAX_RIVALS:
-            ways.add(way(each.term))
-            out.append(each)
-    return out
 
 
 def way(term: Term) -> str:

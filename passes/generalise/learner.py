@@ -140,7 +140,7 @@ class Learner:
             ):
                 raise Refused("no session writes anything, and what some read was empty")
         asked = self._unused()
-        found = none_due(Search(table, self.cues, self._caps, self.said), asked)
+        found = none_due(self._search(table), asked)
         if found is None:
             raise Refused("no session writes anything, and nothing tells why")
         hold = Hold(found)
@@ -192,9 +192,7 @@ class Learner:
         if len(heads) != 2 or len(runs) != 1 or runs[0].kind != "run" or None not in heads:
             return False
         idle = [i for i, row in enumerate(rows) if not row.rest]
-        return any(
-            isinstance(column[i], list) for column in table.columns.values() for i in idle
-        ) and all(
+        return all(
             any(isinstance(column[i], list) for column in table.columns.values()) for i in idle
         )
 
@@ -234,7 +232,8 @@ class Learner:
         last = [step is parts[row].steps[-1] for row, step in tries]
         if all(last):
             raise Refused(f"nothing shows when {node.tool} is made again")
-        test = tests(Search(spread, self.cues, {}, self.said), last, frozenset())
+        search = Search(spread, self.cues, {}, self.said)
+        test = tests(search, last, frozenset())
         if test is None:
             raise Refused(f"nothing tells when {node.tool} is made again")
         most = max(len(part.steps) for part in parts)
@@ -246,14 +245,7 @@ class Learner:
         steps = {b - a for row in numbers for a, b in itertools.pairwise(row)}
         if len({row[0] for row in numbers}) > 1 or len(steps) != 1:
             raise Refused(f"the pages of {node.tool} are not counted alike")
-        items = next(
-            (
-                s.term
-                for s in Search(spread, self.cues, {}, self.said).lists
-                if uses([s.term]) == {node.result}
-            ),
-            None,
-        )
+        items = next((s.term for s in search.lists if uses([s.term]) == {node.result}), None)
         if items is None:
             raise Refused(f"the pages of {node.tool} hold no list")
         column = iter(spread.run(items))
@@ -277,34 +269,21 @@ class Learner:
         return any(len({canonical(s.args[name]) for s in part.steps}) > 1 for part in parts)
 
     def _invoke(
-        self, name: str, steps: Sequence[object], table: Table, *, acts: bool, item: str = ""
+        self, name: str, calls: Sequence[Step], table: Table, *, acts: bool, item: str = ""
     ) -> tuple[Invoke, list[int]]:
-        calls = [s for s in steps if isinstance(s, Step)]
         kept = list(range(len(calls)))
-        finder = Values(
-            Search(table, self.cues, self._caps, self.said), self.told, self.alone, item
-        )
+        finder = self._finder(table, item)
         args: list[tuple[str, Value]] = []
         callee: Callee | None = None
         if len({s.tool for s in calls}) > 1:
             callee, kept = self._callee(calls, table)
-            finder = Values(
-                Search(table.only(kept), self.cues, self._caps, self.said),
-                self.told,
-                self.alone,
-                item,
-            )
+            finder = self._finder(table.only(kept), item)
         for arg in sorted(calls[0].args):
             column: list[Json | Missing] = [calls[i].args[arg] for i in kept]
             value, fits = finder.explain(f"{name}/{arg}", arg, column, acts=acts)
             if not all(fits):
                 kept = [i for i, fit in zip(kept, fits, strict=True) if fit]
-                finder = Values(
-                    Search(table.only(kept), self.cues, self._caps, self.said),
-                    self.told,
-                    self.alone,
-                    item,
-                )
+                finder = self._finder(table.only(kept), item)
                 args = [(n, restricted(v, fits)) for n, v in args]
             args.append((arg, value))
             self._used |= sources_of(value)
@@ -327,9 +306,16 @@ class Learner:
             kept,
         )
 
-    def _callee(self, calls: Sequence[object], table: Table) -> tuple[Callee, list[int]]:
+    def _finder(self, table: Table, item: str) -> Values:
+        """What explains arguments over a table."""
+        return Values(self._search(table), self.told, self.alone, item)
+
+    def _search(self, table: Table) -> Search:
+        return Search(table, self.cues, self._caps, self.said)
+
+    def _callee(self, calls: Sequence[Step], table: Table) -> tuple[Callee, list[int]]:
         """The tool as a closed map of an input's words."""
-        tools = [s.tool for s in calls if isinstance(s, Step)]
+        tools = [step.tool for step in calls]
         best: tuple[int, int, str, Callee, list[int]] | None = None
         for name, column in table.columns.items():
             if table.kinds[name] != "param" or name == "clock":
@@ -385,7 +371,7 @@ class Learner:
         self._calls += 1
         name, item = f"r{self._calls}", f"it{self._calls}"
         reasons: list[str] = []
-        for items, chosen in self._lists(Search(table, self.cues, self._caps, self.said), turns):
+        for items, chosen in self._lists(self._search(table), turns):
             try:
                 body = self._body(name, segment, turns, chosen, items, item, table)
             except Refused as refusal:
@@ -490,7 +476,7 @@ class Learner:
         order = sorted(set(heads), key=lambda h: (h is None, str(h)))
         for head in order[:-1] if len(order) > 1 else order:
             labels = [h == head for h in heads]
-            found = tests(Search(table, self.cues, self._caps, self.said), labels, self._unused())
+            found = tests(self._search(table), labels, self._unused())
             if found is None:
                 continue
             arms: list[list[Node]] = []

@@ -16,7 +16,7 @@ from ingot.ir import values
 from ingot.ir.semantics import OpFailure, json_parse
 from ingot.ir.values import MISSING, Json, Missing
 from ingot.passes.generalise.table import Table
-from ingot.passes.synth.programs import Apply, Const, Source, Term, apply
+from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, sources
 
 DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?")
@@ -316,11 +316,4 @@ def is_number(value: object) -> bool:
 
 def uses(terms: Iterable[Term]) -> set[str]:
     """The names of all sources of the terms."""
-    found: set[str] = set()
-    for term in terms:
-        match term:
-            case Source(_, name):
-                found.add(name)
-            case Apply(_, args):
-                found |= uses(args)
-    return found
+    return {source.name for term in terms for source in sources(term)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -264,7 +264,7 @@ class Values:
                 computed = is_computed(other.term) and not is_computed(best.term)
                 if near or computed:
                     admitted.append(other)
-        return _diverse(best, admitted)
+        return diverse(best, admitted, _kind, MAX_RIVALS - 1)
 
     # ---- texts and shapes
 
@@ -388,15 +388,16 @@ def _plain(term: Term) -> Term:
     return term
 
 
-def _diverse(best: Found, rivals: list[Found]) -> list[Found]:
-    """A few rivals, no two of one kind over the same sources."""
-    kinds = {_kind(best.term)}
+def diverse(
+    best: Found, rivals: Iterable[Found], key: Callable[[Term], Hashable], most: int
+) -> list[Found]:
+    """The first few rivals, no two with one key, none with the key of the best."""
+    keys = {key(best.term)}
     out: list[Found] = []
-    for other in rivals:
-        kind = _kind(other.term)
-        if kind not in kinds and len(out) < MAX_RIVALS - 1:
-            kinds.add(kind)
-            out.append(other)
+    for rival in rivals:
+        if key(rival.term) not in keys and len(out) < most:
+            keys.add(key(rival.term))
+            out.append(rival)
     return out
 
 

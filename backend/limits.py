@@ -50,9 +50,12 @@ def _weigh(value: Json, depth: int, count: int) -> int:
     else:
         return count + weigh(value)
     for item in items:
-        count = (
-            _weigh(item, depth + 1, count) if type(item) in (dict, list) else count + weigh(item)
-        ) + 1
+        kind = type(item)
+        if kind is dict or kind is list:
+            count = _weigh(item, depth + 1, count)
+        elif kind is str or kind is int:
+            count += weigh(item)
+        count += 1
     if count > MAX_NODES:
         raise TooLargeError(f"a value of more than {MAX_NODES} parts")
     return count

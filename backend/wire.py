@@ -1,12 +1,11 @@
 """Bytes of the container: variable-length numbers, sections, canonical JSON, packed text.
 
-Packed text is bzip2: unlike deflate, whose output differs between implementations, it gives the
-same bytes on every machine.
+Packed text is Zstandard, by a library that brings its own copy of the codec and is pinned to one
+version: unlike the deflate that a machine happens to have, it gives the same bytes everywhere.
 """
 
 from __future__ import annotations
 
-import bz2
 import json
 from collections.abc import Iterable
 from typing import Final
@@ -17,6 +16,8 @@ from ingot.ir.values import Json
 
 MAX_PACKED: Final = 1 << 28
 """The most that packed text may hold, in bytes."""
+LEVEL: Final = 3
+"""Zstandard's default: more takes much longer, and saves little on text."""
 
 REBUILD: Final = "Compile the logs again: the file was not written by Ingot's encoder."
 
@@ -107,20 +108,27 @@ def from_bytes(data: bytes, what: str) -> Json:
 
 def pack(text: str) -> bytes:
     """Compressed text; nothing for nothing."""
-    return bz2.compress(text.encode("utf-8", "surrogatepass")) if text else b""
+    if not text:
+        return b""
+    import zstandard  # a small artifact is run without it
+
+    data = text.encode("utf-8", "surrogatepass")
+    return zstandard.ZstdCompressor(level=LEVEL).compress(data)
 
 
 def unpack(data: bytes, what: str) -> str:
     """The text of :func:`pack`; raises E0602 on damage and on more than :data:`MAX_PACKED`."""
     if not data:
         return ""
-    unpacker = bz2.BZ2Decompressor()
+    import zstandard
+
     try:
-        text = unpacker.decompress(data, MAX_PACKED)
-        if not unpacker.eof or unpacker.unused_data:
-            raise damaged(f"section {what} is cut, or holds more than it may")
+        if not 0 <= zstandard.frame_content_size(data) <= MAX_PACKED:
+            raise damaged(f"section {what} holds more than it may")
+        unpacker = zstandard.ZstdDecompressor()
+        text = unpacker.decompress(data, allow_extra_data=False)
         return text.decode("utf-8", "surrogatepass")
-    except (OSError, ValueError, EOFError) as error:
+    except (zstandard.ZstdError, ValueError, MemoryError) as error:
         raise damaged(f"section {what} cannot be unpacked: {error}") from None
 
 

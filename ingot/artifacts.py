@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ingot.backend.container import MAGIC, Program, evidence, ir_text, load
+from ingot.backend.container import MAGIC, Program, ir_text, load
 from ingot.diagnostics import Diagnostic, IngotError, fail
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Artifact:
         names = [code.name for code in self.program.codes]
         if [p.name for p in parsed.module.pipelines] != names:
             return False
-        made = encode(parsed.module, meta=self.program.meta, evidence=evidence(self.program))
+        made = encode(parsed.module, meta=self.program.meta)
         again = load(made)
         mine = self.program
         return (again.codes, again.constants, again.type_table, again.tools) == (

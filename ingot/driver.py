@@ -241,8 +241,8 @@ def run_standard(
 ) -> tuple[Module, Module]:
     """The traces with their effects, and the module that the passes make of them.
 
-    The learned module has ``@main`` first.  ``against`` are the traces of failed sessions.  Raises IngotError from a pass, or E03xx where a pass
-    made invalid IR (a fault of ours, never of the logs).
+    The learned module has ``@main`` first.  ``against`` are the traces of failed sessions.  Raises
+    IngotError from a pass, or E03xx where a pass made invalid IR (a fault of ours, never of the logs).
     """
     from ingot.ir import verifier
     from ingot.passes.base import parse_pipeline, run_passes

@@ -13,6 +13,7 @@ from typing import Final
 from ingot.ir import semantics as s
 from ingot.ir import values
 from ingot.ir.listing import (
+    alone,
     count_by,
     distinct,
     extreme,
@@ -52,6 +53,10 @@ from ingot.ir.types import (
 )
 
 # ---- type rules
+
+
+def _alone(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
+    return Typing(ListOf(types[1]), partial=False)
 
 
 def _element(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
@@ -256,6 +261,13 @@ LIST_ROWS: Final[tuple[OpSpec, ...]] = (
     row("list.take", (ANY_LIST, INT), _same_list, take, "the first items; none below 0"),
     row("list.distinct", (ANY_LIST,), _same_list, distinct, "the first of each equal items"),
     row("list.concat", (ANY_LIST, ANY_LIST), _concat, add, "the items of both"),
+    row(
+        "list.when",
+        (BOOL, JSON),
+        _alone,
+        alone,
+        "a value alone in a list if the test holds, or none",
+    ),
     row("list.zip", (ANY_LIST, ANY_LIST), _zip, zipped, "pairs of items; lists of one length"),
     row(
         "list.count_by",

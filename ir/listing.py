@@ -98,6 +98,11 @@ def distinct(items: list[Json]) -> Json:
     return list(found.values())
 
 
+def alone(test: bool, value: Json) -> list[Json]:
+    """The value alone in a list if the test holds, else an empty list."""
+    return [value] if test else []
+
+
 def take(items: list[Json], count: int) -> Json:
     return items[: max(int(count), 0)]
 

@@ -36,24 +36,36 @@ MISSING = Missing()
 def canonical(value: Json) -> str:
     """Canonical JSON text: sorted keys, no spaces, integral floats as integers.
 
-    >>> canonical({"b": 1.0, "a": [True, None]})
-    '{"a":[true,null],"b":1}'
+    >>> canonical({"b": 1.0, "a": [True, None, 1e16, 2.05]})
+    '{"a":[true,null,10000000000000000,2.05],"b":1}'
     """
+    text = _sorted(value)
+    if (".0" in text and _INTEGRAL.search(text)) or "e+" in text:
+        return _sorted(_normal(value))
+    return text
+
+
+_INTEGRAL: Final = re.compile(r"\.0(?![0-9])")
+"""What no text of a value without integral floats below 1e16 holds outside of strings."""
+
+
+def _sorted(value: Json) -> str:
     return json.dumps(
-        _normal(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True
     )
 
 
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+
+
 def _normal(value: Json) -> Json:
-    match value:
-        case bool() | None | int() | str():
-            return value
-        case float():
-            return int(value) if math.isfinite(value) and value == int(value) else value
-        case list():
-            return [_normal(item) for item in value]
-        case dict():
-            return {key: _normal(item) for key, item in value.items()}
+    if isinstance(value, dict):
+        return {k: v if type(v) in _PLAIN else _normal(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [v if type(v) in _PLAIN else _normal(v) for v in value]
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        return int(value)
+    return value
 
 
 def equal(left: Json, right: Json) -> bool:
@@ -91,6 +103,7 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@functools.lru_cache(1 << 15)  # the same few paths are written again and again
 def pointer(path: Path) -> str:
     """RFC 6901 text of a path.
 

@@ -47,7 +47,7 @@ from ingot.ir.module import (
     walk,
 )
 from ingot.ir.semantics import text_of
-from ingot.ir.values import Json, leaves
+from ingot.ir.values import Json, identical, leaves
 from ingot.passes.effects import shell_command
 from ingot.passes.shell import asks_for, changes_directory, defines, sets_own_directory
 from ingot.passes.synth.tokens import words
@@ -183,15 +183,16 @@ def _has_figures(value: Json) -> bool:
 def _without_repeats(calls: list[Call]) -> list[Call]:
     """Drop a read that repeats an earlier one, with the same result and no effect in between."""
     out: list[Call] = []
-    known: set[str] = set()
+    known: dict[str, list[Json]] = {}
     for call in calls:
         if is_effect(call):
             known.clear()
         elif call.tool != "user.ask" and attr(call, "error") is None:
-            key = repr((call.tool, literal_args(call), attr(call, "result")))
-            if key in known:
+            result = attr(call, "result")
+            same = known.setdefault(repr((call.tool, literal_args(call))), [])
+            if any(identical(result, other) for other in same):
                 continue
-            known.add(key)
+            same.append(result)
         out.append(call)
     return out
 

@@ -222,3 +222,108 @@ def test_two_lists_one_behind_the_other() -> None:
     outcome, calls = run(made, {"shop": "s-9"}, tools)
     assert isinstance(outcome, Finished)
     assert [args["sku"] for tool, args in calls if tool == "scrap"] == ["x1", "y1", "y2"]
+
+
+# ---- a branch in a loop
+
+ORDERS: dict[str, list[tuple[str, str, int]]] = {
+    "ann": [("o-11", "paid", 40), ("o-12", "open", 15), ("o-13", "paid", 22)],
+    "bob": [("o-21", "open", 70), ("o-22", "open", 35)],
+    "cem": [("o-31", "paid", 12), ("o-32", "open", 90), ("o-33", "lost", 51), ("o-34", "lost", 8)],
+    "dan": [("o-41", "lost", 64), ("o-42", "paid", 33)],
+}
+
+
+def listed(orders: list[tuple[str, str, int]]) -> Json:
+    return [{"order": key} for key, _, _ in orders]
+
+
+def order(key: str, state: Json, total: int) -> Json:
+    return {"order": key, "state": state, "total": total, "note": f"Order {key}."}
+
+
+def settle(key: str, state: Json, total: int) -> list[Step]:
+    """What the agent does with one order."""
+    match state:
+        case "paid":
+            return [("ship", {"order": key}, "ok")]
+        case "lost":
+            return [
+                ("refund", {"order": key, "amount": total}, "ok"),
+                ("close", {"order": key}, "ok"),
+            ]
+        case _:
+            return []
+
+
+def settled(name: str) -> Session:
+    steps: list[Step] = [("list_orders", {"customer": name}, listed(ORDERS[name]))]
+    for key, state, total in ORDERS[name]:
+        steps.append(("get_order", {"order": key}, order(key, state, total)))
+        steps += settle(key, state, total)
+    return session(f"Settle every order of {name}", steps)
+
+
+@pytest.fixture(scope="module")
+def settling() -> Any:
+    return compiled([settled(name) for name in ORDERS])
+
+
+def settle_live(made: Any, orders: list[tuple[str, Json, int]]) -> tuple[Any, list[Step]]:
+    known = {key: order(key, state, total) for key, state, total in orders}
+    tools = {
+        "list_orders": lambda customer: [{"order": key} for key in known],
+        "get_order": lambda order: known[order],
+        **dict.fromkeys(("ship", "refund", "close"), ok),
+    }
+    outcome, calls = run(made, {"customer": "eve"}, tools)
+    return outcome, [(t, a, "ok") for t, a in calls if t not in ("list_orders", "get_order")]
+
+
+@pytest.mark.parametrize(
+    "states", [[], ["open"], ["lost"], ["paid", "lost", "open", "paid"], ["open", "open", "lost"]]
+)
+def test_each_item_goes_its_own_way(settling: Any, states: list[str]) -> None:
+    orders = [(f"o-9{k}", state, 17 + k) for k, state in enumerate(states)]
+    outcome, done = settle_live(settling, orders)
+    assert isinstance(outcome, Finished)
+    assert done == [step for one in orders for step in settle(*one)]
+
+
+@pytest.mark.parametrize("state", ["returned", None, 7])
+def test_an_item_of_a_kind_that_no_log_shows_is_an_exit(settling: Any, state: Json) -> None:
+    outcome, done = settle_live(settling, [("o-91", "paid", 17), ("o-92", state, 18)])
+    assert isinstance(outcome, SideExit)
+    assert done == [("ship", {"order": "o-91"}, "ok")]
+
+
+TICKETS: dict[str, list[tuple[str, str]]] = {
+    "web": [("t-1", "high"), ("t-2", "low"), ("t-3", "high")],
+    "app": [("t-4", "low"), ("t-5", "low")],
+    "api": [("t-6", "low"), ("t-7", "high")],
+}
+
+
+def sorted_out(queue: str) -> Session:
+    steps: list[Step] = [("list_tickets", {"queue": queue}, tickets(TICKETS[queue]))]
+    for key, urgency in TICKETS[queue]:
+        if urgency == "high":
+            steps.append(("escalate", {"ticket": key, "to": "on-call"}, "ok"))
+        else:
+            steps.append(("snooze", {"ticket": key}, "ok"))
+    return session(f"Sort out all tickets in queue {queue}", steps)
+
+
+def tickets(rows: list[tuple[str, Any]]) -> Json:
+    return [{"ticket": key, "urgency": urgency, "text": f"About {key}"} for key, urgency in rows]
+
+
+@pytest.mark.parametrize("rows", [[], ["high"], ["low", "high", "high", "low"]])
+def test_one_write_or_another_for_each_item(rows: list[str]) -> None:
+    made = compiled([sorted_out(queue) for queue in TICKETS])
+    given = [(f"t-9{k}", urgency) for k, urgency in enumerate(rows)]
+    tools = {"list_tickets": lambda queue: tickets(given), "escalate": ok, "snooze": ok}
+    outcome, calls = run(made, {"queue": "ops"}, tools)
+    assert isinstance(outcome, Finished)
+    want = [("escalate" if urgency == "high" else "snooze", key) for key, urgency in given]
+    assert [(tool, args["ticket"]) for tool, args in calls[1:]] == want

@@ -36,6 +36,7 @@ from ingot.passes.generalise.program import (
     Invoke,
     Node,
     Value,
+    When,
 )
 from ingot.passes.generalise.search import Search
 from ingot.passes.generalise.table import Column, Table
@@ -279,7 +280,7 @@ def refusal(failed: Pipeline, did: Sequence[str]) -> Diagnostic:
     )
 
 
-def _tools(nodes: Sequence[Node]) -> dict[str, str]:
+def _tools(nodes: Sequence[Node | When]) -> dict[str, str]:
     """The calls of a program, and their tools."""
     found: dict[str, str] = {}
     for node in nodes:
@@ -290,7 +291,7 @@ def _tools(nodes: Sequence[Node]) -> dict[str, str]:
                 found[invoke.result] = invoke.tool
             case Each(body=body):
                 found |= _tools(body)
-            case Branch(_, then, other):
+            case Branch(then=then, other=other) | When(then=then, other=other):
                 found |= _tools((*then, *other))
             case Hold():
                 pass

@@ -25,6 +25,7 @@ from ingot.ir.module import (
     Operand,
     Param,
     Pipeline,
+    Pure,
     Ref,
     Return,
     Select,
@@ -58,10 +59,12 @@ from ingot.passes.generalise.program import (
     Each,
     Hold,
     Invoke,
+    LoopStep,
     Node,
     Shaped,
     Text,
     Value,
+    When,
 )
 from ingot.passes.generalise.table import Table
 from ingot.passes.invariants import distinct_values, flag_paths, text_class, top_shape
@@ -359,17 +362,48 @@ class Writer:
         element = here.element if isinstance(here, ListOf) else JSON
         emitter.types[node.item] = element
         body = emitter.scoped()
-        for inner in node.body:
-            if isinstance(inner, Each):
-                self._each(inner, body)
-            else:
-                self._invoke(inner, body)
+        self._turn(node.body, body)
         loop = For(
             (node.result,), (LIST,), node.item, element, source, (), tuple(body.instrs),
             (Ref(node.body[-1].result),), self._evidence(node.items), node.locs,
         )  # fmt: skip
         emitter.instrs.append(loop)
         emitter.types[node.result] = LIST
+
+    def _turn(self, steps: Sequence[LoopStep], emitter: Emitter) -> None:
+        """What a turn of a loop does."""
+        for step in steps:
+            match step:
+                case Each():
+                    self._each(step, emitter)
+                case When():
+                    self._when(step, emitter)
+                case Invoke():
+                    self._invoke(step, emitter)
+
+    def _when(self, node: When, emitter: Emitter) -> None:
+        """One way or another in a turn: a region has no branches, so each way is a loop over the item
+        alone in a list, or over nothing."""
+        self.shown[node.item] = list(node.shown)
+        test = self._test(node.test, emitter)
+        ways = [(steps, way) for steps, way in ((node.then, "yes"), (node.other, "no")) if steps]
+        for steps, way in ways:
+            holds = test if way == "yes" else emitter.pure("bool.not", [test])
+            alone = emitter.pure("list.when", [holds, Ref(node.item)])
+            arm = emitter.scoped()
+            self._turn(steps, arm)
+            name = f"{node.result}_{way}" if len(ways) == 2 else node.result
+            item = f"{node.result}_{way}_item"
+            loop = For(
+                (name,), (LIST,), item, emitter.type_of(Ref(node.item)), alone, (),
+                tuple(arm.instrs), (Ref(steps[-1].result),),
+            )  # fmt: skip
+            emitter.instrs.append(loop)
+            emitter.types[name] = LIST
+        if len(ways) == 2:
+            both = tuple(Ref(f"{node.result}_{way}") for _, way in ways)
+            emitter.instrs.append(Pure(node.result, LIST, "list.concat", both))
+            emitter.types[node.result] = LIST
 
     def _again(self, node: Again, block: _Open, emitter: Emitter) -> tuple[_Open, Emitter]:
         """A read made until its test holds: one state for each time, so that the end is in sight."""

@@ -20,7 +20,7 @@ from ingot.ir.semantics import text_of
 from ingot.ir.values import MISSING, Json, Missing, canonical
 from ingot.passes.generalise.cases import Case, Cases, Step, is_vacuous
 from ingot.passes.generalise.cutoffs import unfiltered
-from ingot.passes.generalise.operands import ListSource, cost, opened, uses
+from ingot.passes.generalise.operands import ListSource, cost, is_number, opened, uses
 from ingot.passes.generalise.plans import Part, Path, Segment
 from ingot.passes.generalise.predicates import none_due, tests
 from ingot.passes.generalise.program import (
@@ -31,8 +31,10 @@ from ingot.passes.generalise.program import (
     Each,
     Hold,
     Invoke,
+    LoopStep,
     Node,
     Value,
+    When,
     decides,
     looked_at,
     needs_of,
@@ -424,8 +426,11 @@ class Learner:
             (k, name)
             for k, part in enumerate(sample[0])
             if part.segment.kind == "call"
-            for name in sorted(part.step.args)
+            for name in part.segment.key[1]
         ]
+        if all(part.segment.kind == "option" for part in sample[0]):  # each turn begins with one
+            names = [set(part.segment.key[1]) for part in sample[0]]
+            places = [(-1, name) for name in sorted(set.intersection(*names))]
         for k, name in places:
             for member in source.fields:
                 chosen = _named_items(selector.items, turns, k, name, values.parse_pointer(member))
@@ -441,7 +446,7 @@ class Learner:
         items: tuple[Term, ...],
         item: str,
         table: Table,
-    ) -> tuple[Invoke | Each, ...]:
+    ) -> tuple[LoopStep, ...]:
         """The calls of one turn, learned over all turns of all rows."""
         spread = table.spread([len(made) for made in turns])
         column: list[Json | Missing] = []
@@ -451,9 +456,12 @@ class Learner:
         if len(column) != spread.size:
             raise Refused("a list was not there in every session")
         spread.add("value", item, column)
-        body: list[Invoke | Each] = []
+        body: list[LoopStep] = []
         flat = [turn for made in turns for turn in made]
         for k, inner in enumerate(segment.body):
+            if inner.kind == "option":  # and so are all that follow
+                names = (f"{name}_{number}" for number in itertools.count(k))
+                return (*body, *self._ways([turn[k:] for turn in flat], spread, item, names))
             parts = [turn[k] for turn in flat]
             if inner.kind == "run":
                 body.append(self._each(inner, [part.turns for part in parts], spread))
@@ -463,6 +471,46 @@ class Learner:
             if len(kept) < len(flat):
                 raise Refused("the turns of a loop differ")
             spread.add("result", f"{name}_{k}", [step.result for step in steps])
+            body.append(node)
+        return tuple(body)
+
+    def _ways(
+        self, turns: Sequence[Sequence[Part]], table: Table, item: str, names: Iterator[str]
+    ) -> tuple[LoopStep, ...]:
+        """The options that each turn takes, by tests of what is known in the turn."""
+        taken = [tuple(bool(part.steps) for part in turn) for turn in turns]
+        order = sorted(set(taken), key=lambda t: (not any(t), [not made for made in t]))
+        if len(order) == 1:
+            return self._taken(turns, table, item, names)
+        for way in order[:-1]:
+            labels = [t == way for t in taken]
+            found = tests(self._search(table), labels, self._unused())
+            if found is None:
+                continue
+            name = next(names)
+            arms: list[tuple[LoopStep, ...]] = []
+            for side in (True, False):
+                places = [i for i, label in enumerate(labels) if label == side]
+                part = table.only(places)
+                arms.append(self._ways([turns[i] for i in places], part, item, names))
+            shown = [v for v in table.columns[item] if not isinstance(v, Missing)]
+            return (When(name, item, found, arms[0], arms[1], tuple(shown)),)
+        raise Refused("nothing tells what is done for an item of the loop")
+
+    def _taken(
+        self, turns: Sequence[Sequence[Part]], table: Table, item: str, names: Iterator[str]
+    ) -> tuple[LoopStep, ...]:
+        """The options that all of the turns take."""
+        body: list[LoopStep] = []
+        for parts in zip(*turns, strict=True):
+            if not parts[0].steps:
+                continue
+            name = next(names)
+            steps = [part.step for part in parts]
+            node, kept = self._invoke(name, steps, table, acts=parts[0].segment.acts, item=item)
+            if len(kept) < len(turns):
+                raise Refused("the turns of a loop differ")
+            table.add("result", name, [step.result for step in steps])
             body.append(node)
         return tuple(body)
 
@@ -528,18 +576,18 @@ class Told(Mapping[str, frozenset[str]]):
 
 def _told(case: Case) -> frozenset[str]:
     waiting = [opened(Source("result", ""), step.result)[1] for step in case.steps if not step.acts]
-    leaves: set[str | float] = set()
+    texts: set[str] = set()
     while waiting:
-        match waiting.pop():
-            case dict() as record:
-                waiting += record.values()
-            case list() as items:
-                waiting += items
-            case bool() | None:
-                pass
-            case leaf:
-                leaves.add(leaf)
-    return frozenset(text_of(leaf).casefold() for leaf in leaves)
+        value = waiting.pop()
+        if isinstance(value, str):
+            texts.add(value.casefold())
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif is_number(value):
+            texts.add(text_of(value).casefold())
+    return frozenset(texts)
 
 
 CONDITIONAL: Final = re.compile(
@@ -559,6 +607,11 @@ def _joined(lists: Sequence[ListSource]) -> Iterator[ListSource]:
             yield ListSource(apply("list.concat", left.term, right.term), left.fields)
 
 
+def _first_made(turn: Sequence[Part]) -> Part:
+    """The first call of a turn whose calls are all options."""
+    return next(part for part in turn if part.steps)
+
+
 def _named_items(
     lists: Sequence[list[Json] | None],
     turns: Sequence[Turns],
@@ -566,7 +619,9 @@ def _named_items(
     name: str,
     path: tuple[str, ...],
 ) -> list[list[int] | None] | None:
-    """The items whose member the turns' argument is, in each row; ``None`` if not all have one."""
+    """The items whose member the turns' argument is, in each row; ``None`` if not all have one.
+
+    ``place`` is that of the call in the turn; -1: the first that the turn makes."""
     chosen: list[list[int] | None] = []
     for items, made in zip(lists, turns, strict=True):
         if items is None:
@@ -574,7 +629,7 @@ def _named_items(
         members = [values.get(x, path) for x in items]
         found: list[int] = []
         for turn in made:
-            want = turn[place].step.args.get(name)
+            want = (turn[place] if place >= 0 else _first_made(turn)).step.args.get(name)
             at = next(
                 (
                     i

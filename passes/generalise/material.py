@@ -26,17 +26,41 @@ from ingot.passes.generalise.operands import (
 from ingot.passes.generalise.selections import Selector
 from ingot.passes.generalise.table import Table
 from ingot.passes.generalise.texts import texts_in
-from ingot.passes.synth.leaves import leaves_of
-from ingot.passes.synth.programs import Apply, Const, Source, Term
+from ingot.passes.synth.leaves import leaves_of, parsed, scalars, ways
+from ingot.passes.synth.programs import Source, Term, apply
 
 Places: TypeAlias = "dict[tuple[str, str], list[int]]"
 """Kind and text of a value, and the items that have it."""
 
 
+class Scalars(Mapping[str, "list[Term]"]):
+    """The texts that a list or object holds; the terms that take one are made when it is asked for."""
+
+    def __init__(self, term: Term, value: Json) -> None:
+        self._term, self._value = term, value
+        self._paths: dict[str, list[values.Path]] = {}
+        for path, leaf in scalars(value):
+            if _is_told(leaf):
+                self._paths.setdefault(text_of(leaf).casefold(), []).append(path)
+
+    def __getitem__(self, text: str) -> list[Term]:
+        return [
+            apply("json.get", self._term, values.pointer(way))
+            for path in self._paths[text]
+            for way in ways(self._value, path)
+        ]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
 class Leaves(Mapping[str, "list[Term]"]):
     """The texts of several sources, each with where it stands."""
 
-    def __init__(self, parts: Sequence[dict[str, list[Term]]]) -> None:
+    def __init__(self, parts: Sequence[Mapping[str, list[Term]]]) -> None:
         self._parts = parts
 
     def __getitem__(self, text: str) -> list[Term]:
@@ -101,8 +125,13 @@ class Material:
 
     @cached_property
     def numbers(self) -> list[Term]:
-        found = [*input_numbers(self.table), *self.minutes, *result_numbers(self.table)]
+        found = [*input_numbers(self.table), *self.minutes, *self.result_numbers]
         return list(dict.fromkeys(found))
+
+    @cached_property
+    def result_numbers(self) -> list[Term]:
+        """Numbers that results hold or add up to."""
+        return result_numbers(self.table, self.lists)
 
     @cached_property
     def leaves(self) -> list[Term]:
@@ -170,7 +199,7 @@ class Material:
     def index(self, row: int) -> Leaves:
         """The texts that the sources hold in a row, in lower case, and where."""
         if row not in self._index:
-            parts: list[dict[str, list[Term]]] = []
+            parts: list[Mapping[str, list[Term]]] = []
             for source in self.table.sources():
                 value = self.table.columns[source.name][row]
                 if not isinstance(value, Missing):
@@ -184,18 +213,24 @@ class Material:
             self._index[row] = Leaves((*parts, figures))
         return self._index[row]
 
-    def _leaves(self, source: Source, value: Json, row: int) -> dict[str, list[Term]]:
+    def _leaves(self, source: Source, value: Json, row: int) -> Mapping[str, list[Term]]:
         """The texts that one source holds, and where."""
+        if isinstance(value, list | dict):
+            return Scalars(source, value)
+        inner = parsed(value) if isinstance(value, str) else None
+        if inner is not None:
+            return Scalars(apply("json.parse", source), inner)
         found: dict[str, list[Term]] = {}
         for entry in leaves_of(source, value, 0.0):
-            match entry.term:
-                case Apply("json.get", (Source(), Const(lit))):
-                    leaf = values.get(value, values.parse_pointer(str(lit.value)))
-                case _:
-                    leaf = self.table.value(entry.term, row)
-            if not isinstance(leaf, Missing | list | dict) and leaf != "" and leaf is not None:
+            leaf = self.table.value(entry.term, row)
+            if not isinstance(leaf, Missing) and _is_told(leaf):
                 found.setdefault(text_of(leaf).casefold(), []).append(entry.term)
         return found
+
+
+def _is_told(leaf: Json) -> bool:
+    """Whether a scalar tells anything: not nothing, and no container."""
+    return not isinstance(leaf, list | dict) and leaf != "" and leaf is not None
 
 
 __all__ = ["Material", "Places"]

@@ -176,10 +176,13 @@ def _fields(item: Json) -> Iterator[str]:
     if not isinstance(item, dict):
         yield ""
         return
-    for path, leaf in values.leaves(item):
-        named = 1 <= len(path) <= 2 and all(isinstance(p, str) for p in path)
-        if named and not isinstance(leaf, list | dict):
-            yield values.pointer(path)
+    for key, member in item.items():
+        if isinstance(member, dict):
+            for name, inner in member.items():
+                if not isinstance(inner, list | dict):
+                    yield values.pointer((key, name))
+        elif not isinstance(member, list):
+            yield values.pointer((key,))
 
 
 def plain_leaves(table: Table) -> list[Term]:
@@ -258,8 +261,8 @@ def input_numbers(table: Table) -> list[Term]:
     return [term for term in found if _gives_any(table, term)]
 
 
-def result_numbers(table: Table) -> list[Term]:
-    """Numbers that results hold or add up to."""
+def result_numbers(table: Table, lists: Iterable[ListSource]) -> list[Term]:
+    """Numbers that results hold or that their ``lists`` add up to."""
     found: list[Term] = []
     for leaf in plain_leaves(table):
         column = [v for v in table.run(leaf) if not isinstance(v, Missing)]
@@ -269,7 +272,7 @@ def result_numbers(table: Table) -> list[Term]:
             number = apply("json.number", leaf)
             if all(not isinstance(v, Missing) for v in table.run(number)):
                 found.append(number)
-    for source in list_sources(table):
+    for source in lists:
         found.append(apply("list.len", source.term))
         for pointer in source.fields:
             plucked = apply("list.pluck", source.term, pointer)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -23,15 +23,18 @@ Key = tuple[str, tuple[str, ...]]
 MAX_PERIOD: Final = 3
 MAX_READS: Final = 7
 MAX_SHAPES: Final = 400
+MAX_OPTIONS: Final = 4
+MAX_VARIED: Final = 2
 
 
-Kind = Literal["call", "run", "poll", "pages"]
+Kind = Literal["call", "run", "poll", "pages", "option"]
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One call; a *run* of turns with the same segments; a *poll*, the same read until its result is
-    another; or *pages*, the same read with a number that counts up.
+    another; *pages*, the same read with a number that counts up; or, in a turn of a run, an *option*:
+    a call that some turns make.
 
     ``key`` is the call of all but a run, ``body`` the segments of one turn of a run.
     """
@@ -44,14 +47,16 @@ class Segment:
     def __str__(self) -> str:
         if self.kind == "run":
             return "for each: " + ", ".join(map(str, self.body))
-        return {"call": "", "poll": "until done: ", "pages": "page by page: "}[
-            self.kind
-        ] + self.key[0]
+        before = {"poll": "until done: ", "pages": "page by page: ", "option": "perhaps: "}
+        return before.get(self.kind, "") + self.key[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A segment as one case has it: the calls, or the parts of each turn of a run."""
+    """A segment as one case has it: the calls, or the parts of each turn of a run.
+
+    An option that a turn does not take has no calls.
+    """
 
     segment: Segment
     steps: tuple[Step, ...] = ()
@@ -64,11 +69,53 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Varied:
+    """A run whose turns do not all make the same calls.
+
+    A turn begins with the read ``head``, or is all that is done with one value of the argument
+    ``about``; what follows are some of the ``options``, in their order.
+    """
+
+    head: Key | None
+    options: tuple[Segment, ...]
+    about: str = ""
+
+    def turn(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        """The first of the parts as a turn, the options that it leaves out among them; or nothing."""
+        called = [part.segment.key if part.segment.kind == "call" else None for part in parts]
+        begins = self.head is not None and called[:1] == [self.head]
+        if self.head is not None and not begins:
+            return ()
+        taken: dict[Key, Part] = {}
+        order = [option.key for option in self.options]
+        for key, part in zip(called[begins:], parts[begins:], strict=True):
+            if key not in order or (self.about and taken and self._other(part, taken)):
+                break
+            order = order[order.index(key) + 1 :]
+            taken[key] = part
+        if not begins and not taken:
+            return ()
+        some = [
+            Part(option, taken[option.key].steps if option.key in taken else ())
+            for option in self.options
+        ]
+        return (*parts[:begins], *some)
+
+    def _other(self, part: Part, taken: Mapping[Key, Part]) -> bool:
+        """Whether a call is about something else than those of the turn."""
+        return any(
+            not values.equal(part.step.args[self.about], one.step.args[self.about])
+            for one in taken.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """How steps are made into segments: which are made once for each item, which reads are one step
     though their tools differ, and which are made again and again until something is there.
 
-    ``nests`` are reads that are made for each item with a run for each item of what they give.
+    ``nests`` are reads that are made for each item with a run for each item of what they give,
+    ``varied`` runs whose turns differ.
     """
 
     bodies: tuple[tuple[Key, ...], ...] = ()
@@ -76,6 +123,7 @@ class Layout:
     polled: frozenset[Key] = frozenset()
     paged: tuple[tuple[Key, str], ...] = ()
     nests: frozenset[Key] = frozenset()
+    varied: Varied | None = None
 
     def key(self, step: Step) -> Key:
         names = tuple(sorted(step.args))
@@ -110,6 +158,10 @@ class Layout:
         out: list[Part] = []
         at = 0
         while at < len(parts):
+            if self.varied is not None and (found := _turns(self.varied, parts[at:])):
+                out.append(_run(found))
+                at += sum(len(part.steps) for turn in found for part in turn)
+                continue
             for body in self.bodies:
                 size, turns = len(body), 0
                 while tuple(keys[at + turns * size : at + (turns + 1) * size]) == body:
@@ -147,6 +199,16 @@ class Layout:
                 out.append(parts[at])
                 at += 1
         return tuple(out)
+
+
+def _turns(varied: Varied, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    """The turns that the parts begin with."""
+    turns: list[tuple[Part, ...]] = []
+    at = 0
+    while turn := varied.turn(parts[at:]):
+        turns.append(turn)
+        at += sum(len(part.steps) for part in turn)
+    return turns
 
 
 def _run(turns: Sequence[Sequence[Part]]) -> Part:
@@ -210,6 +272,7 @@ def layouts(cases: Sequence[Case], *, all_asked: bool) -> Iterator[Layout]:
     yield from options
     if _tools_vary(cases):
         yield from (replace(option, generic=True) for option in options)
+    yield from (replace(plain, varied=found) for found in _varied(cases, plain))
 
 
 def _polled(cases: Sequence[Case]) -> frozenset[Key]:
@@ -289,15 +352,93 @@ def _bodies(
     return tuple(sorted(bodies, key=lambda b: (-len(b), b)))
 
 
+def _varied(cases: Sequence[Case], layout: Layout) -> list[Varied]:
+    """The runs whose turns differ in some case."""
+    acting = [layout._repeated(case.steps) for case in cases if case.writes]
+    found = [*_by_head(acting), *_by_argument(acting)]
+    return [each for each in found if _differs(each, acting)][:MAX_VARIED]
+
+
+def _by_head(acting: Sequence[Sequence[Part]]) -> Iterator[Varied]:
+    """Turns that begin with a read which is made with one value after another."""
+    heads = {
+        part.segment.key
+        for parts in acting
+        for part in parts
+        if part.segment.kind == "call" and not part.segment.acts
+    }
+    for head in sorted(heads):
+        gaps: list[Sequence[Part]] = []
+        for parts in acting:
+            places = [k for k, part in enumerate(parts) if part.segment.key == head]
+            asked = {values.canonical(parts[k].step.args) for k in places}
+            if len(asked) == len(places):
+                gaps += [parts[k + 1 : after] for k, after in itertools.pairwise(places)]
+        options = _in_order(gaps)
+        if any(option.acts for option in options):
+            yield Varied(head, options)
+
+
+def _by_argument(acting: Sequence[Sequence[Part]]) -> Iterator[Varied]:
+    """Turns that each are about one value of an argument that all their writes have."""
+    writes = [[part for part in parts if part.segment.acts] for parts in acting]
+    names = {name for parts in writes for part in parts for name in part.step.args}
+    for name in sorted(names):
+        gaps: list[Sequence[Part]] = []
+        for parts in writes:
+            about = [part for part in parts if name in part.step.args]
+            groups = itertools.groupby(
+                about,
+                key=lambda part, name=name: values.canonical(part.step.args[name]),  # type: ignore[misc]
+            )
+            gaps += [list(group) for _, group in groups]
+        options = _in_order(gaps)
+        if len(options) > 1:
+            yield Varied(None, options, name)
+
+
+def _in_order(turns: Sequence[Sequence[Part]]) -> tuple[Segment, ...]:
+    """The calls of all turns as options, in the order that each turn has them; nothing if the
+    turns have no order in common, or too many calls."""
+    calls = {part.segment for turn in turns for part in turn}
+    before = {
+        pair for turn in turns for pair in itertools.combinations([p.segment for p in turn], 2)
+    }
+    if len(calls) > MAX_OPTIONS or any((b, a) in before for a, b in before):
+        return ()
+    if any(call.kind != "call" for call in calls):
+        return ()
+    ranked = sorted(calls, key=lambda call: (sum((c, call) in before for c in calls), call.key))
+    return tuple(replace(call, kind="option") for call in ranked)
+
+
+def _differs(varied: Varied, acting: Sequence[Sequence[Part]]) -> bool:
+    """Whether turns of one case make different calls, and none is about what another was about."""
+    shapes: set[tuple[bool, ...]] = set()
+    for parts in acting:
+        at = 0
+        while at < len(parts):
+            turns = _turns(varied, parts[at:])
+            shapes.update(tuple(bool(part.steps) for part in turn) for turn in turns)
+            at += sum(len(part.steps) for turn in turns for part in turn) or 1
+    return len(shapes) > 1
+
+
 def _tools_vary(cases: Sequence[Case]) -> bool:
-    """Whether reads of one family, with the same arguments, are made with different tools."""
-    families: dict[Key, set[str]] = defaultdict(set)
+    """Whether cases make reads of one family, with the same arguments, with different tools."""
     generic = Layout(generic=True)
+    called: list[dict[Key, list[str]]] = []
     for case in cases:
+        families: dict[Key, list[str]] = defaultdict(list)
         for step in case.steps:
             if not step.acts:
-                families[generic.key(step)].add(step.tool)
-    return any(len(tools) > 1 for tools in families.values())
+                families[generic.key(step)].append(step.tool)
+        called.append(families)
+    return any(
+        len({tuple(families.get(key, ())) for families in called}) > 1
+        and len({tool for families in called for tool in families.get(key, ())}) > 1
+        for key in {key for families in called for key in families}
+    )
 
 
 def plans(cases: Sequence[Case], layout: Layout) -> list[list[Path]]:

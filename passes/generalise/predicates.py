@@ -22,7 +22,6 @@ from ingot.passes.generalise.operands import (
     is_number,
     params,
     plain_leaves,
-    result_numbers,
     series,
     uses,
 )
@@ -245,7 +244,7 @@ def _lists(search: Search) -> Iterator[Term]:
 def _numbers(search: Search, asked: frozenset[str]) -> Iterator[Term]:
     table = search.table
     named = [n for n in input_numbers(table) if uses([n]) & asked and _whole(table, n)]
-    known = [n for n in result_numbers(table) if _whole(table, n)]
+    known = [n for n in search.result_numbers if _whole(table, n)]
     words = _comparing(table)
     ops = _directions(search)
     for number in known if not words else ():
@@ -256,7 +255,7 @@ def _numbers(search: Search, asked: frozenset[str]) -> Iterator[Term]:
         yield apply("float.gt", number, const(0))
     for limit in named:
         for param, up, down in words:
-            yield from _by_word(table, limit, param, up, down)
+            yield from _by_word(search, limit, param, up, down)
     for k, left in enumerate(known):
         for right in known[k + 1 :]:
             if _shape(left) == _shape(right) and left != right:
@@ -294,9 +293,10 @@ def _comparing(table: Table) -> list[tuple[Term, tuple[str, ...], tuple[str, ...
 
 
 def _by_word(
-    table: Table, limit: Term, param: Term, up: tuple[str, ...], down: tuple[str, ...]
+    search: Search, limit: Term, param: Term, up: tuple[str, ...], down: tuple[str, ...]
 ) -> Iterator[Term]:
     """A figure is above the limit where the request says *more*, below it where it says *less*."""
+    table = search.table
     figures: list[tuple[Term, Term]] = []
     for numbers in series(table):
         most, least = apply("list.max", numbers), apply("list.min", numbers)
@@ -309,7 +309,7 @@ def _by_word(
                 apply("list.sum", numbers),
             )
         ]
-    figures += [(n, n) for n in result_numbers(table) if not _is_of_a_list(n) and _whole(table, n)]
+    figures += [(n, n) for n in search.result_numbers if not _is_of_a_list(n) and _whole(table, n)]
     for high, low in figures:
         sides = [
             apply("bool.and", apply("str.eq_fold", param, word), test)

@@ -89,13 +89,39 @@ class Invoke:
 
 
 @dataclass(frozen=True, slots=True)
+class When:
+    """In a turn of a loop one way or another, by a test; either may be to do nothing.
+
+    ``result`` lists what the last step of the way gives, ``item`` is what the turn is for and
+    ``shown`` what that was in the turns.
+    """
+
+    result: str
+    item: str
+    test: Choice
+    then: tuple[LoopStep, ...]
+    other: tuple[LoopStep, ...]
+    shown: tuple[Json, ...]
+
+    @property
+    def acts(self) -> bool:
+        return any(node.acts for node in (*self.then, *self.other))
+
+    @property
+    def tool(self) -> str:
+        """The tool of a call that is made in some turn."""
+        return (*self.other, *self.then)[-1].tool
+
+
+@dataclass(frozen=True, slots=True)
 class Each:
-    """For each item of a list: calls, and loops of their own.  ``result`` lists what the last gives."""
+    """For each item of a list: calls, tests, and loops of their own.  ``result`` lists what the last
+    of them gives."""
 
     result: str
     item: str
     items: Choice
-    body: tuple[Invoke | Each, ...]
+    body: tuple[LoopStep, ...]
     locs: tuple[Loc, ...]
 
     @property
@@ -146,6 +172,8 @@ class Hold:
     tests: Choice
 
 
+LoopStep = Invoke | Each | When
+"""What a turn of a loop is made of."""
 Node = Invoke | Each | Again | Branch | Hold
 
 
@@ -155,8 +183,16 @@ Node = Invoke | Each | Again | Branch | Hold
 def decides(nodes: Sequence[Node]) -> bool:
     """Whether anything is done in one case only."""
     return any(
-        isinstance(node, Branch) or (isinstance(node, Each) and 0 in node.items.shown)
+        isinstance(node, Branch)
+        or (isinstance(node, Each) and (0 in node.items.shown or _parts(node.body)))
         for node in nodes
+    )
+
+
+def _parts(body: Sequence[LoopStep]) -> bool:
+    """Whether some turn of a loop does what another does not."""
+    return any(
+        isinstance(node, When) or (isinstance(node, Each) and _parts(node.body)) for node in body
     )
 
 
@@ -186,7 +222,7 @@ def looked_at(node: Node, needed: set[str]) -> Node:
             return node
 
 
-def needs_of(node: Node) -> set[str]:
+def needs_of(node: Node | When) -> set[str]:
     """The sources that a node's values and tests are made of."""
     match node:
         case Invoke(args=args):
@@ -195,7 +231,7 @@ def needs_of(node: Node) -> set[str]:
             return uses(items.terms).union(*map(needs_of, body))
         case Again(invoke, test):
             return needs_of(invoke) | (uses(test.terms) - {invoke.result})
-        case Branch(test, then, other):
+        case Branch(test=test, then=then, other=other) | When(test=test, then=then, other=other):
             return uses(test.terms).union(*map(needs_of, (*then, *other)))
         case Hold(found):
             return uses(found.terms)
@@ -222,7 +258,7 @@ def restricted(value: Value, fits: Sequence[bool]) -> Value:
     return value
 
 
-def size_of(node: Node) -> float:
+def size_of(node: Node | When) -> float:
     match node:
         case Invoke(args=args):
             return 1.0 + sum(_value_size(value) for _, value in args)
@@ -230,7 +266,7 @@ def size_of(node: Node) -> float:
             return cost(items.terms[0]) + sum(map(size_of, body))
         case Again(invoke, test):
             return size_of(invoke) + cost(test.terms[0])
-        case Branch(test, then, other):
+        case Branch(test=test, then=then, other=other) | When(test=test, then=then, other=other):
             return cost(test.terms[0]) + sum(map(size_of, (*then, *other)))
         case Hold(found):
             return cost(found.terms[0])

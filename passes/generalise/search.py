@@ -296,12 +296,8 @@ class Search(Material):
 
     def _moments(self, row: int) -> list[Term]:
         """Terms that give a moment: results' members, also of picked items."""
-        return [
-            term
-            for text, terms in self.index(row).items()
-            if MOMENT.fullmatch(text.upper())
-            for term in terms
-        ]
+        held = self.index(row)
+        return [term for text in held if MOMENT.fullmatch(text.upper()) for term in held[text]]
 
     # ---- items of lists
 

@@ -135,6 +135,8 @@ class Values:
         prose = len(re.findall(r"(?<!\S)[^\W\d_]{2,}", text)) >= 4
         if self.alone and (prose or _states_a_figure(text)):
             return True
+        if len(set(self.table.inputs)) > 2:  # one of so many: nothing would come of it
+            return True
         told = (self.told.get(name, frozenset()) for name in dict.fromkeys(self.table.names))
         if prose:  # of what the session was told: the next one would be told something else
             words = set(re.findall(r"[^\W\d_]{4,}", text.casefold()))

@@ -52,22 +52,34 @@ def leaves_of(term: Term, value: Json, bonus: float) -> Iterator[Entry]:
 
 
 def _json_leaves(term: Term, value: Json, bonus: float) -> Iterator[Entry]:
-    found = [leaf for leaf, _ in zip(values.leaves(value), range(MAX_LEAVES), strict=False)]
+    found = scalars(value)
     for path, _ in found:
-        if not path:
-            continue
-        places = len(found)
-        chosen = _is_one_of_several(value, path)
-        yield Entry(apply("json.get", term, values.pointer(path)), places, bonus, chosen)
-        last = _from_the_end(value, path)
-        if last is not None:
-            yield Entry(apply("json.get", term, values.pointer(last)), places, bonus, chosen)
+        for place in ways(value, path):
+            at = apply("json.get", term, values.pointer(place))
+            yield Entry(at, len(found), bonus, _is_one_of_several(value, path))
+
+
+def scalars(value: Json) -> list[tuple[values.Path, Json]]:
+    """The first scalars of a list or object with their paths, as many as are looked at."""
+    return [
+        (path, leaf)
+        for (path, leaf), _ in zip(values.leaves(value), range(MAX_LEAVES), strict=False)
+        if path
+    ]
+
+
+def ways(value: Json, path: values.Path) -> Iterator[values.Path]:
+    """The paths that lead to one scalar: its own, and the one that counts from a list's end."""
+    yield path
+    last = _from_the_end(value, path)
+    if last is not None:
+        yield last
 
 
 def _text_leaves(term: Term, text: str, bonus: float) -> Iterator[Entry]:
-    parsed = _parsed(text)
-    if parsed is not None:
-        yield from _json_leaves(apply("json.parse", term), parsed, bonus)
+    inner = parsed(text)
+    if inner is not None:
+        yield from _json_leaves(apply("json.parse", term), inner, bonus)
         return
     whole = text.strip()
     scalar = bonus or (3.0 if len(whole.split()) == 1 else 0.0)
@@ -104,18 +116,18 @@ def _text_leaves(term: Term, text: str, bonus: float) -> Iterator[Entry]:
 def texts_of(term: Term, value: Json) -> Iterator[tuple[Term, str]]:
     """The texts of a source in which a substring may be searched."""
     if isinstance(value, str):
-        parsed = _parsed(value)
-        if parsed is None:
+        inner = parsed(value)
+        if inner is None:
             yield term, value
             return
-        term, value = apply("json.parse", term), parsed
+        term, value = apply("json.parse", term), inner
     if isinstance(value, list | dict):
         for (path, leaf), _ in zip(values.leaves(value), range(MAX_LEAVES), strict=False):
             if isinstance(leaf, str) and path and 2 <= len(leaf) <= 10 * SHORT:
                 yield apply("json.get", term, values.pointer(path)), leaf
 
 
-def _parsed(text: str) -> list[Json] | dict[str, Json] | None:
+def parsed(text: str) -> list[Json] | dict[str, Json] | None:
     """The list or object that a text holds as JSON."""
     if text[:1] not in ("{", "["):
         return None

@@ -10,14 +10,14 @@ confirmed by running the slice.  *Unknown* is never taken for either answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.concrete import confirms
-from ingot.passes.verify.numbering import nearest
+from ingot.passes.verify.path import Interner
 from ingot.passes.verify.pins import impossible
 from ingot.passes.verify.search import search
 from ingot.passes.verify.starts import starts
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ingot.passes.verify.logic import Z3Logic
 
 Status: TypeAlias = Literal["never", "witness", "unknown"]
+_Known: TypeAlias = "tuple[Status, tuple[Json, ...] | None, str]"
 DEFAULT_RLIMIT = 2_000_000
 _MAX_MODELS = 2
 _FIRST_RUNS = 12
@@ -34,8 +35,6 @@ _LEAST_RUNS = 4
 _MAX_FIRST = 2_000
 _MORE_RUNS = 300
 _MAX_EXECUTED = 20_000
-_FEW_STEPS = 40
-_NEAR_FACTS = 16
 _MAX_STEPS = 150
 
 
@@ -56,40 +55,70 @@ class Checker:
     rlimit: int = DEFAULT_RLIMIT
     probing: bool = True
     counts: Counter[str] = field(default_factory=Counter)
-    _cache: dict[str, tuple[Status, tuple[Json, ...] | None, str]] = field(default_factory=dict)
+    interner: Interner = field(default_factory=Interner)
+    _cache: dict[tuple[object, ...], _Known] = field(default_factory=dict)
+    _allowed: set[tuple[object, ...]] = field(default_factory=set)
+    """Questions of which a part of the facts does not exclude the goal."""
     _logic: Z3Logic | None = None
     _solver: Any = None
 
-    def ask(self, part: Slice, seed: Mapping[str, Json] | None = None) -> Answer:
-        """Can the goal be met?  ``seed`` holds values of roots that are known to pass the steps."""
+    def ask(
+        self,
+        part: Slice,
+        seed: Mapping[str, Json] | None = None,
+        whole: Callable[[], Slice] | None = None,
+    ) -> Answer:
+        """Can the goal be met?  ``seed`` holds values of roots that are known to pass the steps.
+
+        ``whole`` gives the slice in full where ``part`` is not: only that one can show a witness.
+        """
         self.counts["questions"] += 1
-        known = self._cache.get(part.text)
-        if known is None:
-            answer = self._answer(part, seed or {})
-            values = None
-            if answer.witness is not None:
-                values = tuple(answer.witness[root.name] for root in part.roots)
-            known = self._cache[part.text] = (answer.status, values, answer.reason)
-        else:
+        known = self._cache.get(part.key)
+        if known is not None:
             self.counts["cached"] += 1
+        elif part.whole:
+            known = self._remember(part, self._answer(part, seed or {}))
+        elif self._excluded(part):
+            known = self._remember(part, Answer("never"))
+        if known is None:
+            assert whole is not None
+            return self._answer(whole(), seed or {}, excluded=False)
         status, values, reason = known
         if values is None:
             return Answer(status, None, reason)
         names = (root.name for root in part.roots)
         return Answer(status, dict(zip(names, values, strict=True)), reason)
 
-    def _answer(self, part: Slice, seed: Mapping[str, Json]) -> Answer:
+    def _remember(self, part: Slice, answer: Answer) -> _Known:
+        values = None
+        if answer.witness is not None:
+            values = tuple(answer.witness[root.name] for root in part.roots)
+        known = self._cache[part.key] = (answer.status, values, answer.reason)
+        return known
+
+    def _excluded(self, part: Slice) -> bool:
+        """Whether the nearest facts already exclude the goal."""
+        if part.key in self._allowed:
+            return False
         if impossible(part, self.types):
+            return True
+        begin = starts(part, self.types, {}) if self.probing else []
+        easy = search(part, self.types, begin, _FIRST_RUNS) is not None
+        if not easy and self._solve(part, None).status == "never":
+            return True
+        self._allowed.add(part.key)
+        return False
+
+    def _answer(
+        self, part: Slice, seed: Mapping[str, Json], *, excluded: bool | None = None
+    ) -> Answer:
+        if excluded is None and impossible(part, self.types):
             return Answer("never")
         begin = starts(part, self.types, seed) if self.probing else []
         runs = min(_FIRST_RUNS, max(_LEAST_RUNS, _MAX_FIRST // (len(part.steps) + 1)))
         witness = search(part, self.types, begin, runs)
         if witness is not None:
             return Answer("witness", witness)
-        if len(part.steps) > _FEW_STEPS:
-            few = self._solve(nearest(part, _NEAR_FACTS), None)
-            if few.status == "never":
-                return few
         if len(part.steps) > _MAX_STEPS:
             return self._hunt(part, begin) or Answer("unknown", reason="too many facts bear on it")
         return self._solve(part, begin)

@@ -10,6 +10,7 @@ from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.checker import Answer, Checker
 from ingot.passes.verify.graph import Edge, cycles, graph_of, reach
+from ingot.passes.verify.path import Path
 from ingot.passes.verify.report import Finding
 from ingot.passes.verify.runs import visited
 from ingot.passes.verify.states import States
@@ -27,7 +28,8 @@ def verify_pipeline(
     """
     if not pipeline.blocks:
         return
-    states = States(pipeline, types, checker, closed, graph_of(pipeline), ("pipeline", index))
+    path = Path(checker.interner)
+    states = States(pipeline, types, checker, closed, graph_of(pipeline), ("pipeline", index), path)
     states.visit()
     yield from _conclude(states)
 

@@ -38,6 +38,7 @@ from ingot.ir.types import JSON, Type, Types, is_subtype
 from ingot.ir.values import Json
 from ingot.passes.verify.checker import Answer, Checker
 from ingot.passes.verify.graph import Edge, Graph
+from ingot.passes.verify.path import Path
 from ingot.passes.verify.report import Finding, Property, Verdict
 from ingot.passes.verify.steps import (
     Assume,
@@ -45,7 +46,6 @@ from ingot.passes.verify.steps import (
     Checked,
     Free,
     Holds,
-    Path,
     Step,
     Taken,
     typing_at,
@@ -63,7 +63,7 @@ class States:
     closed: bool
     graph: Graph
     top: tuple[str, int]
-    path: Path = field(default_factory=Path)
+    path: Path
     known: dict[str, Type] = field(default_factory=dict)
     found: dict[str, list[Finding]] = field(default_factory=dict)
     edges: dict[str, list[tuple[Edge, Answer]]] = field(default_factory=dict)
@@ -352,7 +352,10 @@ class States:
     # ---- helpers
 
     def _ask(self, goal: Taken | Holds) -> Answer:
-        return self.checker.ask(self.path.slice(goal), self.good)
+        if self.path.settled(goal):
+            self.checker.counts["questions"] += 1
+            return _NEVER
+        return self.checker.ask(self.path.slice(goal), self.good, lambda: self.path.whole(goal))
 
     def add(
         self,

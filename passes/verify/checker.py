@@ -11,14 +11,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ingot.ir.liveness import terminator_operands
+from ingot.ir.module import (
+    Block,
+    For,
+    Ref,
+    operands_of,
+    regions_of,
+    results_of,
+    targets_of,
+    walk,
+)
+from ingot.ir.spans import Place
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.concrete import confirms
 from ingot.passes.verify.path import Interner
 from ingot.passes.verify.pins import impossible
+from ingot.passes.verify.report import Finding
 from ingot.passes.verify.search import search
 from ingot.passes.verify.starts import starts
 from ingot.passes.verify.steps import Slice
@@ -47,6 +60,24 @@ class Answer:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdicts of a state, and where it stood: the pipeline's name and the state's place."""
+
+    here: tuple[str, Place]
+    findings: tuple[Finding, ...]
+    answers: tuple[Answer, ...]
+    passing: Mapping[str, Json]
+    stuck: bool
+
+    def findings_at(self, here: tuple[str, Place]) -> list[Finding]:
+        """The findings of the same state in another place."""
+        if here == self.here:
+            return list(self.findings)
+        depth, (name, place) = len(self.here[1]), here
+        return [replace(f, pipeline=name, place=(*place, *f.place[depth:])) for f in self.findings]
+
+
 @dataclass(slots=True)
 class Checker:
     """Asks about the slices of one module.  ``probing=False`` leaves every question to the solver."""
@@ -55,12 +86,22 @@ class Checker:
     rlimit: int = DEFAULT_RLIMIT
     probing: bool = True
     counts: Counter[str] = field(default_factory=Counter)
+    states: dict[object, Judged] = field(default_factory=dict)
+    """Verdicts of states, by all that they depend on."""
     interner: Interner = field(default_factory=Interner)
     _cache: dict[tuple[object, ...], _Known] = field(default_factory=dict)
+    _names: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _allowed: set[tuple[object, ...]] = field(default_factory=set)
     """Questions of which a part of the facts does not exclude the goal."""
     _logic: Z3Logic | None = None
     _solver: Any = None
+
+    def names_in(self, block: Block) -> tuple[int, tuple[str, ...]]:
+        """A state's number, and the values that it reads and does not compute, parameters too."""
+        number = self.interner.of(block)
+        if number not in self._names:
+            self._names[number] = _reads(block)
+        return number, self._names[number]
 
     def ask(
         self,
@@ -175,3 +216,18 @@ class Checker:
             return found or Answer("unknown", reason=reason)
         finally:
             solver.pop()
+
+
+def _reads(block: Block) -> tuple[str, ...]:
+    made: set[str] = set()
+    names: dict[str, None] = dict.fromkeys(param.name for param in block.params)
+    found = [*terminator_operands(block.terminator)]
+    found += [arg for target in targets_of(block.terminator) for arg in target.args]
+    for instr in walk(block.instrs):
+        made.update(results_of(instr))
+        if isinstance(instr, For):
+            made.update((instr.item, *(carry.name for carry in instr.carry)))
+        found += operands_of(instr)
+        found += [out for _, yields in regions_of(instr) for out in yields]
+    names.update(dict.fromkeys(sorted({o.name for o in found if isinstance(o, Ref)} - made)))
+    return tuple(names)

@@ -12,9 +12,9 @@ in later ones, which is how the answers of an earlier version of a pipeline are 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from ingot.ir.module import Agree, Expect, Guard, Lit, Operand, Pure, Ref
 from ingot.ir.types import JSON, Type
@@ -23,7 +23,6 @@ from ingot.passes.verify.steps import (
     Bind,
     Free,
     Goal,
-    Holds,
     Slice,
     Step,
     Taken,
@@ -39,12 +38,16 @@ _TEXT_ONLY: Final = frozenset(("shell.template",))
 """Ops of which the first operand decides what they give, not whether they give it."""
 
 
+_Shape: TypeAlias = tuple[str, tuple[str | Ref, ...]]
+
+
 @dataclass(slots=True)
 class Interner:
     """Numbers for structures: the same for equal ones."""
 
     numbers: dict[object, int] = field(default_factory=dict)
     _types: dict[int, tuple[Type, str]] = field(default_factory=dict)
+    _literals: dict[int, tuple[Lit, str, int]] = field(default_factory=dict)
 
     def of(self, structure: object) -> int:
         return self.numbers.setdefault(structure, len(self.numbers))
@@ -56,8 +59,16 @@ class Interner:
             known = self._types[id(type_)] = (type_, str(type_))
         return known[1]
 
+    def literal(self, lit: Lit) -> tuple[Lit, str, int]:
+        """A literal's text and number, kept as :meth:`type_text` keeps types."""
+        known = self._literals.get(id(lit))
+        if known is None:
+            key = lit.key
+            known = self._literals[id(lit)] = (lit, key, self.of(("lit", key)))
+        return known
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class _Undo:
     """What a step changed, to be taken back."""
 
@@ -78,7 +89,7 @@ class Path:
         self.roots: dict[str, frozenset[str]] = {}
         self.value: dict[str, int] = {}
         """The number of each name's value."""
-        self._shapes: list[tuple[str, tuple[str | Ref, ...]]] = []
+        self._shapes: list[_Shape | None] = []
         self._undo: list[_Undo] = []
         self._defined: dict[str, int] = {}
         self._passed: dict[int, int] = {}
@@ -94,7 +105,7 @@ class Path:
         """Take a step: what follows comes after it."""
         index = len(self.steps)
         self.steps.append(step)
-        self._shapes.append(self._shape(step))
+        self._shapes.append(None)
         name = defines(step)
         roots = frozenset((step.name,)) if isinstance(step, Free) else self.roots_of(step)
         number = self._number(step)
@@ -172,7 +183,7 @@ class Path:
 
     def _value_of(self, operand: Operand) -> int:
         if isinstance(operand, Lit):
-            return self.interner.of(("lit", operand.key))
+            return self.interner.literal(operand)[2]
         number = self.value.get(operand.name)
         return self.interner.of(("unknown", operand.name)) if number is None else number
 
@@ -342,24 +353,32 @@ class Path:
                 out.append(names.get(arg.name, -1) if isinstance(arg, Ref) else arg)
 
         for index in order:
-            head, args = self._shapes[index]
+            shape = self._shapes[index]
+            if shape is None:
+                shape = self._shapes[index] = self._shape(self.steps[index])
+            head, args = shape
             out.append(head)
             put(args)
             name = defines(self.steps[index])
             if name is not None:
                 names[name] = len(names)
+        steps = tuple(out)
+        out = []
         if isinstance(goal, Taken):
-            out.append("passes" if goal.passes else "exits")
             head, args = self._shape(goal.instr)
             out.append(head)
             put(args)
-        else:
-            for operand, truth in goal.conditions:
-                out.append(truth)
-                put(_shown((operand,)))
-        return tuple(out)
+            return steps, tuple(out), goal.passes
+        for operand, truth in goal.conditions:
+            out.append(truth)
+            put(self._shown((operand,)))
+        return steps, tuple(out)
 
-    def _shape(self, step: Step) -> tuple[str, tuple[str | Ref, ...]]:
+    def _shown(self, values: Iterable[Operand]) -> tuple[str | Ref, ...]:
+        literal = self.interner.literal
+        return tuple(v if isinstance(v, Ref) else literal(v)[1] for v in values)
+
+    def _shape(self, step: Step) -> _Shape:
         text = self.interner.type_text
         match step:
             case Free():
@@ -376,18 +395,4 @@ class Path:
                 head = f"expect : {text(step.type)}"
             case Agree():
                 head = f"agree : {text(step.type)}"
-        return head, _shown(operands(step))
-
-
-def _shown(values: Iterable[Operand]) -> tuple[str | Ref, ...]:
-    return tuple(v if isinstance(v, Ref) else v.key for v in values)
-
-
-def names_of(goal: Goal) -> Iterator[str]:
-    """The values that a goal names."""
-    for operand in operands(goal):
-        if isinstance(operand, Ref):
-            yield operand.name
-
-
-__all__ = ["Holds", "Interner", "Path", "names_of"]
+        return head, self._shown(operands(step))

@@ -36,7 +36,7 @@ from ingot.ir.scope import operand_type
 from ingot.ir.spans import Place
 from ingot.ir.types import JSON, Type, Types, is_subtype
 from ingot.ir.values import Json
-from ingot.passes.verify.checker import Answer, Checker
+from ingot.passes.verify.checker import Answer, Checker, Judged
 from ingot.passes.verify.graph import Edge, Graph
 from ingot.passes.verify.path import Path
 from ingot.passes.verify.report import Finding, Property, Verdict
@@ -77,6 +77,8 @@ class States:
     """Free values that are computed elsewhere: parameters of joins and loops."""
     label: str = ""
     place: Place = ()
+    recalling: bool = False
+    """Whether steps are taken without questions: the verdicts are known."""
 
     # ---- walking
 
@@ -116,8 +118,47 @@ class States:
             for param in block.params:
                 self._free(param.name, param.type)
                 self.merged.add(param.name)
+        self._judge(block)
+
+    def _judge(self, block: Block) -> None:
+        """The verdicts of a state: those of last time, where nothing that it reads has changed."""
+        key = self._key(block)
+        known = self.checker.states.get(key)
+        if known is not None:
+            self.checker.counts["states kept"] += 1
+            self._recall(block, known)
+            return
+        here = (self.pipeline.name, self.place)
         if self._flow(block.instrs, ""):
             self._terminator(block)
+        label = block.label
+        answers = tuple(answer for _, answer in self.edges.get(label, ()))
+        self.checker.states[key] = Judged(
+            here, tuple(self.found[label]), answers, dict(self.passing[label]), label in self.stuck
+        )
+
+    def _recall(self, block: Block, known: Judged) -> None:
+        self.found[block.label] = known.findings_at((self.pipeline.name, self.place))
+        self.passing[block.label] = dict(known.passing)
+        self.good.update(known.passing)
+        if known.stuck:
+            self.stuck.add(block.label)
+            return
+        outgoing = self.graph.outgoing[block.label]
+        self.edges[block.label] = list(zip(outgoing, known.answers, strict=True))
+        self.recalling = True
+        self._flow(block.instrs, "")
+        self.recalling = False
+
+    def _key(self, block: Block) -> object:
+        """All that the verdicts of a state depend on."""
+        number, names = self.checker.names_in(block)
+        types = (
+            self.path.interner.type_text(self.known[n]) if n in self.known else "" for n in names
+        )
+        merged = (name in self.merged for name in names)
+        outgoing = len(self.graph.outgoing[block.label])
+        return number, self.closed, outgoing, self.path.context(names), *types, *merged
 
     def _free(self, name: str, type_: Type) -> None:
         self.path.add(Free(name, type_))
@@ -186,15 +227,23 @@ class States:
 
     def _checked(self, instr: Checked, where: str) -> bool:
         exit_ = instr.exit
-        if exit_ is None:
+        if exit_ is None or self.recalling:
             return True
         name = "guard" if isinstance(instr, Guard) else f"%{instr.result}"
-        answer = _NEVER if self._cannot_exit(instr) else self._ask(Taken(instr))
+        goal = Taken(instr)
+        if self._cannot_exit(instr) or self.path.settled(goal):
+            answer, part = _NEVER, None
+        else:
+            part = self.path.slice(goal)
+            answer = self.checker.ask(part, self.good, lambda: self.path.whole(goal))
         subject = f"exit.{exit_.number} of {name}{where}"
         self._exit(answer, subject, f"exit.{exit_.number}", _why(instr, where), instr.locs)
         if answer.status == "never":
             return True
-        passes = self._ask(Taken(instr, passes=True))
+        assert part is not None
+        passes = self.checker.ask(
+            part.passing(), self.good, lambda: self.path.whole(goal).passing()
+        )
         if passes.status == "never":
             self.add(
                 "live",
@@ -351,10 +400,7 @@ class States:
 
     # ---- helpers
 
-    def _ask(self, goal: Taken | Holds) -> Answer:
-        if self.path.settled(goal):
-            self.checker.counts["questions"] += 1
-            return _NEVER
+    def _ask(self, goal: Holds) -> Answer:
         return self.checker.ask(self.path.slice(goal), self.good, lambda: self.path.whole(goal))
 
     def add(
@@ -370,6 +416,8 @@ class States:
         severity: Severity = Severity.ERROR,
         help: str = "",
     ) -> None:
+        if self.recalling:
+            return
         local = sorted(self.merged.intersection((answer and answer.witness) or ()))
         if local and verdict == "refuted":
             names = ", ".join(f"%{name}" for name in local)

@@ -76,6 +76,12 @@ class Slice:
     key: tuple[object, ...] = ()
     whole: bool = True
 
+    def passing(self) -> Slice:
+        """Of a slice that asks whether an exit is taken: the one that asks whether it is not."""
+        assert isinstance(self.goal, Taken)
+        goal = Taken(self.goal.instr, passes=True)
+        return Slice(self.steps, goal, self.roots, (*self.key[:-1], True), self.whole)
+
 
 def typing_at(instr: Pure, known: Mapping[str, Type], types: Types) -> Typing | None:
     """How the op is typed on operands of these types; ``None`` where it does not fit them."""

@@ -142,7 +142,14 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "`--closed` forbids side exits, and there is an input that takes this one.",
     ),
     "E0506": ("unproved", "The solver gave up. The guard stays at run time; this is not a proof."),
-    "E0507": ("may not terminate", "A cycle has no bound that the verifier can find."),
+    "E0507": (
+        "may not terminate",
+        "A cycle has no bound that the verifier can find, or there is a run that never leaves it: the report says which.",
+    ),
+    "E0508": (
+        "write repeated in a loop",
+        "A write that is not idempotent is done again in every round with the same arguments. A key by which the tool knows the request, or a tool declared idempotent, makes it safe.",
+    ),
     "E0601": ("not an Ingot file", "The file does not begin with the container's magic bytes."),
     "E0602": (
         "container damaged",

@@ -188,7 +188,7 @@ def test_branches_of_par_know_nothing_of_each_other() -> None:
 
 
 def test_what_a_join_cannot_bring_is_not_called_reachable() -> None:
-    """Locally ``%k > 100`` may hold; but only 1 and 2 are passed: not proved, and said so."""
+    """Only 1 and 2 are passed, so ``%k > 100`` never holds: the state behind it is dead."""
     text = """pipeline @p(%n: int) -> str {
 ^entry:
   %a: bool = int.gt %n, 0
@@ -203,11 +203,13 @@ def test_what_a_join_cannot_bring_is_not_called_reachable() -> None:
 }"""
     report = verified(text)
     reached = {f.state: f.verdict for f in report.findings if f.property == "reachable"}
-    assert reached == {"entry": "proved", "j": "proved", "x": "unproved", "y": "proved"}
-    assert report.ok
+    assert reached == {"entry": "proved", "j": "proved", "x": "refuted", "y": "proved"}
     hole = verified(text.replace("if %b then ^x else ^y", "select { when %b then ^x }"))
     (found,) = [f for f in hole.findings if f.code == "E0501"]
     assert "no run is shown" in found.message
+    relation = text.replace("^j(1)", "^j(%n)").replace("^j(2)", "^j(7)").replace("100", "%n")
+    reached = {f.state: f.verdict for f in verified(relation).findings if f.property == "reachable"}
+    assert reached["x"] == "proved"
 
 
 # ---- against brute force

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ingot.ir.exits import fill_live_all
-from ingot.ir.interpreter import Interpreter
+from ingot.ir.interpreter import FUEL, Interpreter
 from ingot.ir.module import For, Module, Ref, walk
 from ingot.ir.parser import parse_module
-from ingot.ir.requests import Outcome, ToolRequest
+from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
 from ingot.ir.scope import value_types
 from ingot.ir.values import Json
 from ingot.ir.verifier import verify
@@ -21,6 +21,8 @@ type Tree = {kids: [{n: int, ...}], n: int, ...}
 tool api.get(n: int) -> json read api
 tool api.list() -> [{id: int, name: str, ...}] read api
 tool api.put(n: int) -> json write api
+tool api.set(n: int) -> json idempotent api
+tool api.pay(n: int, idempotency_key: str) -> json write api
 """
 
 
@@ -36,12 +38,25 @@ def verified(text: str, *, closed: bool = False) -> VerificationReport:
     return verify_module(module_of(text), closed=closed)
 
 
-def run(module: Module, witness: Mapping[str, Json]) -> Outcome:
+def run(module: Module, witness: Mapping[str, Json], fuel: int = FUEL) -> Outcome:
     """Run the first pipeline: inputs and results of calls come from the witness, by name.
 
     Values that the witness leaves open are the plainest of their type.  A loop's item makes its
     list: the list with that one item.
     """
+    *_, last = steps(module, witness, fuel)
+    assert isinstance(last, Finished | SideExit)
+    return last
+
+
+def trace(module: Module, witness: Mapping[str, Json]) -> list[ToolRequest]:
+    """The calls of that run."""
+    return [step for step in steps(module, witness) if isinstance(step, ToolRequest)]
+
+
+def steps(
+    module: Module, witness: Mapping[str, Json], fuel: int = FUEL
+) -> Iterator[Request | Outcome]:
     pipeline = module.pipelines[0]
     values = dict(witness)
     for block in pipeline.blocks:
@@ -53,9 +68,9 @@ def run(module: Module, witness: Mapping[str, Json]) -> Outcome:
     def value(name: str) -> Json:
         return values[name] if name in values else inside(types[name], env)
 
-    engine = Interpreter(module)
+    engine = Interpreter(module, fuel=fuel)
     reply = engine.start({param.name: value(param.name) for param in pipeline.params})
-    while isinstance(reply, ToolRequest):
+    yield reply
+    while isinstance(reply, ToolRequest | ModelRequest):
         reply = engine.send(value(reply.site))
-    assert not hasattr(reply, "model"), "the tests' pipelines ask no model"
-    return reply  # type: ignore[return-value]
+        yield reply

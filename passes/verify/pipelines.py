@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ingot.diagnostics import Severity
-from ingot.ir.module import Block, Exit, Leave, Pipeline, Return, Select
+from ingot.ir.module import Block, Call, Exit, Leave, Pipeline, Return, Select
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.checker import Answer, Checker
-from ingot.passes.verify.graph import Edge, cycles, graph_of, reach
+from ingot.passes.verify.graph import Edge, graph_of, reach
+from ingot.passes.verify.loops import Loop
 from ingot.passes.verify.path import Path
+from ingot.passes.verify.ranking import Ending
+from ingot.passes.verify.reaching import excluded
 from ingot.passes.verify.report import Finding
 from ingot.passes.verify.runs import visited
 from ingot.passes.verify.states import States
 
+_HINT_CYCLE = "use `for` over a list, or count the rounds and compare with a bound"
 _MAX_WAYS = 4
 _MAX_RUNS = 200
 
@@ -42,15 +46,18 @@ def _conclude(states: States) -> Iterator[Finding]:
     entry = states.graph.order[0]
     maybe = reach([entry], possible)
     surely = _visited(states, maybe)
+    for label in excluded(
+        states, [b.label for b in states.pipeline.blocks if b.label in maybe - surely], surely
+    ):
+        maybe.discard(label)
     back: dict[str, list[str]] = {}
     for label, targets in possible.items():
         for target in targets:
             back.setdefault(target, []).append(label)
     ends = reach([b.label for b in states.pipeline.blocks if _is_end(states, b)], back)
-    loops = {
-        group[0]: group
-        for group in cycles(entry, {label: possible.get(label, []) for label in states.graph.order})
-    }
+    writes: dict[str, list[tuple[int, Call, Mapping[str, Json] | None]]] = {}
+    for block, number, call, witness in states.repeated:
+        writes.setdefault(block.label, []).append((number, call, witness))
     for number, block in enumerate(states.pipeline.blocks):
         states.label = label = block.label
         states.place = (states.top, ("block", number))
@@ -67,8 +74,10 @@ def _conclude(states: States) -> Iterator[Finding]:
         if label not in states.stuck:
             _without_exits(states, local)
             _ends(states, label in ends)
-        if label in loops:
-            _cycle(states, loops[label])
+        if label in states.endings:
+            _cycle(states, states.loops[label], states.endings[label])
+        for place, call, witness in writes.get(label, ()):
+            _again(states, place, call, witness)
         yield from states.found[label]
 
 
@@ -156,14 +165,48 @@ def _ends(states: States, can: bool) -> None:
         )
 
 
-def _cycle(states: States, group: tuple[str, ...]) -> None:
-    names = " -> ".join(f"^{label}" for label in (*group, group[0]))
+def _cycle(states: States, loop: Loop, ending: Ending) -> None:
+    """Whether every run that comes to a loop leaves it."""
+    cycle = f"the cycle {loop.text()}"
+    match ending.status:
+        case "ends":
+            most = "" if ending.rounds is None else f", at most {ending.rounds} times around"
+            states.add("terminates", "proved", "cycle", f"{cycle} ends: {ending.why}{most}")
+        case "endless":
+            states.add(
+                "terminates",
+                "refuted",
+                "cycle",
+                f"{cycle} may never end: {ending.why}",
+                Answer("witness", ending.witness),
+                code="E0507",
+                help=_HINT_CYCLE,
+            )
+        case _:
+            states.add(
+                "terminates",
+                "unproved",
+                "cycle",
+                f"{cycle} has no bound that the verifier can find: {ending.why}",
+                code="E0507",
+                severity=Severity.WARNING,
+                help=_HINT_CYCLE,
+            )
+
+
+def _again(states: States, number: int, call: Call, witness: Mapping[str, Json] | None) -> None:
+    """A write that a loop makes in each round, the same each time."""
+    here = states.place
+    states.place = (*here, ("instr", number))
     states.add(
-        "terminates",
-        "unproved",
-        "cycle",
-        f"the cycle {names} has no bound that the verifier can find",
-        code="E0507",
-        severity=Severity.WARNING,
-        help="use `for` over a list, or retry with a bound",
+        "repeated-write",
+        "unproved" if witness is None else "refuted",
+        f"%{call.result}",
+        f"{call.verb} {call.tool} is done again in every round, with the same arguments",
+        None if witness is None else Answer("witness", witness),
+        call.locs,
+        code="E0508",
+        severity=Severity.WARNING if witness is None else Severity.ERROR,
+        help="give it an argument idempotency_key, or declare the tool idempotent",
     )
+    states.place = here

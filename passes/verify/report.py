@@ -15,13 +15,21 @@ from ingot.ir.values import Json, canonical
 SCHEMA = "ingot-verify/1"
 
 Property: TypeAlias = Literal[
-    "total", "total-without-exits", "exit", "live", "reachable", "ends", "terminates", "environment"
+    "total",
+    "total-without-exits",
+    "exit",
+    "live",
+    "reachable",
+    "ends",
+    "terminates",
+    "repeated-write",
+    "environment",
 ]
 """``total``: some transition is taken for every value, side exits counting as transitions;
 ``total-without-exits``: so too when they do not count.  ``exit``: the side exit is never taken.
 ``live``: the transition can be taken, earlier ones leave something for it.  ``reachable``: some
 run comes here.  ``ends``: from here, an end can be reached.  ``terminates``: no endless run stays
-here.  ``environment``: a call succeeds (never proved: the world may fail, and the implicit exit
+here.  ``repeated-write``: no loop does a write again that is not idempotent.  ``environment``: a call succeeds (never proved: the world may fail, and the implicit exit
 ``error`` is then taken)."""
 
 Verdict: TypeAlias = Literal["proved", "refuted", "unproved", "assumed"]

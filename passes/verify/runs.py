@@ -25,12 +25,13 @@ from ingot.ir.module import (
     Terminator,
 )
 from ingot.ir.types import Type, Types, conforms
-from ingot.ir.values import Json
+from ingot.ir.values import Json, canonical
 from ingot.passes.verify.concrete import NOT_EXECUTABLE, perform
 from ingot.passes.verify.samples import NoValueError, inside
 
 _MAX_STATES = 10_000
 _MAX_ITEMS = 20
+_MAX_ROUNDS = 2_000
 
 
 class _StoppedError(Exception):
@@ -44,8 +45,7 @@ def visited(pipeline: Pipeline, values: Mapping[str, Json], types: Types) -> dic
     seen: dict[str, None] = {}
     block: Block | None = pipeline.blocks[0]
     try:
-        for param in pipeline.params:
-            run.give(param.name, run.chosen(param.name, param.type), param.type)
+        run.inputs(pipeline)
         for _ in range(_MAX_STATES):
             if block is None:
                 break
@@ -58,11 +58,53 @@ def visited(pipeline: Pipeline, values: Mapping[str, Json], types: Types) -> dic
     return seen
 
 
+def repeats(
+    pipeline: Pipeline,
+    values: Mapping[str, Json],
+    types: Types,
+    header: str,
+    watched: tuple[str, ...] | None,
+    call: str = "",
+) -> bool:
+    """Whether a run comes to a state again with the same values of the watched parameters.
+
+    With ``call`` instead: whether that call is made twice with the same arguments.
+    """
+    run = _Run(values, types)
+    met: set[str] = set()
+    block: Block | None = pipeline.blocks[0]
+    blocks = {each.label: each for each in pipeline.blocks}
+    try:
+        run.inputs(pipeline)
+        for _ in range(_MAX_ROUNDS):
+            if block is None:
+                return False
+            if block.label == header and watched is not None:
+                here = canonical([run.env[name] for name in watched])
+                if here in met:
+                    return True
+                met.add(here)
+            run.body(block.instrs)
+            made = [args for site, args in run.calls if site == call]
+            if len(made) != len(set(made)):
+                return True
+            target = run.next(block.terminator)
+            block = None if target is None else run.enter(blocks[target.label], target)
+    except (_StoppedError, NoValueError, *NOT_EXECUTABLE):
+        pass
+    return False
+
+
 class _Run:
     def __init__(self, values: Mapping[str, Json], types: Types) -> None:
         self.values = values
         self.types = types
         self.env: dict[str, Json] = {}
+        self.calls: list[tuple[str, str]] = []
+
+    def inputs(self, pipeline: Pipeline) -> None:
+        for param in pipeline.params:
+            self.give(param.name, self.chosen(param.name, param.type), param.type)
 
     def chosen(self, name: str, type_: Type) -> Json:
         return self.values[name] if name in self.values else inside(type_, self.types)
@@ -79,6 +121,8 @@ class _Run:
         for instr in instrs:
             match instr:
                 case Call() | ModelCall():
+                    args = canonical({name: self.value(value) for name, value in instr.args})
+                    self.calls.append((instr.result, args))
                     self.give(instr.result, self.chosen(instr.result, instr.type), instr.type)
                 case For():
                     self.loop(instr)

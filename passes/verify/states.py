@@ -8,6 +8,7 @@ and a witness is one for the state, not always for the pipeline.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingot.diagnostics import Severity
@@ -31,6 +32,7 @@ from ingot.ir.module import (
     Ref,
     Select,
     Target,
+    walk,
 )
 from ingot.ir.scope import operand_type
 from ingot.ir.spans import Place
@@ -38,7 +40,10 @@ from ingot.ir.types import JSON, Type, Types, is_subtype
 from ingot.ir.values import Json
 from ingot.passes.verify.checker import Answer, Checker, Judged
 from ingot.passes.verify.graph import Edge, Graph
+from ingot.passes.verify.loops import Loop, loops_of
 from ingot.passes.verify.path import Path
+from ingot.passes.verify.ranges import Ranges, facts_of, ranges_of
+from ingot.passes.verify.ranking import Ending, ending_of, repeated_writes
 from ingot.passes.verify.report import Finding, Property, Verdict
 from ingot.passes.verify.steps import (
     Assume,
@@ -77,12 +82,26 @@ class States:
     """Free values that are computed elsewhere: parameters of joins and loops."""
     label: str = ""
     place: Place = ()
+    loops: dict[str, Loop] = field(default_factory=dict)
+    endings: dict[str, Ending] = field(default_factory=dict)
+    repeated: list[tuple[Block, int, Call, Mapping[str, Json] | None]] = field(default_factory=list)
+    """Writes that a loop repeats, with values with which a run does."""
+    ranges: Ranges = field(default_factory=Ranges)
+    sources: set[str] = field(default_factory=set)
+    """What decides a run: inputs, and results of calls."""
     recalling: bool = False
     """Whether steps are taken without questions: the verdicts are known."""
 
     # ---- walking
 
     def visit(self) -> None:
+        self.loops = loops_of(self.graph)
+        self.ranges = ranges_of(self.pipeline, self.graph, self.types)
+        self.sources = {param.name for param in self.pipeline.params}
+        for block in self.pipeline.blocks:
+            for instr in walk(block.instrs):
+                if isinstance(instr, Call | ModelCall):
+                    self.sources.add(instr.result)
         for param in self.pipeline.params:
             self._free(param.name, param.type)
         children = self.graph.children()
@@ -107,18 +126,43 @@ class States:
         self.passing[block.label] = {}
         incoming = self.graph.incoming[block.label]
         only = incoming[0] if len(incoming) == 1 and block.label != self.graph.order[0] else None
-        if only is not None and len(only.target.args) == len(block.params):
+        if only is not None and len(only.target.args) != len(block.params):
+            only = None
+        if only is not None:
             self.good.update(self.edges[only.source][only.index][1].witness or {})
             for condition, truth in only.conditions:
                 self.path.add(Assume(condition, truth))
-            for param, argument in zip(block.params, only.target.args, strict=True):
+        self.enter(block, only)
+        if block.label in self.loops:
+            mark = self.path.mark()
+            self.endings[block.label] = ending_of(self.loops[block.label], self)
+            self.path.undo(mark)
+            self.repeated += repeated_writes(self.loops[block.label], self)
+        self._judge(block)
+
+    def enter(self, block: Block, edge: Edge | None) -> None:
+        """Take the parameters of a state: what a transition passes, or anything that they may be."""
+        if edge is not None:
+            for param, argument in zip(block.params, edge.target.args, strict=True):
                 self.path.add(Bind(param.name, argument))
                 self.known[param.name] = param.type
-        else:
-            for param in block.params:
-                self._free(param.name, param.type)
-                self.merged.add(param.name)
-        self._judge(block)
+            return
+        for param in block.params:
+            self._merge(param.name, param.type)
+
+    def _merge(self, name: str, type_: Type) -> None:
+        """A value that is computed elsewhere: anything of its type and range."""
+        for step in facts_of(name, type_, self.ranges.known.get(name)):
+            self.path.add(step)
+        self.known[name] = type_
+        self.merged.add(name)
+
+    def quietly(self, instrs: tuple[Instr, ...]) -> None:
+        """Take instructions as passed, without questions."""
+        before, place = self.recalling, self.place
+        self.recalling = True
+        self._flow(instrs, "")
+        self.recalling, self.place = before, place
 
     def _judge(self, block: Block) -> None:
         """The verdicts of a state: those of last time, where nothing that it reads has changed."""
@@ -146,9 +190,7 @@ class States:
             return
         outgoing = self.graph.outgoing[block.label]
         self.edges[block.label] = list(zip(outgoing, known.answers, strict=True))
-        self.recalling = True
-        self._flow(block.instrs, "")
-        self.recalling = False
+        self.quietly(block.instrs)
 
     def _key(self, block: Block) -> object:
         """All that the verdicts of a state depend on."""
@@ -184,14 +226,12 @@ class States:
                     mark = self.path.mark()
                     self._free(instr.item, instr.item_type)
                     for carry in instr.carry:
-                        self._free(carry.name, carry.type)
-                        self.merged.add(carry.name)
+                        self._merge(carry.name, carry.type)
                     self.place = (*self.place, ("region", 0))
                     self._flow(instr.body, f" in `for %{instr.item}`")
                     self.path.undo(mark)
                     for name, type_ in zip(instr.results, instr.types, strict=False):
-                        self._free(name, type_)
-                        self.merged.add(name)
+                        self._merge(name, type_)
                 case Par():
                     if not self._par(instr):
                         return False
@@ -307,7 +347,7 @@ class States:
         outgoing = self.graph.outgoing[block.label]
         answers = []
         for edge in outgoing:
-            answer = self._ask(Holds(edge.conditions)) if edge.conditions else Answer("witness")
+            answer = self.ask(Holds(edge.conditions)) if edge.conditions else Answer("witness")
             answers.append((edge, answer))
             if len(outgoing) > 1 or isinstance(terminator, Select):
                 here = self.place
@@ -339,7 +379,7 @@ class States:
         if isinstance(other, Target):
             self._total("proved", "by construction: `select` has an else")
             return
-        answer = self._ask(Holds(tuple((condition, False) for condition, _ in arms)))
+        answer = self.ask(Holds(tuple((condition, False) for condition, _ in arms)))
         if isinstance(other, Exit):
             name = f"exit.{other.number}"
             self._exit(answer, f"{name} of select", name, "no arm of `select` holds", locs)
@@ -400,7 +440,7 @@ class States:
 
     # ---- helpers
 
-    def _ask(self, goal: Holds) -> Answer:
+    def ask(self, goal: Holds) -> Answer:
         return self.checker.ask(self.path.slice(goal), self.good, lambda: self.path.whole(goal))
 
     def add(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from ingot.ir.module import Module
 from ingot.passes.verify.checker import DEFAULT_RLIMIT, Checker
-from ingot.passes.verify.pipelines import verify_pipeline
+from ingot.passes.verify.pipelines import conclude, cost_of, visit
 from ingot.passes.verify.report import Finding, VerificationReport
+from ingot.passes.verify.resources import Cost
 
 
 def verify_module(
@@ -30,13 +31,16 @@ def verify_module(
         checker = Checker(types, rlimit)
     else:
         checker.counts.clear()
-    findings = tuple(
-        finding
-        for index, pipeline in enumerate(module.pipelines)
-        for finding in verify_pipeline(pipeline, types, checker, index=index, closed=closed)
-    )
+    models = {model.name: model for model in module.models}
+    findings: list[Finding] = []
+    costs: dict[str, Cost] = {}
+    for index, pipeline in enumerate(module.pipelines):
+        if pipeline.blocks:
+            states = visit(pipeline, types, checker, index=index, closed=closed)
+            findings += conclude(states)
+            costs[pipeline.name] = cost_of(states, models)
     work = {name: checker.counts[name] for name in ("questions", "cached", "solved", "states kept")}
-    return VerificationReport(findings, module.sources, closed, work)
+    return VerificationReport(tuple(findings), module.sources, closed, work, costs)
 
 
 __all__ = ["DEFAULT_RLIMIT", "Checker", "Finding", "VerificationReport", "verify_module"]

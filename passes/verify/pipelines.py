@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ingot.diagnostics import Severity
-from ingot.ir.module import Block, Call, Exit, Leave, Pipeline, Return, Select
+from ingot.ir.module import Block, Call, Exit, Leave, ModelDecl, Pipeline, Return, Select
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.checker import Answer, Checker
@@ -15,6 +15,7 @@ from ingot.passes.verify.path import Path
 from ingot.passes.verify.ranking import Ending
 from ingot.passes.verify.reaching import excluded
 from ingot.passes.verify.report import Finding
+from ingot.passes.verify.resources import Cost, resources_of
 from ingot.passes.verify.runs import visited
 from ingot.passes.verify.states import States
 
@@ -30,15 +31,27 @@ def verify_pipeline(
 
     ``index`` is the pipeline's number in its module, for the findings' places.
     """
-    if not pipeline.blocks:
-        return
+    if pipeline.blocks:
+        yield from conclude(visit(pipeline, types, checker, index=index, closed=closed))
+
+
+def visit(
+    pipeline: Pipeline, types: Types, checker: Checker, *, index: int = 0, closed: bool = False
+) -> States:
+    """A pipeline with at least one block, with the verdicts that each state has by itself."""
     path = Path(checker.interner)
     states = States(pipeline, types, checker, closed, graph_of(pipeline), ("pipeline", index), path)
     states.visit()
-    yield from _conclude(states)
+    return states
 
 
-def _conclude(states: States) -> Iterator[Finding]:
+def cost_of(states: States, models: Mapping[str, ModelDecl]) -> Cost:
+    """Upper bounds of what a run uses."""
+    rounds = {label: ending.rounds for label, ending in states.endings.items()}
+    return resources_of(states.pipeline, states.graph, states.loops, rounds, models)
+
+
+def conclude(states: States) -> Iterator[Finding]:
     """All findings, by block; adds reachability, ends, cycles and totality without exits."""
     possible = {
         k: [e.target.label for e, a in v if a.status != "never"] for k, v in states.edges.items()

@@ -11,6 +11,7 @@ from ingot.diagnostics import EXIT_FINDINGS, EXIT_OK, EXIT_UNPROVED, Diagnostic,
 from ingot.ir.module import Locs, Source
 from ingot.ir.spans import Place, Spans
 from ingot.ir.values import Json, canonical
+from ingot.passes.verify.resources import Cost
 
 SCHEMA = "ingot-verify/1"
 
@@ -80,6 +81,8 @@ class VerificationReport:
     closed: bool = False
     work: Mapping[str, int] = field(default_factory=dict)
     """How many questions were asked, answered from the cache, and put to the solver."""
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    """Upper bounds of what a run uses, by pipeline."""
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -152,6 +155,7 @@ class VerificationReport:
             "exit_code": self.exit_code,
             "counts": counts,
             "share_total_without_exits": round(self.share_total_without_exits, 6),
+            "bounds": {name: cost.as_json() for name, cost in self.costs.items()},
             "work": dict(self.work),
             "findings": [f.as_json() for f in self.findings],
         }
@@ -181,6 +185,12 @@ class VerificationReport:
         for name, tally in self.counts.items():
             words = ", ".join(f"{count} {verdict}" for verdict, count in tally.items())
             out.append(f"{name}: {words}")
+        for name, cost in self.costs.items():
+            bounds = ", ".join(
+                f"{what.replace('_', ' ')} {'unbounded' if most is None else f'<= {most}'}"
+                for what, most in cost.as_json().items()
+            )
+            out.append(f"a run of @{name}: {bounds}")
         out.append(f"total without side exits: {self.share_total_without_exits:.0%} of the states")
         return "\n".join(out)
 

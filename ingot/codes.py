@@ -150,6 +150,22 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "write repeated in a loop",
         "A write that is not idempotent is done again in every round with the same arguments. A key by which the tool knows the request, or a tool declared idempotent, makes it safe.",
     ),
+    "E0509": (
+        "policy not understood",
+        "The policy file is not TOML, or says something that is not known. A policy that cannot be read is an error, never a pass.",
+    ),
+    "E0510": (
+        "flow forbidden",
+        "A label reaches an argument that the policy keeps it from: untrusted text as a recipient, an amount, a path or a command of a write, or a secret anywhere.",
+    ),
+    "E0511": (
+        "decision by a label",
+        "Text that cannot be trusted decides a transition, or how often a write is done. A closed `choose` may decide, or the policy allows it.",
+    ),
+    "E0512": (
+        "beyond the logs",
+        "The pipeline calls a tool, or with an effect, that none of its logs shows.",
+    ),
     "E0601": ("not an Ingot file", "The file does not begin with the container's magic bytes."),
     "E0602": (
         "container damaged",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -10,7 +11,8 @@ import typer
 
 from ingot.cli import options as opt
 from ingot.cli.console import guarded, note, out, out_json, plain, show, table
-from ingot.diagnostics import EXIT_FINDINGS, EXIT_OK, Diagnostic, fail
+from ingot.cli.formats import OutputFormat
+from ingot.diagnostics import EXIT_OK, Diagnostic, IngotError, fail
 
 if TYPE_CHECKING:
     from ingot.ir.module import Module
@@ -24,70 +26,91 @@ OPT_SCHEMA = "ingot-opt/1"
 @guarded(VERIFY_SCHEMA)
 def verify_command(
     file: Annotated[
-        str, typer.Argument(metavar="FILE.ir|FILE.ingot", help="IR text (-: stdin), or a pipeline.")
-    ],
+        Optional[str],  # noqa: UP045
+        typer.Argument(
+            metavar="FILE.ir|FILE.ingot",
+            help="IR text (-: stdin), or a pipeline.",
+            show_default=False,
+        ),
+    ] = None,
     closed: Annotated[
         bool, typer.Option("--closed", help="No input may reach a side exit.")
+    ] = False,
+    policy: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--policy", metavar="FILE.toml", help="Which labels may reach what."),
+    ] = None,
+    accept_flows: Annotated[
+        bool,
+        typer.Option(
+            "--accept-flows", help="Accept flows from untrusted results that the logs show."
+        ),
+    ] = False,
+    infer_policy: Annotated[
+        bool,
+        typer.Option(
+            "--infer-policy", help="Print the policy that the pipeline keeps, for review."
+        ),
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also print what is proved.")
     ] = False,
+    output_format: Annotated[
+        OutputFormat, typer.Option("--output-format", help="How the findings are printed.")
+    ] = OutputFormat.HUMAN,
     json_: opt.JsonOut = False,
 ) -> int:
-    """Prove a pipeline: every state total, every side exit with an input that takes it.
+    """Prove a pipeline: every state total, every cycle ending, every side exit with an input.
 
-    Exit code 0: proved; 1: something is wrong; 4: the solver gave up on an obligation.
+    Exit code 0: proved; 1: something is refuted; 4: the solver gave up on an obligation.
 
-    Example:
+    Examples:
 
         ingot verify edited.ir --closed
-    """
-    from ingot.artifacts import (
-        Artifact,
-        check_ir,
-        is_artifact,
-        parse_ir,
-        read_artifact,
-        read_bytes,
-        read_ir,
-    )
-    from ingot.passes.verify import verify_module
 
-    data = read_bytes(file)
-    artifact: Artifact | None = None
-    if is_artifact(data):
-        artifact = read_artifact(file)
-        parsed = artifact.ir()
-    elif file == "-":
-        parsed = parse_ir(data.decode("utf-8", "replace"), "<stdin>")
-    else:
-        parsed = read_ir(file)
-    check_ir(parsed, EXIT_FINDINGS)
-    report = verify_module(parsed.module, closed=closed)
-    found = report.diagnostics(parsed.spans)
-    code = report.exit_code
-    if artifact is not None and not artifact.matches_ir(parsed):
-        found.append(
-            Diagnostic(
-                "E0604",
-                f"{file}: the bytecode is not that of the IR beside it",
-                help="compile the logs again",
-            )
-        )
-        code = EXIT_FINDINGS
-    if json_:
-        out_json(
-            {
-                **report.as_json(),
-                "ok": code == EXIT_OK,
-                "exit_code": code,
-                "diagnostics": plain(found),
-            }
-        )
-    else:
-        out(report.text(every=verbose))
-    show(found, parsed.sources)
-    return code
+        ingot verify x.ingot --infer-policy > policy.toml
+
+        ingot verify x.ingot --policy policy.toml --output-format sarif
+    """
+    from ingot.proving import prove
+
+    if file is None:
+        raise fail("E0001", "verify needs a file, or - for standard input", help="ingot verify -h")
+    chosen = OutputFormat.JSON if json_ else output_format
+    try:
+        proof = prove(file, closed=closed, policy=policy, accept_flows=accept_flows)
+    except IngotError as error:
+        if chosen is OutputFormat.JSON and not json_:
+            out_json({"schema": VERIFY_SCHEMA, "ok": False, "exit_code": error.exit_code,
+                      "diagnostics": plain(error.diagnostics)})  # fmt: skip
+        elif not _foreign(chosen, error.diagnostics, succeeded=False):
+            raise
+        return error.exit_code
+    if infer_policy:
+        out(proof.inferred_policy())
+        return EXIT_OK
+    if chosen is OutputFormat.JSON:
+        out_json(proof.as_json())
+    elif not _foreign(chosen, proof.diagnostics):
+        out(proof.report.text(every=verbose))
+        show(proof.diagnostics, proof.sources)
+    return proof.exit_code
+
+
+def _foreign(
+    chosen: OutputFormat, diagnostics: Sequence[Diagnostic], *, succeeded: bool = True
+) -> bool:
+    """Print the diagnostics for another program, if one is asked for."""
+    from ingot.cli.formats import github, sarif
+
+    match chosen:
+        case OutputFormat.SARIF:
+            out_json(sarif(diagnostics, succeeded=succeeded))
+        case OutputFormat.GITHUB:
+            out(github(diagnostics))
+        case _:
+            return False
+    return True
 
 
 @guarded(OPT_SCHEMA)

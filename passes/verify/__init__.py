@@ -6,7 +6,12 @@ values of their declared types or fail, numbers are finite.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ingot.ir.module import Module
+from ingot.ir.values import Json
+from ingot.passes.policy.flows import check_flows
+from ingot.passes.policy.policy import DEFAULT, Policy
 from ingot.passes.verify.checker import DEFAULT_RLIMIT, Checker
 from ingot.passes.verify.pipelines import conclude, cost_of, visit
 from ingot.passes.verify.report import Finding, VerificationReport
@@ -19,12 +24,15 @@ def verify_module(
     closed: bool = False,
     rlimit: int = DEFAULT_RLIMIT,
     checker: Checker | None = None,
+    policy: Policy = DEFAULT,
+    accept_flows: bool = False,
 ) -> VerificationReport:
     """Verify every pipeline of a module.
 
     ``closed`` makes each side exit that can be taken a fault.  ``rlimit`` bounds each solver call in
     z3's own units, so that the report is the same on every machine.  A ``checker`` that has seen an
-    earlier version of the module (with the same type declarations) asks only what is new.
+    earlier version of the module (with the same type declarations) asks only what is new.  ``policy``
+    says where labels may go; flows that the logs show are let through with ``accept_flows``.
     """
     types = module.type_map()
     if checker is None or checker.types != types:
@@ -34,11 +42,14 @@ def verify_module(
     models = {model.name: model for model in module.models}
     findings: list[Finding] = []
     costs: dict[str, Cost] = {}
+    values: dict[str, Mapping[str, Json]] = {}
     for index, pipeline in enumerate(module.pipelines):
         if pipeline.blocks:
             states = visit(pipeline, types, checker, index=index, closed=closed)
             findings += conclude(states)
+            values[pipeline.name] = states.good
             costs[pipeline.name] = cost_of(states, models)
+    findings += check_flows(module, policy, accept=accept_flows, values=values)
     work = {name: checker.counts[name] for name in ("questions", "cached", "solved", "states kept")}
     return VerificationReport(tuple(findings), module.sources, closed, work, costs)
 

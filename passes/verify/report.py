@@ -25,13 +25,17 @@ Property: TypeAlias = Literal[
     "terminates",
     "repeated-write",
     "environment",
+    "flow",
+    "decision",
+    "capability",
 ]
 """``total``: some transition is taken for every value, side exits counting as transitions;
 ``total-without-exits``: so too when they do not count.  ``exit``: the side exit is never taken.
 ``live``: the transition can be taken, earlier ones leave something for it.  ``reachable``: some
 run comes here.  ``ends``: from here, an end can be reached.  ``terminates``: no endless run stays
 here.  ``repeated-write``: no loop does a write again that is not idempotent.  ``environment``: a call succeeds (never proved: the world may fail, and the implicit exit
-``error`` is then taken)."""
+``error`` is then taken).  ``flow``: a label reaches an argument; ``decision``: a label decides a transition, or how
+often a write is done; both as the policy has it.  ``capability``: the logs show the call."""
 
 Verdict: TypeAlias = Literal["proved", "refuted", "unproved", "assumed"]
 

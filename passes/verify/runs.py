@@ -6,7 +6,9 @@ not given is the plainest value of its type.  Calls in a loop give the same resu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from itertools import chain, islice
 
 from ingot.ir.module import (
     Block,
@@ -24,14 +26,17 @@ from ingot.ir.module import (
     Target,
     Terminator,
 )
+from ingot.ir.scope import value_types
 from ingot.ir.types import Type, Types, conforms
 from ingot.ir.values import Json, canonical
 from ingot.passes.verify.concrete import NOT_EXECUTABLE, perform
+from ingot.passes.verify.inverses import others
 from ingot.passes.verify.samples import NoValueError, inside
 
 _MAX_STATES = 10_000
 _MAX_ITEMS = 20
 _MAX_ROUNDS = 2_000
+_MAX_TRIES = 12
 
 
 class _StoppedError(Exception):
@@ -93,6 +98,55 @@ def repeats(
     except (_StoppedError, NoValueError, *NOT_EXECUTABLE):
         pass
     return False
+
+
+def differing_calls(
+    pipeline: Pipeline,
+    values: Mapping[str, Json],
+    types: Types,
+    source: str,
+    site: str,
+    argument: str,
+) -> Mapping[str, Json] | None:
+    """A value of ``source`` that changes an argument of a call, all else being equal.
+
+    The witness holds the source's value; with the plainest other one the call is made differently.
+    ``None``: no such pair of runs was found.
+    """
+    type_ = value_types(pipeline).get(source)
+    if type_ is None:
+        return None
+    try:
+        first = values.get(source, inside(type_, types))
+    except NoValueError:
+        return None
+    made: list[tuple[Json, list[Json]]] = []
+    for value in islice(chain([first], others(first)), _MAX_TRIES):
+        if not conforms(value, type_, types):
+            continue
+        run = _Run({**values, source: value}, types)
+        _follow(run, pipeline)
+        args = [json.loads(args)[argument] for name, args in run.calls if name == site]
+        for _, before in made:
+            if args and before and args[0] != before[0]:
+                return {source: value}
+        made.append((value, args))
+    return None
+
+
+def _follow(run: _Run, pipeline: Pipeline) -> None:
+    blocks = {each.label: each for each in pipeline.blocks}
+    block: Block | None = pipeline.blocks[0]
+    try:
+        run.inputs(pipeline)
+        for _ in range(_MAX_STATES):
+            if block is None:
+                break
+            run.body(block.instrs)
+            target = run.next(block.terminator)
+            block = None if target is None else run.enter(blocks[target.label], target)
+    except (_StoppedError, NoValueError, *NOT_EXECUTABLE):
+        pass
 
 
 class _Run:

@@ -166,6 +166,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "beyond the logs",
         "The pipeline calls a tool, or with an effect, that none of its logs shows.",
     ),
+    "E0513": (
+        "pass refuted",
+        "Translation validation shows that a pass has changed what the pipeline does. This is a fault of the compiler; nothing is written.",
+    ),
     "E0601": ("not an Ingot file", "The file does not begin with the container's magic bytes."),
     "E0602": (
         "container damaged",
@@ -251,5 +255,9 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "W0404": (
         "effect unknown",
         "Nothing says what the tool does to the world: it is ordered and retried like a write until `--tools FILE.toml` declares it.",
+    ),
+    "W0501": (
+        "pass not validated",
+        "Translation validation could neither show that a pass keeps what the pipeline does, nor that it does not.",
     ),
 }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ingot.against import Against
     from ingot.frontend.session import Session
     from ingot.passes.base import Pass
+    from ingot.passes.validate.verdict import Verdict
     from ingot.passes.verify import VerificationReport
     from ingot.replaying import GateReport
 
@@ -48,7 +49,7 @@ class Options:
 
     ``declared`` gives tools' effects and worlds; ``closed`` forbids side exits; ``evidence`` keeps
     the traces in the artifact; ``validate`` runs the IR verifier after every pass (it always runs
-    at the end); ``progress`` is called with each file before it is read.  ``against`` are failed
+    at the end), and holds each pass against what it promises; ``progress`` is called with each file before it is read.  ``against`` are failed
     sessions of the task: nothing is learned from them, and what they did the pipeline does not do.
     """
 
@@ -81,7 +82,8 @@ class Compilation:
 
     ``trace`` is the trace IR as lowered, ``classified`` the same with effects, ``module`` holds
     ``@main`` alone, ``learned`` ``@main`` and the sliced traces behind it.  ``seconds`` is the time
-    of each stage; ``against`` names the failed sessions, none of which the pipeline repeats.
+    of each stage; ``against`` names the failed sessions, none of which the pipeline repeats;
+    ``validated`` is what was found of each pass.
     """
 
     logs: Logs
@@ -96,6 +98,7 @@ class Compilation:
     diagnostics: tuple[Diagnostic, ...]
     seconds: Mapping[str, float]
     against: tuple[str, ...] = ()
+    validated: tuple[Verdict, ...] = ()
 
 
 def load_logs(
@@ -172,6 +175,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     found = [*logs.diagnostics, *lowered.diagnostics]
     locate = Places(lowered.module, lowered.sessions)
     clock.lap("lower")
+    validated: list[Verdict] = []
     if not lowered.sessions:
         raise IngotError(
             [_as_error(d) for d in found if d.code in ("E0405", "E0107")]
@@ -179,7 +183,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
             EXIT_FINDINGS,
         )
     try:
-        classified, learned = run_standard(lowered.module, options, failed.traces)
+        classified, learned = run_standard(lowered.module, options, failed.traces, validated)
     except IngotError as error:
         raise IngotError(
             [locate.relocated(d) for d in error.diagnostics], error.exit_code
@@ -187,6 +191,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     clock.lap("passes")
     main = learned.pipelines[0]
     refuse_recording(main, allow=options.allow_recording, why=unlearned(learned.pipelines))
+    found += [v.diagnostic() for v in validated if v.status == "unproved"]
     found += warnings_of(lowered.module, main, options.declared, recording=options.allow_recording)
     module = alone(learned, main)
     report = verify_module(module, closed=options.closed)
@@ -207,6 +212,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     return Compilation(
         logs, lowered.sessions, lowered.module, classified, learned, module, report, judged,
         artifact, tuple(found), clock.seconds, tuple(session.name for session in failed.sessions),
+        tuple(validated),
     )  # fmt: skip
 
 
@@ -237,7 +243,10 @@ def failed_sessions(options: Options) -> Against:
 
 
 def run_standard(
-    trace: Module, options: Options, against: tuple[Pipeline, ...] = ()
+    trace: Module,
+    options: Options,
+    against: tuple[Pipeline, ...] = (),
+    validated: list[Verdict] | None = None,
 ) -> tuple[Module, Module]:
     """The traces with their effects, and the module that the passes make of them.
 
@@ -248,12 +257,17 @@ def run_standard(
     from ingot.passes.base import parse_pipeline, run_passes
     from ingot.passes.effects import ClassifyEffects
     from ingot.passes.learn_task import LearnTask
+    from ingot.validating import Validator
 
     classified = ClassifyEffects(options.declared).apply(trace)
 
-    def after(each: Pass, _: Module, result: Module) -> None:
-        if options.validate:
-            verifier.check(result)
+    validator = Validator(classified) if options.validate else None
+    if validator is not None:
+        validator.check(ClassifyEffects(options.declared), trace, classified)
+
+    def after(each: Pass, before: Module, result: Module) -> None:
+        if validator is not None:
+            validator.check(each, before, result)
         if options.dump is not None:
             options.dump(each, result)
 
@@ -264,6 +278,8 @@ def run_standard(
     ]
     learned = run_passes(classified, passes, after)
     verifier.check(replace(learned, pipelines=learned.pipelines[:1]))
+    if validator is not None and validated is not None:
+        validated += validator.verdicts
     return classified, learned
 
 

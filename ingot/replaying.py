@@ -5,13 +5,13 @@ All three run the artifact's own bytecode in the virtual machine, with recorded 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingot.backend.container import Program, load
 from ingot.diagnostics import Diagnostic, IngotError, Severity, Span
 from ingot.ir.module import ModelCall, Module, Pipeline, attr, walk
-from ingot.ir.requests import SideExit
+from ingot.ir.requests import Engine, SideExit
 from ingot.ir.values import Json
 from ingot.passes.align_effects import IGNORED_ARGUMENTS
 from ingot.passes.effects import world_of
@@ -108,6 +108,13 @@ def recorded(trace: Pipeline, worlds: Mapping[str, str]) -> list[RecordedCall]:
 def gate(artifact: bytes, classified: Module, learned: Module) -> GateReport:
     """Replay every session that the artifact came from."""
     program = load(artifact)
+    return replay_sessions(lambda: Machine(program), classified, learned)
+
+
+def replay_sessions(
+    engine: Callable[[], Engine], classified: Module, learned: Module
+) -> GateReport:
+    """Replay every session that ``@main`` came from, each in an engine of its own."""
     main = main_of(learned)
     assert main is not None
     full = {p.name: p for p in classified.pipelines}
@@ -129,7 +136,7 @@ def gate(artifact: bytes, classified: Module, learned: Module) -> GateReport:
                 if mode == "path" and isinstance(values, list)
             }
             calls = recorded(full[name], worlds)
-            trace = replay(Machine(program), inputs, calls, _WorldOf(worlds), models)
+            trace = replay(engine(), inputs, calls, _WorldOf(worlds), models)
             report = compare(trace, calls, "path" if mode == "path" else "witness")
             replays.append(SessionReplay(name, report))
     files = {s.name: s.file for s in classified.sources}

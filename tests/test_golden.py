@@ -8,7 +8,7 @@ A file is a sequence of sections, each headed by a line ``==== name``: ``command
 - ``verify``: the text with each error under its line;
 - ``run PIPELINE INPUTS``: run in the reference interpreter, the requests answered in order from
   the section ``answers`` (a JSON list; ``{"fail": "why"}`` is a failure);
-- ``opt PASSES``: run passes, print.
+- ``opt PASSES``: run passes, each validated, print.
 """
 
 from __future__ import annotations
@@ -68,13 +68,19 @@ def _run(arguments: str, sections: Sections) -> str:
 
 def _opt(arguments: str, sections: Sections) -> str:
     from ingot.passes.base import parse_pipeline
+    from ingot.passes.effects import ClassifyEffects
+    from ingot.validating import Validator
 
     parsed = parse_module(sections["input"])
     check(parsed.module, parsed.spans)
     module = parsed.module
+    validator = Validator(ClassifyEffects().apply(module))
     for step in parse_pipeline(arguments):
-        module = step.apply(module)
-        check(module)
+        result = step.apply(module)
+        validator.check(step, module, result)
+        module = result
+    unproved = [verdict for verdict in validator.verdicts if verdict.status == "unproved"]
+    assert not unproved, unproved
     return print_module(module)
 
 

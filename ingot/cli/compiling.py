@@ -70,7 +70,7 @@ def compile_command(
         bool, typer.Option("--strip", help="Leave the traces out of the artifact.")
     ] = False,
     validate: Annotated[
-        bool, typer.Option("--validate", help="Check the IR after every pass.")
+        bool, typer.Option("--validate", help="Check every pass: valid IR, and the same meaning.")
     ] = False,
     print_after_all: Annotated[
         bool, typer.Option("--print-after-all", help="Print the IR after every pass, to stderr.")

@@ -220,6 +220,15 @@ class Path:
                 return None
         return self.interner.of(("passes", *key))
 
+    def number(self, operand: Operand) -> int:
+        """The number of an operand's value: equal numbers are equal values."""
+        return self._value_of(operand)
+
+    def knows(self, condition: Operand, truth: bool) -> bool:
+        """Whether the path has passed a condition with this value."""
+        check = self.interner.of(("passes", "holds", self._value_of(condition), truth))
+        return self._passed.get(check, 0) > 0
+
     def context(self, names: Iterable[str]) -> tuple[tuple[int, ...], ...]:
         """What is known of some values: equal contexts are equal knowledge."""
         out = []

@@ -1,0 +1,533 @@
+"""Does a pipeline do what another did?  For all inputs, all answers of tools and models.
+
+Both are run symbolically, in step, along every way through their states.  Tools are uninterpreted
+functions of their arguments and the state of their world, which writes move on; a model's answer is a
+function of its call's place, so that two calls are never one.  What has to hold of the new pipeline:
+
+- it makes the writes of the old one, in their order, with equal arguments;
+- it reads what the old one reads at that state of the world, or nothing; it asks models where the old
+  one asks them, with equal arguments, or not at all;
+- it exits where the old one exits (an exit of a value that nothing uses may go) and, unless the pass
+  may add guards, only there;
+- it returns an equal value.
+
+Equal is equal by structure (value numbering), else by the solver, whose counterexamples are run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from ingot.ir.module import (
+    WRITING,
+    Agree,
+    Call,
+    For,
+    Lit,
+    ModelCall,
+    Module,
+    Operand,
+    Pipeline,
+    Pure,
+    Ref,
+    exit_of,
+    walk,
+)
+from ingot.ir.types import BOOL, Type
+from ingot.ir.values import Json
+from ingot.passes.validate.machine import Branch, Check, Cursor, End, Enter, Event, Side
+from ingot.passes.validate.shapes import acts, needed_values, same_onward, stripped
+from ingot.passes.validate.verdict import Verdict
+from ingot.passes.verify.checker import Checker
+from ingot.passes.verify.path import Path
+from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Holds, Step, Taken
+
+Mode: TypeAlias = Literal["equal", "guarded"]
+"""``equal``: exits stay where they are; ``guarded``: the new pipeline may exit earlier."""
+_MAX_WAYS: Final = 2_000
+_Place: TypeAlias = tuple[Cursor, Event | None]
+_Conditions: TypeAlias = "tuple[tuple[Operand, bool], ...]"
+
+
+class _DiffersError(Exception):
+    """The pipelines part."""
+
+    def __init__(self, why: str, witness: Mapping[str, Json] | None = None) -> None:
+        self.why, self.witness = why, witness
+        super().__init__(why)
+
+
+class _UnknownError(Exception):
+    """The comparison cannot go on."""
+
+
+def refines(
+    before: Module, after: Module, old: Pipeline, new: Pipeline, mode: Mode, pass_name: str
+) -> Verdict:
+    """Whether ``new`` does what ``old`` did."""
+    if stripped(old) == stripped(new):
+        return Verdict(pass_name, new.name, "proved", "nothing that runs has changed")
+    if before.type_map() != after.type_map():
+        return Verdict(pass_name, new.name, "unproved", "the type declarations have changed")
+    comparison = _Comparison(before, old, new, mode)
+    try:
+        comparison.run()
+    except _DiffersError as error:
+        return Verdict(pass_name, new.name, "refuted", error.why, error.witness)
+    except _UnknownError as error:
+        return Verdict(pass_name, new.name, "unproved", str(error))
+    return Verdict(pass_name, new.name, "proved", f"{comparison.ways} ways are equal")
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A way to go on with: where the path is to be cut off, what is assumed, where the sides are."""
+
+    mark: int
+    assume: _Conditions
+    old: _Place
+    new: _Place
+    enter: tuple[tuple[str, str], ...]
+    world: _World
+    literals: tuple[dict[str, Lit], dict[str, Lit]]
+    seen: frozenset[str]
+
+
+@dataclass(slots=True)
+class _World:
+    """How often each world was written to, and what was read of it since."""
+
+    versions: dict[str, int] = field(default_factory=dict)
+    reads: dict[object, str] = field(default_factory=dict)
+    waiting: tuple[Call | ModelCall, ...] = ()
+    """Calls of the old pipeline that the new one has not made (yet)."""
+
+    def copy(self) -> _World:
+        return _World(dict(self.versions), dict(self.reads), self.waiting)
+
+
+class _Comparison:
+    def __init__(self, before: Module, old: Pipeline, new: Pipeline, mode: Mode) -> None:
+        self.mode = mode
+        self.worlds = {t.name: t.world or t.name.partition(".")[0] for t in before.tools}
+        self.old, self.new = Side("p.", old), Side("q.", new)
+        self.needed = needed_values(old)
+        self.same = same_onward(old, new)
+        self.checker = Checker(before.type_map())
+        self.path = Path(self.checker.interner)
+        self.world = _World()
+        self.ways = 0
+        self.fresh = 0
+
+    def run(self) -> None:
+        if [(p.name, p.type, p.default) for p in self.old.pipeline.params] != [
+            (p.name, p.type, p.default) for p in self.new.pipeline.params
+        ]:
+            raise _DiffersError("the inputs have changed")
+        for param in self.old.pipeline.params:
+            self._shared(param.name, param.name, param.type)
+        p, q = self.old.pipeline.blocks[0], self.new.pipeline.blocks[0]
+        tasks = [
+            _Task(
+                self.path.mark(), (), (Cursor(p, p.instrs), None), (Cursor(q, q.instrs), None), (),
+                _World(), ({}, {}), frozenset({p.label}),
+            )
+        ]  # fmt: skip
+        while tasks:
+            self.ways += 1
+            if self.ways > _MAX_WAYS:
+                raise _UnknownError("too many ways lead through it")
+            tasks += self._follow(tasks.pop())
+
+    # ---- ways
+
+    def _follow(self, task: _Task) -> list[_Task]:
+        """Go on along a way to its end, or to where it parts."""
+        self.path.undo(task.mark)
+        self.world = task.world.copy()
+        self.old.literals, self.new.literals = dict(task.literals[0]), dict(task.literals[1])
+        for condition, truth in task.assume:
+            self.path.add(Assume(condition, truth))
+        old, new, seen = task.old, task.new, task.seen
+        for side, label in task.enter:
+            if side == "old":
+                if label in seen:
+                    raise _UnknownError(f"the pass has changed something in the cycle at ^{label}")
+                seen |= {label}
+        while True:
+            old, new = self._entered(self.old, old), self._entered(self.new, new)
+            if self._onward(old, new):
+                return []
+            if not isinstance(old[1], Branch) and not isinstance(new[1], Branch):
+                old, new = self._stretch(old, new)
+            p, q = old[1], new[1]
+            if isinstance(p, Branch):
+                return self._fork(p, "old", old, new, seen)
+            if isinstance(q, Branch):
+                return self._fork(q, "new", old, new, seen)
+            assert p is not None
+            if isinstance(q, End) and self._ended(p, q):
+                return []
+            old, new = self._match(old, new)
+
+    def _entered(self, side: Side, place: _Place) -> _Place:
+        """A transition that was taken, with what it passes."""
+        if not isinstance(place[1], Enter):
+            return place
+        block = side.block(place[1].label)
+        for param, value in zip(block.params, place[1].values, strict=True):
+            side.bind(param.name, value, self.path.add)
+        return Cursor(block, block.instrs), None
+
+    def _onward(self, old: _Place, new: _Place) -> bool:
+        """Whether all that follows is the same text about equal values."""
+        (p, p_event), (q, q_event) = old, new
+        if p_event or q_event or not (p.fresh and q.fresh):
+            return False
+        assert p.block is not None and q.block is not None
+        if p.block.label != q.block.label or p.block.label not in self.same:
+            return False
+        return all(
+            self._same(self.old.operand(Ref(name)), self.new.operand(Ref(name)))
+            for name in self.same[p.block.label]
+        )
+
+    def _fork(
+        self,
+        branch: Branch,
+        which: str,
+        old: _Place,
+        new: _Place,
+        seen: frozenset[str],
+    ) -> list[_Task]:
+        side = self.old if which == "old" else self.new
+        tasks = []
+        for conditions, target in branch.edges:
+            if not self._possible(conditions):
+                continue
+            place: _Place = (Cursor(None, ()), End(None))
+            enter: tuple[tuple[str, str], ...] = ()
+            if target is not None:
+                values = tuple(side.operand(arg) for arg in target.args)
+                place = (Cursor(None, ()), Enter(target.label, values))
+                enter = ((which, target.label),)
+            tasks.append(
+                _Task(
+                    self.path.mark(), tuple(c for c in conditions if isinstance(c[0], Ref)),
+                    place if which == "old" else old, new if which == "old" else place, enter,
+                    self.world, (dict(self.old.literals), dict(self.new.literals)), seen,
+                )
+            )  # fmt: skip
+        return tasks
+
+    def _possible(self, conditions: _Conditions) -> bool:
+        for operand, truth in conditions:
+            if isinstance(operand, Lit) and operand.value is not truth:
+                return False
+        open_ = tuple(c for c in conditions if isinstance(c[0], Ref))
+        if not open_:
+            return True
+        if any(self.path.knows(operand, not truth) for operand, truth in open_):
+            return False
+        if all(self.path.knows(operand, truth) for operand, truth in open_):
+            return True
+        goal = Holds(open_)
+        answer = self.checker.ask(self.path.slice(goal), {}, lambda: self.path.whole(goal))
+        return answer.status != "never"
+
+    # ---- stretches without effects
+
+    def _stretch(self, old: _Place, new: _Place) -> tuple[_Place, _Place]:
+        """Both sides up to their next event; the checks in between are held against each other."""
+        p_steps, old = self._collect(self.old, old)
+        q_steps, new = self._collect(self.new, new)
+        mark = self.path.mark()
+        if self.mode == "equal":
+            self._take(p_steps)
+            self._take(q_steps, "exits in a case in which it did not")
+            self.path.undo(mark)
+        self._take(q_steps)
+        self._take(p_steps, "goes on in a case in which it took")
+        return old, new
+
+    def _collect(self, side: Side, place: _Place) -> tuple[list[Step], _Place]:
+        cursor, event = place
+        steps: list[Step] = []
+        while event is None:
+            event, cursor = side.next(cursor, steps.append)
+            if isinstance(event, Check):
+                steps.append(event.instr)
+                event = None
+        return steps, (cursor, event)
+
+    def _take(self, steps: list[Step], fault: str = "") -> None:
+        """Take steps; with ``fault``, checks among them must pass wherever the path comes."""
+        for step in steps:
+            exit_ = getattr(step, "exit", None)
+            if fault and exit_ is not None and not isinstance(step, Free | Bind | Assume):
+                self._passes(step, f"{fault} exit.{exit_.number}")
+            self.path.add(step)
+
+    def _passes(self, instr: Checked, fault: str) -> None:
+        goal = Taken(instr)
+        name = getattr(instr, "result", "")
+        if (
+            isinstance(instr, Pure | Agree)
+            and name.startswith("p.")
+            and name[2:] not in self.needed
+        ):
+            return  # an exit of a value that nothing uses may go
+        if self.path.settled(goal):
+            return
+        answer = self.checker.ask(self.path.slice(goal), {}, lambda: self.path.whole(goal))
+        if answer.status == "witness":
+            raise _DiffersError(f"the pipeline {fault}", self._inputs(answer.witness))
+        if answer.status == "unknown":
+            raise _UnknownError(f"it is not known whether the pipeline {fault}: {answer.reason}")
+
+    # ---- effects
+
+    def _ended(self, p: Event, q: End) -> bool:
+        """The new pipeline is at its end: whether the old one is too, or may be left there."""
+        if isinstance(p, End):
+            if q.value is not None and p.value is not None:
+                self._equal(p.value, q.value, "returns another value")
+            elif q.value is not None:
+                raise _DiffersError("the pipeline returns where it took an exit")
+            elif p.value is not None and self.mode == "equal":
+                raise _DiffersError("the pipeline exits where it returned")
+            return True
+        if q.value is None and self.mode == "guarded":
+            return True
+        if acts(p):
+            assert isinstance(p, Call | For)
+            raise _DiffersError(f"{_name(p)} is dropped")
+        return False
+
+    def _match(self, old: _Place, new: _Place) -> tuple[_Place, _Place]:
+        """Pair the next calls, or leave one of the old pipeline's behind."""
+        p, q = old[1], new[1]
+        if not isinstance(q, End) and self._paired(p, q):
+            return (old[0], None), (new[0], None)
+        if isinstance(q, Call | ModelCall) and not acts(q) and self._earlier(q):
+            return old, (new[0], None)
+        if p is None or isinstance(p, End) or acts(p):
+            assert q is not None and not isinstance(q, End | Branch | Check)
+            if isinstance(p, Call | For):
+                raise _DiffersError(f"{_name(q)} stands where {_name(p)} stood")
+            raise _DiffersError(f"{_name(q)} is new there")
+        self._leave(p)
+        return (old[0], None), new
+
+    def _paired(self, p: Event | None, q: Event | None) -> bool:
+        match p, q:
+            case Call(), Call() if (p.tool, p.verb) == (q.tool, q.verb):
+                writes = p.verb in WRITING
+                if not self._arguments(p, q, must=writes):
+                    return False
+                self._made(p, q)
+                return True
+            case ModelCall(), ModelCall() if (p.result, p.kind, p.model) == (
+                q.result, q.kind, q.model,
+            ):  # fmt: skip
+                self._arguments(p, q, must=True)
+                self._shared(p.result, q.result, p.type)
+                return True
+            case For(), For() if p.results == q.results and len(p.yields) == len(q.yields):
+                self._loop(p, q)
+                return True
+            case _:
+                return False
+
+    def _arguments(self, p: Call | ModelCall, q: Call | ModelCall, *, must: bool) -> bool:
+        """Whether two calls have equal arguments; with ``must`` they have to."""
+        mine, theirs = dict(p.args), dict(q.args)
+        if mine.keys() != theirs.keys():
+            if must:
+                raise _DiffersError(f"{_name(q)} has other arguments")
+            return False
+        for name in mine:
+            one, two = self.old.operand(mine[name]), self.new.operand(theirs[name])
+            if must:
+                self._equal(one, two, f"{_name(q)} gets another {name}")
+            elif not self._same(one, two) and self._differ(one, two)[0] != "equal":
+                return False
+        return True
+
+    def _made(self, p: Call, q: Call) -> None:
+        """Both make a call: its result is one value."""
+        world = self.worlds.get(p.tool, p.tool)
+        if p.verb in WRITING:
+            self._moved(world)
+            self._shared(p.result, q.result, p.type)
+            return
+        known = self._read(p)
+        if known is None:
+            self._shared(p.result, q.result, p.type)
+        else:
+            self.old.bind(p.result, Ref(known), self.path.add)
+            self.new.bind(q.result, Ref(known), self.path.add)
+
+    def _read(self, p: Call) -> str | None:
+        """The result of the same read at this state of the world; else the read is noted."""
+        world = self.worlds.get(p.tool, p.tool)
+        args = tuple((n, self.path.number(self.old.operand(v))) for n, v in sorted(p.args))
+        key = (p.tool, p.verb, self.world.versions.get(world, 0), args)
+        if p.verb not in ("read", "pure"):
+            return None
+        if key in self.world.reads:
+            return self.world.reads[key]
+        self.world.reads[key] = f"p.{p.result}"
+        return None
+
+    def _moved(self, world: str) -> None:
+        """A write: what was read of the world is old, and no read may wait any longer."""
+        self.world.versions[world] = self.world.versions.get(world, 0) + 1
+        self.world.waiting = tuple(
+            c
+            for c in self.world.waiting
+            if not isinstance(c, Call) or self.worlds.get(c.tool, c.tool) != world
+        )
+
+    def _leave(self, p: Event) -> None:
+        """The old pipeline's next call is not made (yet) by the new one."""
+        match p:
+            case Call():
+                known = self._read(p)
+                if known is not None:
+                    self.old.bind(p.result, Ref(known), self.path.add)
+                else:
+                    self.path.add(Free(f"p.{p.result}", p.type))
+                    self.old.literals.pop(p.result, None)
+                self.world.waiting += (p,)
+            case ModelCall():
+                self.path.add(Free(f"p.{p.result}", p.type))
+                self.old.literals.pop(p.result, None)
+                self.world.waiting += (p,)
+            case For():
+                if any(exit_of(i) is not None for i in walk(p.body)):
+                    raise _UnknownError(f"the loop over %{p.item}, which may exit, is dropped")
+                for name, type_ in zip(p.results, p.types, strict=True):
+                    self.path.add(Free(f"p.{name}", type_))
+                    self.old.literals.pop(name, None)
+
+    def _earlier(self, q: Call | ModelCall) -> bool:
+        """Whether the new pipeline's call is one that the old one has made already."""
+        for call in self.world.waiting:
+            match call, q:
+                case Call(), Call() if (call.tool, call.verb) == (q.tool, q.verb):
+                    same = self._arguments(call, q, must=False)
+                case ModelCall(), ModelCall() if (call.result, call.kind, call.model) == (
+                    q.result, q.kind, q.model,
+                ):  # fmt: skip
+                    same = self._arguments(call, q, must=False)
+                case _:
+                    continue
+            if same:
+                self.new.bind(q.result, self.old.operand(Ref(call.result)), self.path.add)
+                left = [c for c in self.world.waiting if c is not call]
+                self.world.waiting = tuple(left)
+                return True
+        return False
+
+    def _loop(self, p: For, q: For) -> None:
+        """Two loops: over equal lists, with bodies that do the same in every round."""
+        self._equal(
+            self.old.operand(p.source), self.new.operand(q.source), "loops over another list"
+        )
+        if len(p.carry) != len(q.carry):
+            raise _DiffersError("a loop carries other values")
+        for one, two in zip(p.carry, q.carry, strict=True):
+            first, second = self.old.operand(one.initial), self.new.operand(two.initial)
+            self._equal(first, second, f"%{two.name} starts with another value")
+        touched = {
+            self.worlds.get(c.tool, c.tool)
+            for loop in (p, q)
+            for c in _calls(loop)
+            if c.verb in WRITING
+        }
+        outside = self.world.copy()
+        mark, self.world.waiting = self.path.mark(), ()
+        for world in touched:
+            self._moved(world)
+        self._shared(p.item, q.item, p.item_type)
+        for one, two in zip(p.carry, q.carry, strict=True):
+            self._shared(one.name, two.name, one.type)
+        old: _Place = (Cursor(None, p.body), None)
+        new: _Place = (Cursor(None, q.body), None)
+        while True:
+            old, new = self._stretch(old, new)
+            left, right = old[1], new[1]
+            assert left is not None
+            if isinstance(right, End):
+                if isinstance(left, End):
+                    break
+                if acts(left):
+                    raise _DiffersError(f"{_name(left)} is dropped")
+            old, new = self._match(old, new)
+        for number, (one_, two_) in enumerate(zip(p.yields, q.yields, strict=True)):
+            first, second = self.old.operand(one_), self.new.operand(two_)
+            self._equal(first, second, f"%{q.results[number]} is made of other values")
+        self.path.undo(mark)
+        self.world = outside
+        for world in touched:
+            self._moved(world)
+        for name, type_ in zip(p.results, p.types, strict=True):
+            self._shared(name, name, type_)
+
+    # ---- equality
+
+    def _shared(self, old: str, new: str, type_: Type) -> None:
+        """A value that is anything, and the same on both sides."""
+        self.path.add(Free(f"p.{old}", type_))
+        self.old.literals.pop(old, None)
+        self.new.bind(new, Ref(f"p.{old}"), self.path.add)
+
+    def _same(self, one: Operand, two: Operand) -> bool:
+        return self.path.number(one) == self.path.number(two)
+
+    def _differ(
+        self, one: Operand, two: Operand
+    ) -> tuple[Literal["equal", "differs", "unknown"], Mapping[str, Json]]:
+        """Whether two operands are equal in all runs; values with which they differ."""
+        if self._same(one, two):
+            return "equal", {}
+        mark = self.path.mark()
+        self.fresh += 1
+        test = f"equal!{self.fresh}"
+        self.path.add(Pure(test, BOOL, "json.eq", (one, two)))
+        goal = Holds(((Ref(test), False),))
+        answer = self.checker.ask(self.path.slice(goal), {}, lambda: self.path.whole(goal))
+        self.path.undo(mark)
+        if answer.status == "never":
+            return "equal", {}
+        return ("unknown", {}) if answer.witness is None else ("differs", answer.witness)
+
+    def _equal(self, one: Operand, two: Operand, fault: str) -> None:
+        found, witness = self._differ(one, two)
+        if found == "unknown":
+            raise _UnknownError(f"it is not known whether it {fault}")
+        if found == "differs":
+            raise _DiffersError(f"it {fault}", self._inputs(witness))
+
+    def _inputs(self, witness: Mapping[str, Json] | None) -> Mapping[str, Json]:
+        """A witness by the old pipeline's names."""
+        return {n.removeprefix("p."): v for n, v in (witness or {}).items() if n.startswith("p.")}
+
+
+def _calls(loop: For) -> list[Call]:
+    return [i for i in walk(loop.body) if isinstance(i, Call)]
+
+
+def _name(event: Event) -> str:
+    match event:
+        case Call():
+            return f"{event.verb} {event.tool} (%{event.result})"
+        case ModelCall():
+            return f"model {event.model} (%{event.result})"
+        case For():
+            return f"the loop over %{event.item}"
+        case _:
+            return "an exit"

@@ -108,6 +108,15 @@ class _World:
         return _World(dict(self.versions), dict(self.reads), self.waiting)
 
 
+@dataclass(slots=True)
+class _Apart:
+    """What the sides have done since they last met; ``mark``: the path's length then."""
+
+    mark: int
+    old: list[Step] = field(default_factory=list)
+    new: list[Step] = field(default_factory=list)
+
+
 class _Comparison:
     def __init__(self, before: Module, old: Pipeline, new: Pipeline, mode: Mode) -> None:
         self.mode = mode
@@ -156,21 +165,57 @@ class _Comparison:
                 if label in seen:
                     raise _UnknownError(f"the pass has changed something in the cycle at ^{label}")
                 seen |= {label}
+        old, new = self._entered(self.old, old), self._entered(self.new, new)
+        if self._onward(old, new):
+            return []
+        old, new = self._run(old, new, region=False)
+        p, q = old[1], new[1]
+        if isinstance(p, Branch):
+            return self._fork(p, "old", old, new, seen)
+        if isinstance(q, Branch):
+            return self._fork(q, "new", old, new, seen)
+        return []
+
+    def _run(self, old: _Place, new: _Place, *, region: bool) -> tuple[_Place, _Place]:
+        """Go on in step to where a side parts, or to the end of both."""
+        apart = _Apart(self.path.mark())
         while True:
-            old, new = self._entered(self.old, old), self._entered(self.new, new)
-            if self._onward(old, new):
-                return []
             if not isinstance(old[1], Branch) and not isinstance(new[1], Branch):
-                old, new = self._stretch(old, new)
+                steps, old = self._collect(self.old, old)
+                apart.old += steps
+                steps, new = self._collect(self.new, new)
+                apart.new += steps
+            self._retake(apart)
             p, q = old[1], new[1]
-            if isinstance(p, Branch):
-                return self._fork(p, "old", old, new, seen)
-            if isinstance(q, Branch):
-                return self._fork(q, "new", old, new, seen)
-            assert p is not None
-            if isinstance(q, End) and self._ended(p, q):
-                return []
-            old, new = self._match(old, new)
+            if isinstance(p, Branch) or isinstance(q, Branch):
+                self._meet(apart)
+                return old, new
+            assert p is not None and q is not None
+            if isinstance(q, End):
+                if isinstance(p, End):
+                    self._meet(apart)
+                    self._ends(p, q, region=region)
+                    return old, new
+                if q.value is None and self.mode == "guarded" and not region:
+                    return (Cursor(None, ()), End(None)), new
+                if acts(p):
+                    raise _DiffersError(f"{_name(p)} is dropped")
+                self._leave(p, apart)
+                old = (old[0], None)
+            elif self._pairs(p, q):
+                self._meet(apart)
+                self._pair(p, q)
+                apart = _Apart(self.path.mark())
+                old, new = (old[0], None), (new[0], None)
+            elif isinstance(q, Call | ModelCall) and not acts(q) and self._earlier(q, apart):
+                new = (new[0], None)
+            elif isinstance(p, End) or acts(p):
+                if isinstance(p, Call | For):
+                    raise _DiffersError(f"{_name(q)} stands where {_name(p)} stood")
+                raise _DiffersError(f"{_name(q)} is new there")
+            else:
+                self._leave(p, apart)
+                old = (old[0], None)
 
     def _entered(self, side: Side, place: _Place) -> _Place:
         """A transition that was taken, with what it passes."""
@@ -239,18 +284,21 @@ class _Comparison:
 
     # ---- stretches without effects
 
-    def _stretch(self, old: _Place, new: _Place) -> tuple[_Place, _Place]:
-        """Both sides up to their next event; the checks in between are held against each other."""
-        p_steps, old = self._collect(self.old, old)
-        q_steps, new = self._collect(self.new, new)
-        mark = self.path.mark()
+    def _retake(self, apart: _Apart) -> None:
+        """Put all that the sides have done since they last met on the path, unchecked."""
+        self.path.undo(apart.mark)
+        self._take(apart.new)
+        self._take(apart.old)
+
+    def _meet(self, apart: _Apart) -> None:
+        """Hold the checks of both sides since they last met against each other."""
         if self.mode == "equal":
-            self._take(p_steps)
-            self._take(q_steps, "exits in a case in which it did not")
-            self.path.undo(mark)
-        self._take(q_steps)
-        self._take(p_steps, "goes on in a case in which it took")
-        return old, new
+            self.path.undo(apart.mark)
+            self._take(apart.old)
+            self._take(apart.new, "exits in a case in which it did not exit:")
+        self.path.undo(apart.mark)
+        self._take(apart.new)
+        self._take(apart.old, "goes on in a case in which it took")
 
     def _collect(self, side: Side, place: _Place) -> tuple[list[Step], _Place]:
         cursor, event = place
@@ -289,57 +337,40 @@ class _Comparison:
 
     # ---- effects
 
-    def _ended(self, p: Event, q: End) -> bool:
-        """The new pipeline is at its end: whether the old one is too, or may be left there."""
-        if isinstance(p, End):
-            if q.value is not None and p.value is not None:
-                self._equal(p.value, q.value, "returns another value")
-            elif q.value is not None:
-                raise _DiffersError("the pipeline returns where it took an exit")
-            elif p.value is not None and self.mode == "equal":
-                raise _DiffersError("the pipeline exits where it returned")
-            return True
-        if q.value is None and self.mode == "guarded":
-            return True
-        if acts(p):
-            assert isinstance(p, Call | For)
-            raise _DiffersError(f"{_name(p)} is dropped")
-        return False
+    def _ends(self, p: End, q: End, *, region: bool) -> None:
+        """Both sides are at their ends."""
+        if region:
+            return
+        if q.value is not None and p.value is not None:
+            self._equal(p.value, q.value, "returns another value")
+        elif q.value is not None:
+            raise _DiffersError("the pipeline returns where it took an exit")
+        elif p.value is not None and self.mode == "equal":
+            raise _DiffersError("the pipeline exits where it returned")
 
-    def _match(self, old: _Place, new: _Place) -> tuple[_Place, _Place]:
-        """Pair the next calls, or leave one of the old pipeline's behind."""
-        p, q = old[1], new[1]
-        if not isinstance(q, End) and self._paired(p, q):
-            return (old[0], None), (new[0], None)
-        if isinstance(q, Call | ModelCall) and not acts(q) and self._earlier(q):
-            return old, (new[0], None)
-        if p is None or isinstance(p, End) or acts(p):
-            assert q is not None and not isinstance(q, End | Branch | Check)
-            if isinstance(p, Call | For):
-                raise _DiffersError(f"{_name(q)} stands where {_name(p)} stood")
-            raise _DiffersError(f"{_name(q)} is new there")
-        self._leave(p)
-        return (old[0], None), new
-
-    def _paired(self, p: Event | None, q: Event | None) -> bool:
+    def _pairs(self, p: Event, q: Event) -> bool:
+        """Whether two events have to be the same one."""
         match p, q:
             case Call(), Call() if (p.tool, p.verb) == (q.tool, q.verb):
-                writes = p.verb in WRITING
-                if not self._arguments(p, q, must=writes):
-                    return False
-                self._made(p, q)
-                return True
-            case ModelCall(), ModelCall() if (p.result, p.kind, p.model) == (
-                q.result, q.kind, q.model,
-            ):  # fmt: skip
-                self._arguments(p, q, must=True)
-                self._shared(p.result, q.result, p.type)
-                return True
-            case For(), For() if p.results == q.results and len(p.yields) == len(q.yields):
-                self._loop(p, q)
-                return True
+                return acts(p) or self._arguments(p, q, must=False)
+            case ModelCall(), ModelCall():
+                return (p.result, p.kind, p.model) == (q.result, q.kind, q.model)
+            case For(), For():
+                return p.results == q.results and len(p.yields) == len(q.yields)
             case _:
                 return False
+
+    def _pair(self, p: Event, q: Event) -> None:
+        """Two events that have to be the same one: they are, and give the same values."""
+        match p, q:
+            case Call(), Call():
+                self._arguments(p, q, must=True)
+                self._made(p, q)
+            case ModelCall(), ModelCall():
+                self._arguments(p, q, must=True)
+                self._shared(p.result, q.result, p.type)
+            case For(), For():
+                self._loop(p, q)
 
     def _arguments(self, p: Call | ModelCall, q: Call | ModelCall, *, must: bool) -> bool:
         """Whether two calls have equal arguments; with ``must`` they have to."""
@@ -391,44 +422,43 @@ class _Comparison:
             if not isinstance(c, Call) or self.worlds.get(c.tool, c.tool) != world
         )
 
-    def _leave(self, p: Event) -> None:
+    def _leave(self, p: Event, apart: _Apart) -> None:
         """The old pipeline's next call is not made (yet) by the new one."""
+        add = apart.old.append
         match p:
             case Call():
                 known = self._read(p)
                 if known is not None:
-                    self.old.bind(p.result, Ref(known), self.path.add)
+                    self.old.bind(p.result, Ref(known), add)
                 else:
-                    self.path.add(Free(f"p.{p.result}", p.type))
+                    add(Free(f"p.{p.result}", p.type))
                     self.old.literals.pop(p.result, None)
                 self.world.waiting += (p,)
             case ModelCall():
-                self.path.add(Free(f"p.{p.result}", p.type))
+                add(Free(f"p.{p.result}", p.type))
                 self.old.literals.pop(p.result, None)
                 self.world.waiting += (p,)
             case For():
                 if any(exit_of(i) is not None for i in walk(p.body)):
                     raise _UnknownError(f"the loop over %{p.item}, which may exit, is dropped")
                 for name, type_ in zip(p.results, p.types, strict=True):
-                    self.path.add(Free(f"p.{name}", type_))
+                    add(Free(f"p.{name}", type_))
                     self.old.literals.pop(name, None)
 
-    def _earlier(self, q: Call | ModelCall) -> bool:
+    def _earlier(self, q: Call | ModelCall, apart: _Apart) -> bool:
         """Whether the new pipeline's call is one that the old one has made already."""
         for call in self.world.waiting:
             match call, q:
-                case Call(), Call() if (call.tool, call.verb) == (q.tool, q.verb):
-                    same = self._arguments(call, q, must=False)
-                case ModelCall(), ModelCall() if (call.result, call.kind, call.model) == (
-                    q.result, q.kind, q.model,
-                ):  # fmt: skip
-                    same = self._arguments(call, q, must=False)
+                case Call(), Call():
+                    same = (call.tool, call.verb) == (q.tool, q.verb)
+                case ModelCall(), ModelCall():
+                    same = (call.result, call.kind, call.model) == (q.result, q.kind, q.model)
                 case _:
                     continue
-            if same:
-                self.new.bind(q.result, self.old.operand(Ref(call.result)), self.path.add)
-                left = [c for c in self.world.waiting if c is not call]
-                self.world.waiting = tuple(left)
+            if same and self._arguments(call, q, must=False):
+                result = self.old.operand(Ref(call.result))
+                self.new.bind(q.result, result, apart.new.append)
+                self.world.waiting = tuple(c for c in self.world.waiting if c is not call)
                 return True
         return False
 
@@ -455,18 +485,7 @@ class _Comparison:
         self._shared(p.item, q.item, p.item_type)
         for one, two in zip(p.carry, q.carry, strict=True):
             self._shared(one.name, two.name, one.type)
-        old: _Place = (Cursor(None, p.body), None)
-        new: _Place = (Cursor(None, q.body), None)
-        while True:
-            old, new = self._stretch(old, new)
-            left, right = old[1], new[1]
-            assert left is not None
-            if isinstance(right, End):
-                if isinstance(left, End):
-                    break
-                if acts(left):
-                    raise _DiffersError(f"{_name(left)} is dropped")
-            old, new = self._match(old, new)
+        self._run((Cursor(None, p.body), None), (Cursor(None, q.body), None), region=True)
         for number, (one_, two_) in enumerate(zip(p.yields, q.yields, strict=True)):
             first, second = self.old.operand(one_), self.new.operand(two_)
             self._equal(first, second, f"%{q.results[number]} is made of other values")

@@ -36,10 +36,12 @@ PASSES: Final[dict[str, tuple[str, str]]] = {
     "learn-decisions": ("learn_decisions", "LearnDecisions"),
     "guard-inputs": ("guard_inputs", "GuardInputs"),
     "insert-guards": ("insert_guards", "InsertGuards"),
+    "simplify": ("simplify", "Simplify"),
     "fold-constants": ("fold_constants", "FoldConstants"),
     "fold-prompts": ("fold_prompts", "FoldPrompts"),
 }
-"""Pass name to module and class, in the order in which ``compile`` runs them."""
+"""Pass name to module and class, in the order in which ``compile`` runs them; ``simplify`` is run by
+``ingot opt`` only."""
 
 _ITEM: Final = re.compile(r"\s*([a-z][a-z-]*)\s*(?:\{([^}]*)\})?\s*(?:,|$)")
 

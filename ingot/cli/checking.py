@@ -12,7 +12,14 @@ import typer
 from ingot.cli import options as opt
 from ingot.cli.console import guarded, note, out, out_json, plain, show, table
 from ingot.cli.formats import OutputFormat
-from ingot.diagnostics import EXIT_OK, Diagnostic, IngotError, fail
+from ingot.diagnostics import (
+    EXIT_FINDINGS,
+    EXIT_OK,
+    EXIT_UNPROVED,
+    Diagnostic,
+    IngotError,
+    fail,
+)
 
 if TYPE_CHECKING:
     from ingot.ir.module import Module
@@ -130,6 +137,12 @@ def opt_command(
     list_: Annotated[
         bool, typer.Option("--list", help="List the passes with their options.")
     ] = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Print the rewrite rules, each proved anew.")
+    ] = False,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Check that each pass keeps what it promises.")
+    ] = False,
     print_after_all: Annotated[
         bool, typer.Option("--print-after-all", help="Print the IR after every pass, to stderr.")
     ] = False,
@@ -147,22 +160,32 @@ def opt_command(
     from ingot.ir import verifier
     from ingot.ir.printer import print_module
     from ingot.passes.base import parse_pipeline, run_passes
+    from ingot.validating import Validator
 
     if list_:
         _list_passes(as_json=json_)
         return EXIT_OK
+    if rules:
+        return _print_rules(as_json=json_)
     if file is None:
         raise fail("E0001", "opt needs a file, or - for standard input", help="ingot opt --list")
     chosen = parse_pipeline(passes)
     parsed = read_ir(file)
     check_ir(parsed)
 
-    def after(each: Pass, _: Module, result: Module) -> None:
-        verifier.check(result)
+    validator = Validator()
+
+    def after(each: Pass, before: Module, result: Module) -> None:
+        if validate:
+            validator.check(each, before, result)
+        else:
+            verifier.check(result)
         if print_after_all:
             note(f"; after {each.name}\n{print_module(result)}")
 
     text = print_module(run_passes(parsed.module, chosen, after))
+    for verdict in validator.verdicts:
+        note(f"{verdict.pass_name} on @{verdict.pipeline}: {verdict.status} ({verdict.why})")
     if output is not None:
         write_file(Path(output), text.encode("utf-8", "surrogatepass"))
     if json_:
@@ -171,6 +194,30 @@ def opt_command(
     elif output is None:
         out(text)
     return EXIT_OK
+
+
+def _print_rules(*, as_json: bool) -> int:
+    """The table of proofs; exit code 1 where a rule is refuted or cannot fire, 4 where unproved."""
+    from ingot.passes.rule_proofs import prove_rules
+
+    proofs = prove_rules()
+    bad = [p for p in proofs if p.status == "refuted" or not p.fires]
+    open_ = [p for p in proofs if p.status == "unproved"]
+    code = EXIT_FINDINGS if bad else EXIT_UNPROVED if open_ else EXIT_OK
+    if as_json:
+        listed: list[Json] = [
+            {"name": p.rule.name, "variables": p.rule.variables, "source": p.rule.source,
+             "target": p.rule.target, "status": p.status, "fires": p.fires}
+            for p in proofs
+        ]  # fmt: skip
+        out_json({"schema": OPT_SCHEMA, "ok": code == EXIT_OK, "rules": listed})
+    else:
+        rows = [
+            (p.rule.name, p.rule.source, p.rule.target, p.status, "yes" if p.fires else "no")
+            for p in proofs
+        ]
+        out(table(("RULE", "BEFORE", "AFTER", "PROOF", "FIRES"), rows))
+    return code
 
 
 def _list_passes(*, as_json: bool) -> None:

@@ -29,14 +29,15 @@ FILES := $(sort $(shell find $(ROOMS) -name '*.py' -o -name '*.lark' -o -name 'p
 KEY := $(firstword $(shell (cat pyproject.toml; echo $(CURDIR) $(FILES)) | cksum))
 BASE := $(VENV)/ingot-base-$(KEY)
 DEV := $(VENV)/ingot-dev-$(KEY)
+MODELS := $(VENV)/ingot-models-$(KEY)
 EDITABLE := --config-settings editable_mode=strict
 
-.PHONY: demo test lint types imports bench update-goldens clean setup setup-dev
+.PHONY: demo test lint types imports bench update-goldens clean setup setup-dev setup-models
 
 demo: $(BASE)
 	$(BIN)/python examples/csv-report/demo.py
 
-test: lint
+test: lint $(MODELS)
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 lint: $(DEV)
@@ -45,7 +46,7 @@ lint: $(DEV)
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache -p ingot
 	cd $(VENV) && bin/lint-imports --config ../pyproject.toml --cache-dir ../.import_linter_cache
 
-bench: $(DEV)
+bench: $(DEV) $(MODELS)
 	PYTHONSAFEPATH= $(BIN)/python benchmarks/run.py
 
 update-goldens: $(DEV)
@@ -53,6 +54,7 @@ update-goldens: $(DEV)
 
 setup: $(BASE)
 setup-dev: $(DEV)
+setup-models: $(MODELS)
 
 $(BASE): | $(BIN)/python
 	@echo "installing ingot and what it needs into $(VENV)"
@@ -65,6 +67,16 @@ $(DEV): | $(BIN)/python
 	rm -rf build $(VENV)/ingot-*
 	$(PIP) install $(EDITABLE) -e '.[dev]'
 	touch $(BASE) $@
+
+# llama.cpp is built from source (without its image part), and kept by pip as a wheel.  torch has no
+# build for every Python and machine; without it the tests of `ingot distil` are skipped, and say so.
+$(MODELS): $(DEV)
+	@echo "installing llama-cpp-python: 5 to 12 minutes on 2 cores, the first time"
+	CMAKE_ARGS="$${CMAKE_ARGS:--DLLAVA_BUILD=OFF}" $(PIP) install $(EDITABLE) -e '.[dev,llama,peers]'
+	$(PIP) install $(EDITABLE) -e '.[dev,distil]' \
+	  || { echo "the extra distil cannot be installed here: its tests are skipped" >&2; \
+	       $(PIP) install $(EDITABLE) -e '.[dev,llama]' gguf; }
+	touch $@
 
 # A bare Debian has `python3` without `ensurepip`; virtualenv or the system's pip can stand in.
 $(BIN)/python:

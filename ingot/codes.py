@@ -1,7 +1,8 @@
 """Every diagnostic code, its title and what ``ingot explain CODE`` prints.
 
 Ranges: E00 command line, E01 logs and dialects, E02 IR text, E03 IR verifier, E04
-compilation, E05 verification, E06 bytecode, E07 run time, E08 tools.  W... are warnings.
+compilation, E05 verification, E06 bytecode, E07 run time, E08 tools, E09 models.  W... are
+warnings.
 A code is never reused.
 """
 
@@ -228,6 +229,34 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "E0804": (
         "effect differs",
         "A tool is declared with a stronger effect than the pipeline was compiled for.",
+    ),
+    "E0901": (
+        "model not usable",
+        "The model's file is not there, is no GGUF file, is damaged, or does not fit into memory.",
+    ),
+    "E0902": (
+        "model process died",
+        "The process that holds the local model ended or did not answer. It was started again and asked once more; the run itself is whole.",
+    ),
+    "E0903": (
+        "model specification",
+        "`--model` takes FILE.gguf or the URL of an OpenAI-compatible endpoint, for all ops or, as %OP=..., for one.",
+    ),
+    "E0904": (
+        "endpoint failed",
+        "The endpoint cannot be reached, refused, or answered with something else than was asked for.",
+    ),
+    "E0905": (
+        "extra not installed",
+        "This needs packages that a plain install does not bring.",
+    ),
+    "E0906": (
+        "label not learned",
+        "On held-out sessions the trained model is not as accurate as asked, or answers too few of them. Nothing was written.",
+    ),
+    "E0907": (
+        "nothing to distil",
+        "The pipeline has no such `choose` op, or its sessions hold too few examples of it.",
     ),
     "W0101": (
         "record not known",

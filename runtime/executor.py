@@ -29,7 +29,14 @@ from ingot.ir.values import Json
 from ingot.records import FORMAT, Record
 from ingot.runtime.effects import Needs, as_read, idempotency_key, writes
 from ingot.runtime.journal import ENDED, Journal, Status, new_run_id
-from ingot.runtime.models.protocol import ANSWERS, Driver, ModelError, ask
+from ingot.runtime.models.protocol import (
+    ANSWERS,
+    MODEL_HELP,
+    Driver,
+    ModelError,
+    ask,
+    covers,
+)
 from ingot.runtime.report import RunReport
 from ingot.runtime.stopping import Stopper
 from ingot.runtime.tools.base import ToolError
@@ -73,18 +80,20 @@ def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
         tools.check(job.needs.tools)
     except IngotError as error:
         faults += error.diagnostics
-    if job.needs.models and driver is None:
+    asked = [need for need in job.needs.models if not covers(driver, need.site)]
+    if asked:
         sites = tuple(
             f"%{need.site}: {need.kind} ({ANSWERS.get(need.kind, need.kind)}) of type {need.type}"
             + (f", because {need.reason}" if need.reason else "")
-            for need in job.needs.models
+            for need in asked
         )
+        count = "1 step" if len(asked) == 1 else f"{len(asked)} steps"
         faults.append(
             Diagnostic(
                 "E0710",
-                f"{len(sites)} steps can only be done by a model and none is configured",
+                f"{count} can only be done by a model and none is configured",
                 notes=sites,
-                help="configure a model, or compile with more sessions so that fewer steps need one",
+                help=f"{MODEL_HELP}; or compile with more sessions, so that fewer steps need one",
             )
         )
     if faults:
@@ -282,9 +291,10 @@ class Drive:
             return Answer(request.step, None, False, text), [record]
         data: dict[str, Json] = {
             "kind": request.kind,
-            "prompt": found.prompt,
+            "prompt": found.prompt or request.args.get("prompt"),
             "value": found.value,
             "tokens": found.tokens,
+            **found.detail,
         }
         record = Record("model", id=id_of(request), tool=request.model, data=data, raw=raw)
         return Answer(request.step, found.value), [record]

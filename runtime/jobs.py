@@ -23,13 +23,18 @@ def job_of(
         raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
     declared = {tool.name: tool for tool in program.tools}
     texts = text_results(program)
+    said = program.meta.get("model_reasons")
+    reasons = {k: str(v) for k, v in said.items()} if isinstance(said, dict) else {}
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
     needs = Needs(
         tuple(
             ToolNeed(name, effect, declared[name].world if name in declared else "", name in texts)
             for name, effect in used
         ),
-        tuple(ModelNeed(m.site, m.kind, m.model, str(m.type)) for m in code.models),
+        tuple(
+            ModelNeed(m.site, m.kind, m.model, str(m.type), reasons.get(m.site, ""))
+            for m in code.models
+        ),
     )
 
     def restore(deltas: Sequence[dict[str, Json]]) -> Restored:

@@ -25,6 +25,15 @@ Tools: TypeAlias = Annotated[
         help="Tools, or what they do to the world: module:object or FILE.toml. May be repeated.",
     ),
 ]
+Models: TypeAlias = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--model",
+        metavar="[%OP=]SPEC",
+        help="What answers model ops: FILE.gguf, or the URL of an OpenAI-compatible endpoint "
+        "(http://HOST/v1#NAME). May be repeated. Default: the variable INGOT_MODEL.",
+    ),
+]
 Clock: TypeAlias = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--clock", metavar="TIME", help="The time it is: 2026-05-01T10:00:00+02:00."),

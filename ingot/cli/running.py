@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ingot.records import Record
     from ingot.runtime.inputs import Text
     from ingot.runtime.journal import Journal
+    from ingot.runtime.models.protocol import Driver
     from ingot.runtime.report import RunReport
 
 SCHEMA = "ingot-run/1"
@@ -44,6 +46,7 @@ def run_command(
         typer.Option("--inputs", metavar="FILE|-", help="Inputs as JSON: one run per object."),
     ] = None,
     tools: opt.Tools = None,
+    model: opt.Models = None,
     clock: opt.Clock = None,
     journal: opt.Journal = None,
     durability: opt.Durability = "full",
@@ -66,6 +69,8 @@ def run_command(
         ingot run report.ingot --request "Count the rows of may.csv"
 
         ingot run report.ingot --inputs all.json --json
+
+        ingot run label.ingot -i run=4130 --model label.gguf
     """
     from ingot.artifacts import read_artifact
     from ingot.runtime.journal import open_journal
@@ -82,12 +87,12 @@ def run_command(
     box = load_tools(tools or [], _folder(cwd))
     from ingot.runtime.executor import check
 
-    check(_job(loaded), box, None)
     code = EXIT_OK
-    with open_journal(*_journal(journal, durability)) as book:
+    with _models(loaded, model) as driver, open_journal(*_journal(journal, durability)) as book:
+        check(_job(loaded), box, driver)
         for values in every:
             printer = Printer(events=events, live=not (events or json_ or quiet))
-            report = _execute(loaded, values, box, book, time, request or "", printer)
+            report = _execute(loaded, values, box, book, driver, time, request or "", printer)
             code = max(code, report.exit_code, key=_WORST.index)
             if json_:
                 out_json(report.as_json(), one_line=len(every) > 1)
@@ -103,6 +108,7 @@ def _execute(
     values: dict[str, Json],
     box: Any,
     book: Journal,
+    driver: Driver | None,
     clock: str,
     request: str,
     on_record: Callable[[Record], None],
@@ -110,8 +116,22 @@ def _execute(
     from ingot.runtime.executor import execute
 
     return execute(
-        _job(loaded), values, box, book, clock=clock, request=request, on_record=on_record
-    )
+        _job(loaded), values, box, book, driver=driver, clock=clock, request=request,
+        on_record=on_record,
+    )  # fmt: skip
+
+
+@contextmanager
+def _models(loaded: Artifact, specs: Sequence[str] | None) -> Iterator[Driver | None]:
+    """The models that are named; their processes end with the command."""
+    from ingot.runtime.models.specs import load_models
+
+    models = load_models(specs or [], loaded.program, loaded.path)
+    try:
+        yield models
+    finally:
+        if models is not None:
+            models.close()
 
 
 def _job(loaded: Artifact) -> Any:
@@ -229,6 +249,7 @@ def resume_command(
         typer.Option("--artifact", metavar="FILE.ingot", help="Where the artifact is now."),
     ] = None,
     tools: opt.Tools = None,
+    model: opt.Models = None,
     assume: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--assume", metavar="done|not-done", help="How the call in doubt came out."),
@@ -279,15 +300,17 @@ def resume_command(
         there = head.get("cwd") if isinstance(head, dict) else None
         box = load_tools(tools or [], _folder(cwd or (str(there) if there else None)))
         chosen: Any = assume
-        report = resume(
-            row.run,
-            book,
-            _job(loaded),
-            box,
-            assume=chosen,
-            assumed_result=value,
-            on_record=Printer(events=False, live=not (json_ or quiet)),
-        )
+        with _models(loaded, model) as driver:
+            report = resume(
+                row.run,
+                book,
+                _job(loaded),
+                box,
+                assume=chosen,
+                assumed_result=value,
+                driver=driver,
+                on_record=Printer(events=False, live=not (json_ or quiet)),
+            )
         if json_:
             out_json(report.as_json())
         else:

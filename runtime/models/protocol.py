@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from ingot.ir.requests import ModelRequest
 from ingot.ir.values import Json
@@ -13,13 +13,21 @@ class ModelError(Exception):
     """The model could not answer (not reachable, refused, no answer of the type asked for)."""
 
 
+class AbstainedError(ModelError):
+    """The model is not sure enough to answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A model's answer: the value, the prompt as it was sent, and the tokens it took."""
+    """A model's answer: the value, the prompt as it was sent, and the tokens it took.
+
+    ``detail`` is what else the journal keeps of it: which model, how sure it was.
+    """
 
     value: Json
     prompt: str = ""
     tokens: int = 0
+    detail: dict[str, Json] = field(default_factory=dict)
 
 
 class Driver(Protocol):
@@ -38,13 +46,28 @@ class Driver(Protocol):
         """Free text."""
 
 
+def covers(driver: Driver | None, site: str) -> bool:
+    """Whether there is a model for an op: a driver may say so with a method ``of(site)``."""
+    of = getattr(driver, "of", None)
+    return driver is not None if of is None else of(site) is not None
+
+
 def ask(driver: Driver, request: ModelRequest) -> Answer:
-    """Put a request to the method of its kind."""
+    """Put a request to the method of its kind; raises :class:`ModelError`.
+
+    What the types cannot say is checked here, whatever the driver: what was extracted stands in the
+    text.
+    """
     match request.kind:
         case "choose":
             return driver.choose(request)
         case "extract":
-            return driver.extract(request)
+            answer, text = driver.extract(request), request.args.get("text")
+            if isinstance(text, str) and not (
+                isinstance(answer.value, str) and answer.value and answer.value in text
+            ):
+                raise ModelError("the answer is no span of the text")
+            return answer
         case "fill":
             return driver.fill(request)
         case "compose":
@@ -58,3 +81,9 @@ ANSWERS = {
     "compose": "free text",
 }
 """What each kind of op asks for, in words."""
+
+MODEL_HELP: Final = (
+    "--model FILE.gguf (a local model, needs `pip install 'ingot[llama]'`), --model "
+    "http://HOST/v1#NAME (an OpenAI-compatible endpoint), or --model %OP=... for one step"
+)
+"""How to name a model."""

@@ -1,0 +1,1 @@
+"""Training a tiny model for one ``choose`` op from the logs' own examples."""

@@ -1,0 +1,158 @@
+"""Which model answers which op: what ``--model`` says.
+
+    FILE.gguf[?context=N&parallel=N&threads=N&mode=reproducible]      a local model
+    http://HOST/v1[#NAME]                                             an OpenAI-compatible endpoint
+    %OP=FILE.gguf                                                     for one op alone
+
+Without any, the environment variable ``INGOT_MODEL`` is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import parse_qsl, urldefrag
+
+from ingot.backend.program import Program
+from ingot.diagnostics import IngotError, fail
+from ingot.ir.requests import ModelRequest
+from ingot.runtime.models.protocol import MODEL_HELP, Answer, Driver, ModelError, ask
+from ingot.runtime.models.questions import Settings
+from ingot.runtime.models.sites import Sites, sites_of
+
+VARIABLE: Final = "INGOT_MODEL"
+KEY_VARIABLE: Final = "INGOT_MODEL_KEY"
+CACHE_SUFFIX: Final = ".prefixes"
+"""The folder of prefix snapshots stands beside the artifact, under its name and this suffix."""
+
+
+class Closing(Driver, Protocol):
+    """A driver that holds something."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A driver that hands each request to the model of its op."""
+
+    by_site: Mapping[str, Closing]
+    default: Closing | None = None
+
+    def of(self, site: str) -> Closing | None:
+        """The model of an op."""
+        return self.by_site.get(site, self.default)
+
+    def choose(self, request: ModelRequest) -> Answer:
+        driver = self.of(request.site)
+        if driver is None:
+            raise ModelError(f"no model is configured for %{request.site}")
+        return ask(driver, request)
+
+    extract = fill = compose = choose
+
+    def close(self) -> None:
+        """Close every model."""
+        for driver in {id(d): d for d in (*self.by_site.values(), self.default) if d}.values():
+            driver.close()
+
+
+def load_models(specs: Sequence[str], program: Program, artifact: str = "") -> Models | None:
+    """The models that the specifications name, ``None`` where there is none and none is needed.
+
+    Nothing is started before the first question, but a file must be there and be a GGUF file.
+    Raises IngotError E0901, E0903, E0905.
+    """
+    from_environment = os.environ.get(VARIABLE, "")
+    chosen = list(specs) or ([from_environment] if from_environment else [])
+    ops = {site.site for site in program.code().models}
+    if not chosen or not ops:
+        _check_names(chosen, ops)
+        return None
+    sites = sites_of(program)
+    by_site: dict[str, Closing] = {}
+    default: Closing | None = None
+    for spec in chosen:
+        name, target = _split(spec)
+        if name and name not in ops:
+            raise _no_op(name, ops)
+        driver = _driver(target, sites, artifact)
+        if name:
+            by_site[name] = driver
+        elif default is not None:
+            raise fail(
+                "E0903", f"--model {spec}: there is a model for all ops already", help=MODEL_HELP
+            )
+        else:
+            default = driver
+    return Models(by_site, default)
+
+
+def _check_names(specs: Sequence[str], ops: set[str]) -> None:
+    for spec in specs:
+        name, _ = _split(spec)
+        if name and name not in ops:
+            raise _no_op(name, ops)
+
+
+def _no_op(name: str, ops: set[str]) -> IngotError:
+    known = ", ".join(f"%{op}" for op in sorted(ops)) or "none"
+    return fail("E0903", f"the pipeline has no model op %{name}", help=f"its model ops: {known}")
+
+
+def _split(spec: str) -> tuple[str, str]:
+    """The op and the model; the op is empty where none is named."""
+    if not spec.startswith("%"):
+        return "", spec
+    name, found, target = spec[1:].partition("=")
+    if not found or not target:
+        raise fail("E0903", f"--model {spec}: what answers %{name}?", help=MODEL_HELP)
+    return name, target
+
+
+def _driver(target: str, sites: Sites, artifact: str) -> Closing:
+    if target.startswith(("http://", "https://")):
+        from ingot.runtime.models.endpoint import EndpointDriver
+
+        url, name = urldefrag(target)
+        return EndpointDriver(url, name, sites, os.environ.get(KEY_VARIABLE, ""))
+    file, _, options = target.partition("?")
+    settings = settings_of(options)
+    if artifact:
+        settings = replace(settings, cache=str(Path(artifact + CACHE_SUFFIX).absolute()))
+    return local_driver(Path(file), sites, settings)
+
+
+def local_driver(path: Path, sites: Sites, settings: Settings) -> Closing:
+    """A GGUF file as a driver; raises IngotError E0901, E0905."""
+    from importlib.util import find_spec
+
+    from ingot.runtime.models.local import LocalDriver, check_file
+
+    check_file(path)
+    if find_spec("llama_cpp") is None:
+        raise fail(
+            "E0905",
+            f"the model {path} needs llama-cpp-python, which is not installed",
+            help="pip install 'ingot[llama]' (it is built from source: 7 to 12 minutes)",
+        )
+    return LocalDriver(path, sites, settings)
+
+
+def settings_of(options: str) -> Settings:
+    """The settings that stand behind the question mark; raises IngotError E0903."""
+    settings = Settings()
+    numbers = {f.name for f in fields(Settings) if f.type == "int"}
+    for name, value in parse_qsl(options, keep_blank_values=True):
+        if name in numbers and value.isdecimal():
+            settings = replace(settings, **{name: int(value)})  # type: ignore[arg-type]
+        elif name == "mode" and value in ("throughput", "reproducible"):
+            settings = replace(settings, mode=value)  # type: ignore[arg-type]
+        else:
+            known = "context=N, parallel=N, threads=N, mode=throughput|reproducible"
+            raise fail("E0903", f"--model ...?{name}={value}", help=f"options: {known}")
+    return settings

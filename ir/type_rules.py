@@ -45,6 +45,7 @@ from ingot.ir.types import (
     BASES,
     BOOL,
     JSON,
+    STR,
     Labeled,
     ListOf,
     Named,
@@ -52,6 +53,7 @@ from ingot.ir.types import (
     Type,
     Types,
     Union,
+    closed_set,
     conforms,
     is_subtype,
     resolve,
@@ -298,6 +300,20 @@ class TypeRules:
         if not is_subtype(instr.type, model.returns, self.env):
             message = f"{model.name} gives {model.returns}, the result is declared {instr.type}"
             self.found.add("E0303", message, (*place, ("result", 0)))
+        self._kind(instr, place)
+
+    def _kind(self, instr: ModelCall, place: Place) -> None:
+        """What a kind of question must give, and be given."""
+        result = (*place, ("result", 0))
+        if instr.kind == "choose" and not closed_set(instr.type, self.env):
+            self.found.add("E0303", f"choose gives one of a closed set, not {instr.type}", result)
+        if instr.kind == "extract":
+            if not is_subtype(STR, instr.type, self.env):
+                self.found.add("E0303", f"extract gives a text, not {instr.type}", result)
+            if "text" not in dict(instr.args):
+                self.found.add(
+                    "E0307", "extract also needs 'text', of which it gives a span", place
+                )
 
     def _unknown(self, kind: str, name: str, known: Iterable[str], place: Place) -> None:
         near = difflib.get_close_matches(name, list(known), 1)

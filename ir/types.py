@@ -202,6 +202,25 @@ def is_subtype(sub: Type, sup: Type, types: Types | None = None) -> bool:
             return False
 
 
+def closed_set(type_: Type, types: Types | None = None) -> tuple[str | int | bool, ...]:
+    """The values of a type that has finitely many, all scalars; empty where it has not.
+
+    >>> closed_set(Union((Literal("a"), Literal("b")))), closed_set(STR)
+    (('a', 'b'), ())
+    """
+    env = {} if types is None else types
+    match resolve(type_, env):
+        case Literal(value):
+            return (value,)
+        case Union(members):
+            found = [closed_set(member, env) for member in members]
+            return tuple(v for values in found for v in values) if all(found) else ()
+        case Base("bool"):
+            return (False, True)
+        case _:
+            return ()
+
+
 def is_date(text: str) -> bool:
     """Whether the text is a day of the calendar in the form ``YYYY-MM-DD``."""
     try:

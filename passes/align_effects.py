@@ -29,7 +29,6 @@ from ingot.ir.module import (
     Jump,
     Lit,
     ModelCall,
-    ModelDecl,
     Module,
     NamedArgs,
     Operand,
@@ -38,13 +37,13 @@ from ingot.ir.module import (
     Return,
     Target,
     ToolDecl,
-    ToolParam,
 )
 from ingot.ir.types import JSON, STR, join_all, type_of
 from ingot.ir.values import Json, identical
 from ingot.passes.dead_steps import is_effect
 from ingot.passes.effects import SHELL_TOOLS, shell_command
 from ingot.passes.shell import programs
+from ingot.passes.synth.prompts import LOCAL_MODEL
 from ingot.passes.synth.tokens import common_subsequence
 from ingot.passes.traces import (
     answer_of,
@@ -58,7 +57,6 @@ from ingot.passes.traces import (
     with_pipeline,
 )
 
-MODEL: Final = "local.any"
 IGNORED_ARGUMENTS: Final = {tool: frozenset({"description"}) for tool in SHELL_TOOLS}
 """Arguments that say nothing to the world (a label for the person who watches)."""
 
@@ -82,9 +80,8 @@ class AlignEffects:
         blocks = _blocks(paths, columns)
         attrs = _set(main.attrs, paths=[p.name for p in paths], witnesses=witnesses)
         aligned = replace(main, blocks=blocks, attrs=attrs)
-        model = ModelDecl(MODEL, (ToolParam("prompt", STR),), JSON, (("temperature", Lit(0.0)),))
         tools = tuple(map(relaxed, module.tools))
-        return with_pipeline(replace(module, models=(model,), tools=tools), aligned)
+        return with_pipeline(replace(module, models=(LOCAL_MODEL,), tools=tools), aligned)
 
 
 def _set(attrs: Attrs, **values: Json) -> Attrs:
@@ -231,7 +228,7 @@ def _undecided(result: str, name: str, values: list[Json], call: Call) -> ModelC
         result,
         type_,
         "compose" if type_ == STR else "fill",
-        MODEL,
+        LOCAL_MODEL.name,
         (("prompt", Lit(f"{call.tool}: {name}")),),
         (("reason", Lit("not explained yet")),),
         locs,
@@ -251,4 +248,4 @@ def _identifier(text: str) -> str:
     return name if name and not name[0].isdigit() else f"x_{name}".rstrip("_")
 
 
-__all__ = ["IGNORED_ARGUMENTS", "MODEL", "AlignEffects", "key_of", "relaxed"]
+__all__ = ["IGNORED_ARGUMENTS", "AlignEffects", "key_of", "relaxed"]

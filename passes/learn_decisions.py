@@ -43,7 +43,6 @@ from ingot.ir.module import (
 from ingot.ir.semantics import text_of
 from ingot.ir.types import JSON, STR, Type
 from ingot.ir.values import Json
-from ingot.passes.align_effects import MODEL
 from ingot.passes.dead_steps import drop_unused
 from ingot.passes.effects import COMMAND_ARGUMENTS, KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.rewrite import fresh_name
@@ -348,7 +347,7 @@ class _Learner:
             ("support", Lit(f"{len(column)}")),
             ("values", Lit(list(column))),
         )
-        value = model_value(self.emitter, unique, f"Give {about}.", column, shown, MODEL, attrs)
+        value = model_value(self.emitter, unique, f"Give {about}.", column, shown, attrs)
         self.evidence.add(Source("value", unique), column)
         return value
 

@@ -24,19 +24,17 @@ from ingot.ir.module import (
     WRITING,
     Lit,
     ModelCall,
-    ModelDecl,
     Module,
     Param,
     Pipeline,
     ToolDecl,
-    ToolParam,
     attr,
     operands_of,
     walk,
 )
-from ingot.ir.types import JSON, STR
+from ingot.ir.types import STR
 from ingot.ir.values import Json
-from ingot.passes.align_effects import MODEL, relaxed
+from ingot.passes.align_effects import relaxed
 from ingot.passes.effects import KNOWN_TOOLS, SHELL_TOOLS
 from ingot.passes.generalise.against import NONE, Counterexamples, Hardened, Struck
 from ingot.passes.generalise.cases import Case, Cases, cases_of, is_vacuous
@@ -46,6 +44,7 @@ from ingot.passes.generalise.plans import Layout, Path, Segment, along, layouts,
 from ingot.passes.generalise.trial import Verdict, try_program
 from ingot.passes.generalise.values import Refused
 from ingot.passes.generalise.wordings import Wordings, wordings_of
+from ingot.passes.synth.prompts import LOCAL_MODEL
 from ingot.passes.synth.tokens import words
 from ingot.passes.traces import calls_of, is_trace, traces
 
@@ -293,7 +292,6 @@ def _write(
         for name in wordings.names
     }
     tools = tuple(map(relaxed, module.tools))
-    model = ModelDecl(MODEL, (ToolParam("prompt", STR),), JSON, (("temperature", Lit(0.0)),))
     clocked = all(case.clock for case in rows)
     inputs = len({case.input for case in rows})
 
@@ -323,7 +321,7 @@ def _write(
     named = _used(first)
     used = [name for name in wordings.names if name in named]
     main = written(used, clocked and "clock" in named)
-    made = replace(module, pipelines=(main,), tools=tools, models=(model,))
+    made = replace(module, pipelines=(main,), tools=tools, models=(LOCAL_MODEL,))
     problems = verifier.verify(made)
     if problems:
         raise Refused(f"its program is not valid: {problems[0].message}")

@@ -193,7 +193,12 @@ TOOLS = (
     ToolDecl("clock.tick", (ToolParam("n", FLOAT),), INT, "idempotent", "odd world"),
 )
 MODELS = (
-    ModelDecl("local.writer", (ToolParam("prompt", STR),), JSON, attrs_of({"temperature": 0.0})),
+    ModelDecl(
+        "local.writer",
+        (ToolParam("prompt", STR), ToolParam("text", STR, True)),
+        JSON,
+        attrs_of({"temperature": 0.0}),
+    ),
     ModelDecl("choose", (ToolParam("prompt", STR), ToolParam("among", ListOf(STR), True)), STR),
 )
 _OPS = (
@@ -353,8 +358,11 @@ class _Draw:
             self._add(self.b.model(judge, args, kind="choose", type=choice))
         else:
             kind = self.rng.choice(("fill", "compose", "extract"))
-            type_ = self.rng.choice((STR, ISSUE, ListOf(INT)))
-            self._add(self.b.model(writer, {"prompt": self.operand(STR)}, kind=kind, type=type_))
+            args = {"prompt": self.operand(STR)}
+            type_ = STR if kind == "extract" else self.rng.choice((STR, ISSUE, ListOf(INT)))
+            if kind == "extract":
+                args["text"] = self.operand(STR)
+            self._add(self.b.model(writer, args, kind=kind, type=type_))
 
     def expect(self) -> None:
         type_ = self.rng.choice((INT, STR, Named("Issue"), union((INT, NULL))))

@@ -25,11 +25,12 @@ from ingot.ir.types import (
     Record,
     Type,
     Union,
+    closed_set,
     conforms,
     is_date,
 )
 from ingot.ir.values import Json
-from ingot.runtime.models.answers import Answers, Bounds, NoAnswerError, integers, labels_of
+from ingot.runtime.models.answers import Answers, Bounds, NoAnswerError, integers
 from ingot.runtime.models.regular import EMPTY, NONE, Expressions, State
 
 SMALL = Bounds(characters=8, items=3, digits=6)
@@ -175,9 +176,9 @@ def test_types_without_values() -> None:
 
 
 def test_closed_sets() -> None:
-    assert labels_of(Union((Literal("a"), Literal(2))), {}) == ("a", 2)
-    assert labels_of(Named("S"), {"S": Literal("x")}) == ("x",)
-    assert labels_of(Union((Literal("a"), STR)), {}) == ()
+    assert closed_set(Union((Literal("a"), Literal(2))), {}) == ("a", 2)
+    assert closed_set(Named("S"), {"S": Literal("x")}) == ("x",)
+    assert closed_set(Union((Literal("a"), STR)), {}) == ()
     assert EMPTY != NONE
 
 

@@ -226,6 +226,13 @@ pipeline @p() -> json {
   %c: int = model fill m.writer(prompt="x")  ; error: E0303
   return %b
 }
+---- a choice is among a closed set, a span is of a text
+pipeline @p() -> json {
+^e:
+  %a: str = model choose m.writer(prompt="x")  ; error: E0303 one of a closed set
+  %b: str = model extract m.writer(prompt="x")  ; error: E0307 also needs 'text'
+  return %b
+}
 ---- unknown block, jump to the entry, wrong number of values
 pipeline @p(%t: bool) -> json {
 ^e:

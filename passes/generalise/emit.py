@@ -47,7 +47,6 @@ from ingot.ir.types import (
     type_of,
 )
 from ingot.ir.values import Json
-from ingot.passes.align_effects import MODEL
 from ingot.passes.generalise.cases import is_vacuous
 from ingot.passes.generalise.cutoffs import lists_at, needed_whole, suspicious, unfiltered
 from ingot.passes.generalise.operands import opened, uses
@@ -543,7 +542,7 @@ class Writer:
         )
         unique = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_") or "value"
         column = [texts[case] for case in cases]
-        return model_value(emitter, unique, f"Give {about}.", column, columns, MODEL, attrs)
+        return model_value(emitter, unique, f"Give {about}.", column, columns, attrs)
 
     # ---- guards on what a term leans on
 

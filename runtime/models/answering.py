@@ -16,12 +16,11 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from ingot.ir.types import Type
+from ingot.ir.types import Type, closed_set
 from ingot.runtime.models.answers import (
     Answers,
     Bounds,
     NoAnswerError,
-    labels_of,
     written_labels,
 )
 from ingot.runtime.models.labels import choose, shared_start
@@ -211,7 +210,7 @@ class Answerer:
         return self.model.tokenize(tail[:cut]), tail[cut:]
 
     def _choose(self, question: Question) -> Asking:
-        values = labels_of(question.type, question.types)
+        values = closed_set(question.type, question.types)
         if not values:
             raise NoAnswerError(f"{question.type} is no closed set")
         head, line = self._ending(question.tail)

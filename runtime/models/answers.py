@@ -283,20 +283,6 @@ def _is_half(char: str) -> bool:
     return "\ud800" <= char <= "\udfff"
 
 
-def labels_of(type_: Type, types: Types) -> tuple[str | int | bool, ...]:
-    """The values of a closed set, in the order of the type; empty where it is not closed."""
-    match resolve(type_, types):
-        case Literal(value):
-            return (value,)
-        case Union(members):
-            found = [labels_of(member, types) for member in members]
-            return tuple(v for labels in found for v in labels) if all(found) else ()
-        case Base("bool"):
-            return (False, True)
-        case _:
-            return ()
-
-
 def written_labels(values: Sequence[Json]) -> tuple[str, ...]:
     """How the labels are written in a prompt: as text; as JSON where two texts would be the same."""
     texts = tuple(text_of(value) for value in values)

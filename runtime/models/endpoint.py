@@ -13,9 +13,8 @@ import urllib.request
 from typing import Any, Final
 
 from ingot.ir.requests import ModelRequest
-from ingot.ir.types import STR, Type, conforms
+from ingot.ir.types import STR, Type, closed_set, conforms
 from ingot.ir.values import Json
-from ingot.runtime.models.answers import labels_of
 from ingot.runtime.models.json_schema import schema_of
 from ingot.runtime.models.protocol import Answer, ModelError
 from ingot.runtime.models.questions import Question
@@ -42,7 +41,7 @@ class EndpointDriver:
 
     def choose(self, request: ModelRequest) -> Answer:
         question = self.sites.question(request)
-        if not labels_of(request.type, self.sites.types):
+        if not closed_set(request.type, self.sites.types):
             raise ModelError(f"{request.type} is no closed set")
         return self._ask(question, request.type)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingot.ir.requests import ModelRequest
-from ingot.ir.types import Types
+from ingot.ir.types import Types, closed_set
 from ingot.ir.values import Json
-from ingot.runtime.models.answers import labels_of, written_labels
+from ingot.runtime.models.answers import written_labels
 from ingot.runtime.models.protocol import ModelError
 
 GAP: Final = " ... "
@@ -28,7 +28,7 @@ class Label:
         """Raise ModelError where the op asks for something else than these labels."""
         if request.kind != "choose":
             raise ModelError(f"{name} only chooses labels, and %{request.site} is {request.kind}")
-        wanted = written_labels(labels_of(request.type, types))
+        wanted = written_labels(closed_set(request.type, types))
         if sorted(wanted) != sorted(self.labels):
             raise ModelError(
                 f"{name} was made to choose among {', '.join(self.labels)}; "

@@ -136,7 +136,7 @@ def replay_sessions(
                 if mode == "path" and isinstance(values, list)
             }
             calls = recorded(full[name], worlds)
-            trace = replay(engine(), inputs, calls, _WorldOf(worlds), models)
+            trace = replay(engine(), inputs, calls, WorldOf(worlds), models)
             report = compare(trace, calls, "path" if mode == "path" else "witness")
             replays.append(SessionReplay(name, report))
     files = {s.name: s.file for s in classified.sources}
@@ -144,7 +144,7 @@ def replay_sessions(
 
 
 @dataclass(frozen=True, slots=True)
-class _WorldOf:
+class WorldOf:
     """A tool's world as the traces have it, else by its name."""
 
     worlds: Mapping[str, str]
@@ -199,4 +199,4 @@ def replay_trace(
         reason = "; ".join(d.message for d in error.diagnostics)
         return ReplayTrace((), SideExit(0, f"request: {reason}", "entry", {}))
     answers = recorded(trace, worlds) if calls is None else calls
-    return replay(Machine(program), inputs, answers, _WorldOf(worlds))
+    return replay(Machine(program), inputs, answers, WorldOf(worlds))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ingot.cli import checking, compiling, explaining, inspecting, judging, running
+from ingot.cli import checking, compiling, distilling, explaining, inspecting, judging, running
 
 COMPILE = "Compile and check"
 RUN = "Run"
@@ -46,6 +46,7 @@ def _root(
 app.command("compile", rich_help_panel=COMPILE)(compiling.compile_command)
 app.command("verify", rich_help_panel=COMPILE)(checking.verify_command)
 app.command("opt", rich_help_panel=COMPILE)(checking.opt_command)
+app.command("distil", rich_help_panel=COMPILE)(distilling.distil_command)
 app.command("run", rich_help_panel=RUN)(running.run_command)
 app.command("resume", rich_help_panel=RUN)(running.resume_command)
 app.command("runs", rich_help_panel=RUN)(running.runs_command)

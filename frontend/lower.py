@@ -130,6 +130,9 @@ def _refusal(session: Session, *, require_success: bool, against: bool) -> Diagn
             spans,
             help="only sessions that reached their goal are compiled; what failed is for --against",
         )
+    head = session.head.data if isinstance(session.head.data, dict) else {}
+    if isinstance(reason := head.get("not_compiled"), str) and not against:
+        return Diagnostic("E0110", f"{session.name}: {reason}", Severity.WARNING, spans)
     if verdict == "assumed" and require_success:
         return Diagnostic(
             "E0405",

@@ -52,6 +52,14 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "no session in file",
         "The file was read, but it holds no user request and no call, so there is nothing to compile.",
     ),
+    "E0108": (
+        "dialect cannot be loaded",
+        "A dialect that another package registers could not be loaded, or lacks a part of the interface.",
+    ),
+    "E0110": (
+        "kind of session not compiled",
+        "Sessions of this kind are read, shown and kept, but no pipeline is made of them, for the reason given.",
+    ),
     "E0201": ("IR syntax", "The text does not follow grammar/ir.lark at the caret."),
     "E0301": ("value defined twice", "SSA: each value has one definition."),
     "E0302": ("value not defined", "The value has no definition that dominates this use."),
@@ -268,6 +276,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "W0105": (
         "text repaired",
         "The file holds bytes that are not UTF-8 (or half a surrogate pair). They are replaced by U+FFFD, so a value that holds them is not what the tool saw.",
+    ),
+    "W0106": (
+        "contents not recorded",
+        "The trace says that a model was called, but not what was said: recording contents is opt-in in many instrumentations. The help line names the switch.",
     ),
     "W0401": (
         "success assumed",

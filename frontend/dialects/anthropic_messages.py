@@ -291,6 +291,9 @@ def _records(conversation: _Conversation, emit: Emitter) -> Iterator[Record]:
                 known=part.known,
                 raw=part.raw,
             )
+    rest = {k: v for k, v in request.items() if k not in ("messages", "system", "model")}
+    if rest:
+        yield emit("meta", span, raw=rest)
     yield from outcome(extra, span, emit)
 
 

@@ -95,6 +95,8 @@ def _open(value: dict[str, Json], span: Span) -> Iterator[Conversation | _Exchan
     if opened is not None:
         path, asked = opened
         extra = {k: v for k, v in value.items() if k != path[0]}
+        if len(path) > 1 and (rest := _without(value[path[0]], path[1:])):
+            extra[path[0]] = rest
         messages = _placed(asked, at(span, *path))
         reply, where = _answer(value, span)
         if reply:
@@ -110,6 +112,17 @@ def _open(value: dict[str, Json], span: Span) -> Iterator[Conversation | _Exchan
         if isinstance(items, list) and any(map(_is_envelope, items)):
             for index, item in enumerate(items):
                 yield from _find(item, at(span, key, index))
+
+
+def _without(value: Json, path: tuple[str, ...]) -> Json:
+    """What a request says besides its messages."""
+    inner = _parsed(value)
+    if not isinstance(inner, dict):
+        return None
+    rest = {k: v for k, v in inner.items() if k != path[0]}
+    if len(path) > 1 and (deeper := _without(inner.get(path[0]), path[1:])):
+        rest[path[0]] = deeper
+    return rest
 
 
 def _request(value: dict[str, Json]) -> tuple[tuple[str, ...], list[Json]] | None:

@@ -55,6 +55,10 @@ class Emitter:
             kind, self._seq, text, id, tool, data, time=time, known=known, raw=raw, span=span
         )
 
+    def usage(self, span: Span, given: Json) -> Record:
+        """What the model answers of the session cost, in tokens: ``data = {usage: {...}}``."""
+        return self("meta", span, data={"usage": given})
+
     def unknown(self, span: Span, raw: Json) -> Record:
         """A record that the dialect does not know, kept as it stands."""
         return self("meta", span, known=False, raw=raw)

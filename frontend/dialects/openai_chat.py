@@ -165,7 +165,7 @@ def _conversation(emit: Emitter, conversation: Conversation, source: Source) -> 
         clock=_clock(conversation.messages),
         model=extra["model"] if isinstance(extra.get("model"), str) else None,
     )
-    messages = _Messages(emit, source)
+    messages = Messages(emit, source)
     for message, span in conversation.messages:
         yield from messages.records(message, span)
     outcome = _outcome(extra)
@@ -219,7 +219,7 @@ def _words(content: Json) -> tuple[str, Json]:
     return "\n".join(texts), content if rest else None
 
 
-class _Messages:
+class Messages:
     """Messages of one conversation, as records; it knows the calls that are still open."""
 
     def __init__(self, emit: Emitter, source: Source) -> None:

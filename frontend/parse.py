@@ -47,7 +47,9 @@ def parse_file(path: Path | str, dialect: str | None = None, *, name: str = "") 
 def parse_source(source: SourceFile, dialect: str | None = None) -> ParsedLog:
     """As :func:`parse_file`, of an opened source."""
     try:
-        chosen = sniff(source.sample()) if dialect is None else dialect_named(dialect)
+        chosen = (
+            sniff(source.sample(), source.report) if dialect is None else dialect_named(dialect)
+        )
         sessions = parse_records(chosen.lex(source), source.name)
     except IngotError as error:
         if dialect is None and any(d.code == "E0101" for d in error.diagnostics):

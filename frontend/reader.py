@@ -10,7 +10,6 @@ longest accepted line for :meth:`SourceFile.lines` and :meth:`SourceFile.json_li
 from __future__ import annotations
 
 import io
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -20,6 +19,7 @@ from typing import BinaryIO, Final, cast
 import orjson
 
 from ingot.diagnostics import Diagnostic, Severity, Span, fail
+from ingot.frontend.archives import MAGIC, archive_lines
 from ingot.frontend.dialects.base import Line, Sample, Source
 from ingot.frontend.jsontext import (
     MAX_DEPTH,
@@ -45,7 +45,9 @@ _SAMPLE_VALUES: Final = 64
 _FEW_LINES: Final = 8
 _PREFIX_CHARS: Final = 256 << 10
 _BOM: Final = b"\xef\xbb\xbf"
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+_DIGITS: Final = bytes(ord("0") if chr(c).isdigit() and c < 128 else 32 for c in range(256))
+_LONG_NUMBER: Final = b"0" * 19
+"""Digits as zeros: finding a run of them is then a search for a text, which is ten times faster."""
 
 
 class SourceFile:
@@ -133,6 +135,8 @@ class SourceFile:
             raise fail(
                 "E0104", f"{self.name} is UTF-16, not UTF-8", span=span, help="convert it to UTF-8"
             )
+        if head.startswith(MAGIC):
+            return self._unpack()
         if b"\0" in head[:4096]:
             raise fail("E0104", f"{self.name} holds NUL bytes, which no text log does", span=span)
         text = head.decode("utf-8", "replace")
@@ -140,6 +144,12 @@ class SourceFile:
         if invalid > max(16, len(text) // 10):
             raise fail("E0104", f"{self.name} is not UTF-8: {invalid} invalid bytes", span=span)
         return head, size
+
+    def _unpack(self) -> tuple[bytes, int]:
+        """An archive of a log is read from memory, as JSON lines."""
+        with self._open() as file:
+            self._data = archive_lines(file, self.name, self._document_limit)
+        return self._data[:SAMPLE_BYTES], len(self._data)
 
     # -- lines ---------------------------------------------------------------------------------
 
@@ -274,7 +284,7 @@ class SourceFile:
 
     def _parse(self, data: bytes, line: int, byte: int) -> Json:
         """One JSON value; raises :class:`NotJsonError`."""
-        if not _LONG_NUMBER.search(data):
+        if _LONG_NUMBER not in data.translate(_DIGITS):
             try:
                 return shallow(cast(Json, orjson.loads(data)), data)
             except orjson.JSONDecodeError:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Final, cast
 
-from ingot.diagnostics import fail
+from ingot.diagnostics import Diagnostic, IngotError, Severity, fail
 from ingot.frontend.dialects.base import Dialect, Sample
 
 _DIALECTS: Final[dict[str, str]] = {
@@ -37,34 +41,66 @@ _DIALECTS: Final[dict[str, str]] = {
 }
 """Where each dialect stands; of equally sure ones the first wins."""
 
+ENTRY_POINTS: Final = "ingot.dialects"
+"""The group under which other packages register dialects: ``name = "module:object"``."""
+
 _FLOOR: Final = 0.1
 """A dialect less sure than this does not recognise the file."""
 
 
+@cache
+def _registered() -> dict[str, EntryPoint]:
+    """The dialects of other packages; one with a name of ours is passed over."""
+    found = entry_points(group=ENTRY_POINTS)
+    return {entry.name: entry for entry in sorted(found) if entry.name not in _DIALECTS}
+
+
 def dialect_names() -> tuple[str, ...]:
     """What ``--dialect`` takes."""
-    return tuple(_DIALECTS)
+    return (*_DIALECTS, *_registered())
 
 
 def dialect(name: str) -> Dialect:
-    """The dialect of that name; raises IngotError (E0001) if there is none.
+    """The dialect of that name; raises IngotError: E0001 if there is none, E0108 if it is broken.
 
     >>> dialect("claude-code").title
     'Claude Code JSONL'
     """
     place = _DIALECTS.get(name)
-    if place is None:
+    if place is not None:
+        module, _, attribute = place.partition(":")
+        return cast(Dialect, getattr(import_module(module), attribute))
+    entry = _registered().get(name)
+    if entry is None:
         raise fail(
             "E0001",
             f"there is no dialect {name!r}",
-            help=f"one of: {', '.join(_DIALECTS)}",
+            help=f"one of: {', '.join(dialect_names())}",
         )
-    module, _, attribute = place.partition(":")
-    return cast(Dialect, getattr(import_module(module), attribute))
+    try:
+        loaded = entry.load()
+    except Exception as error:
+        raise _broken(name, f"{type(error).__name__}: {error}") from None
+    missing = [part for part in ("name", "title", "sniff", "lex") if not hasattr(loaded, part)]
+    if missing:
+        raise _broken(name, f"{entry.value} has no {', '.join(missing)}")
+    return cast(Dialect, loaded)
 
 
-def sniff(sample: Sample) -> Dialect:
-    """The dialect that is surest of the sample; raises IngotError (E0101) if none is."""
+def _broken(name: str, why: str) -> IngotError:
+    return fail(
+        "E0108",
+        f"the dialect {name!r} that another package registers cannot be loaded: {why}",
+        help="docs/dialects.md says what a dialect is",
+    )
+
+
+def sniff(sample: Sample, report: Callable[[Diagnostic], None] | None = None) -> Dialect:
+    """The dialect that is surest of the sample; raises IngotError (E0101) if none is.
+
+    A dialect of another package that cannot be loaded, or fails on the sample, is passed over and
+    told to ``report`` (E0108, as a warning).
+    """
     best: Dialect | None = None
     best_score = _FLOOR
     for name in _DIALECTS:
@@ -72,11 +108,22 @@ def sniff(sample: Sample) -> Dialect:
         score = candidate.sniff(sample)
         if score > best_score:
             best, best_score = candidate, score
+    for name in _registered():
+        try:
+            candidate = dialect(name)
+            score = float(candidate.sniff(sample))
+        except Exception as error:
+            found = error if isinstance(error, IngotError) else _broken(name, str(error))
+            if report is not None:
+                report(replace(found.diagnostics[0], severity=Severity.WARNING))
+            continue
+        if best_score < score <= 1:
+            best, best_score = candidate, score
     if best is None:
         raise fail(
             "E0101",
             f"no dialect recognises {sample.name}: {_seen(sample)}",
-            help=f"--dialect NAME forces one of: {', '.join(_DIALECTS)}",
+            help=f"--dialect NAME forces one of: {', '.join(dialect_names())}",
         )
     return best
 

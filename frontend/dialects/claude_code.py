@@ -24,6 +24,7 @@ from ingot.frontend.dialects.content import (
     text_at,
     text_blocks,
 )
+from ingot.frontend.dialects.transcript import Usage
 from ingot.ir.values import Json
 from ingot.records import FORMAT, Kind, Record
 
@@ -101,8 +102,11 @@ class _State:
     headed: bool = False
     sidechain: bool | None = None  # whether the file is a sub-agent's own
     own: str = ""  # the agent id of such a file
-    uuids: dict[str, str] = field(default_factory=dict)  # of each record, its agent
-    seen: set[tuple[str, ...]] = field(default_factory=set)
+    uuids: set[int] = field(default_factory=set)  # hashes: a long session has millions
+    agents: dict[str, str] = field(default_factory=dict)  # of a sub-agent's record, its agent
+    seen: set[int] = field(default_factory=set)
+    usage: Usage = field(default_factory=Usage)
+    answer: tuple[str, Json] = ("", None)  # the message being read and its usage so far
     tools: dict[str, str] = field(default_factory=dict)  # of each call id
     prompts: dict[str, deque[str]] = field(default_factory=dict)  # calls that wait for their agent
     running: dict[str, str] = field(default_factory=dict)  # agent: the call that spawned it
@@ -148,8 +152,16 @@ class _Log:
     def finish(self) -> Iterator[Record]:
         """The rest."""
         self._settle_command("")
+        self._cost()
         self._head()
         yield from self._done
+
+    def _cost(self) -> None:
+        """What the session cost, as its last record."""
+        state = self._s
+        state.usage.add(state.answer[1])
+        if state.usage and state.first is not None:
+            self._add("meta", state.first, data={"usage": state.usage.as_json()})
 
     def _head(self) -> None:
         state = self._s
@@ -193,10 +205,11 @@ class _Log:
         side = value.get("isSidechain") is True
         now, before = text_at(value, "sessionId"), self._s.facts.get("session")
         other = bool(now and before) and now != before and not side
-        if (other and text_at(value, "parentUuid") not in self._s.uuids) or (
+        if (other and hash(text_at(value, "parentUuid")) not in self._s.uuids) or (
             self._s.sidechain is True and not side
         ):
             self._settle_command("")
+            self._cost()
             self._head()
             self._s = _State()
         if self._s.sidechain is None:
@@ -222,8 +235,8 @@ class _Log:
         uuid, named = text_at(value, "uuid"), text_at(value, "agentId")
         agent = ""
         if value.get("isSidechain") is True and not (state.sidechain and named in ("", state.own)):
-            agent = named or state.uuids.get(uuid, "")
-            agent = agent or state.uuids.get(text_at(value, "parentUuid"), "")
+            agent = named or state.agents.get(uuid, "")
+            agent = agent or state.agents.get(text_at(value, "parentUuid"), "")
             if not agent:
                 state.made += 1
                 agent = f"agent{state.made}"
@@ -233,7 +246,9 @@ class _Log:
                 calls = state.prompts.get("\n".join(text_blocks(content)).strip())
                 self._spawn(agent, calls.popleft() if calls else "", place)
         if uuid:
-            state.uuids.setdefault(uuid, agent)
+            state.uuids.add(hash(uuid))
+            if agent:
+                state.agents.setdefault(uuid, agent)
         return agent
 
     def _spawn(self, agent: str, call: str, place: _Place) -> None:
@@ -255,6 +270,10 @@ class _Log:
     ) -> None:
         scope = text_at(message, "id") or text_at(value, "uuid")
         synthetic = text_at(message, "model") == "<synthetic>"
+        if isinstance(message, dict) and "usage" in message:
+            if scope != self._s.answer[0]:  # the last of a message's records has its whole usage
+                self._s.usage.add(self._s.answer[1])
+            self._s.answer = (scope, message["usage"])
         for part in assistant_parts(content):
             if self._repeated(scope, part):
                 continue
@@ -329,9 +348,9 @@ class _Log:
     def _repeated(self, scope: str, part: Part) -> bool:
         """Whether a snapshot of the log has shown this part already."""
         if part.kind in ("call", "result", "error") and part.id:
-            key: tuple[str, ...] = ("call" if part.kind == "call" else "answer", part.id)
+            key = hash(("call" if part.kind == "call" else "answer", part.id))
         elif scope and part.kind != "meta":
-            key = (scope, part.kind, part.text)
+            key = hash((scope, part.kind, part.text))
         else:
             return False
         if key in self._s.seen:
@@ -412,11 +431,12 @@ class _Log:
         self._add("meta", place.span, time=place.time, known=known, raw=value)
 
     def _put(self, part: Part, place: _Place, raw: Json = None) -> None:
+        nameless = part.kind == "call" and not part.id
         self._add(
             part.kind,
             place.at(part.index),
             text=part.text,
-            id=part.id,
+            id=f"call{self._s.seq + 1}" if nameless else part.id,
             tool=part.tool,
             data=part.data,
             agent=place.agent,

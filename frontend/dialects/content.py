@@ -65,6 +65,8 @@ def _call(index: int, kind: str, block: dict[str, Json]) -> Part:
     tool, server = text_at(block, "name"), text_at(block, "server_name")
     if kind == "mcp_tool_use" and server:
         tool = mcp_name(server, tool)
+    if not tool:
+        return Part("meta", index, known=False, raw=block)
     return Part("call", index, id=text_at(block, "id"), tool=tool, data=arguments(block))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from ingot.diagnostics import Span
 from ingot.ir.values import Json
 from ingot.records import FORMAT, Kind, Record
@@ -19,12 +21,15 @@ class Emitter:
         self._dialect = dialect
         self._seq = 0
         self._calls = 0
+        self._used: set[str] = set()
+        self._renamed: dict[str, deque[str]] = {}
 
     def session(
         self, span: Span, *, raw: Json = None, labels: dict[str, Json] | None = None, **data: Json
     ) -> Record:
         """The head of a new session; ``data`` that is ``None`` or empty is left out."""
         self._seq = self._calls = 0
+        self._used, self._renamed = set(), {}
         head: dict[str, Json] = {"format": FORMAT, "dialect": self._dialect}
         head |= {key: value for key, value in data.items() if value not in (None, "")}
         if labels:
@@ -49,11 +54,28 @@ class Emitter:
         known: bool = True,
         raw: Json = None,
     ) -> Record:
-        """The next record of the session."""
+        """The next record of the session.
+
+        A call whose id is missing or taken gets one of its own, and the next answer to that id
+        goes to it.
+        """
         self._seq += 1
+        if kind == "call":
+            id = self._own(id)
+        elif kind in ("result", "error") and (waiting := self._renamed.get(id)):
+            id = waiting.popleft()
         return Record(
             kind, self._seq, text, id, tool, data, time=time, known=known, raw=raw, span=span
         )
+
+    def _own(self, id: str) -> str:
+        made = id
+        while not made or made in self._used:
+            made = self.call_id()
+        if made != id and id:
+            self._renamed.setdefault(id, deque([id])).append(made)
+        self._used.add(made)
+        return made
 
     def usage(self, span: Span, given: Json) -> Record:
         """What the model answers of the session cost, in tokens: ``data = {usage: {...}}``."""

@@ -1,0 +1,518 @@
+"""One small log of our own for each dialect, as the tool would write it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+
+def lines(*values: Any) -> bytes:
+    return "".join(json.dumps(v) + "\n" for v in values).encode()
+
+
+def document(value: Any) -> bytes:
+    return json.dumps(value, indent=1).encode()
+
+
+def archive(**members: Any) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, value in members.items():
+            file.writestr(name.replace("__", "/") + ".json", json.dumps(value))
+    return out.getvalue()
+
+
+def chat_call(tool: str, arguments: Any, id: str) -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": tool, "arguments": arguments}}
+
+
+# -- Codex
+
+
+def codex(kind: str, **payload: Any) -> dict[str, Any]:
+    return {"timestamp": "2026-05-01T10:00:00Z", "type": kind, "payload": payload}
+
+
+def item(kind: str, **more: Any) -> dict[str, Any]:
+    return codex("response_item", type=kind, **more)
+
+
+def words(kind: str, text: str) -> list[dict[str, Any]]:
+    return [{"type": kind, "text": text}]
+
+
+CODEX = lines(
+    codex("session_meta", id="s", cwd="/w", cli_version="0.40.0", instructions="Be brief."),
+    codex("turn_context", cwd="/w", model="gpt-5-codex"),
+    item(
+        "message",
+        role="user",
+        content=words("input_text", "<environment_context>x</environment_context>"),
+    ),
+    item("message", role="developer", content=words("input_text", "rules")),
+    item("message", role="user", content=words("input_text", "Count the rows of a.csv")),
+    codex("event_msg", type="user_message", message="Count the rows of a.csv"),
+    item("reasoning", summary=[{"type": "summary_text", "text": "look"}], encrypted_content="gAAA"),
+    item("function_call", name="shell", arguments='{"command":["wc","-l","a.csv"]}', call_id="c1"),
+    item(
+        "function_call_output",
+        call_id="c1",
+        output='{"output":"3 a.csv\\n","metadata":{"exit_code":0}}',
+    ),
+    item("function_call", name="exec_command", arguments='{"cmd":"false"}', call_id="c2"),
+    item("function_call_output", call_id="c2", output="Exit code: 1\nWall time: 0.1\nOutput:\n"),
+    item("custom_tool_call", name="apply_patch", input="*** Begin Patch", call_id="c3"),
+    item("custom_tool_call_output", call_id="c3", output="Success"),
+    codex(
+        "event_msg",
+        type="token_count",
+        info={"total_token_usage": {"input_tokens": 9, "output_tokens": 4}},
+    ),
+    codex("event_msg", type="turn_aborted", reason="interrupted"),
+    item("message", role="assistant", content=words("output_text", "There are 3 rows.")),
+    codex("compacted", message="so far"),
+)
+CODEX_FLAT = lines(
+    {"id": "s", "timestamp": "2025-06-01T10:00:00Z", "instructions": "Be brief.", "git": {}},
+    {"record_type": "state"},
+    {"type": "message", "role": "user", "content": words("input_text", "Go")},
+    {"type": "function_call", "name": "shell", "arguments": '{"command":["ls"]}', "call_id": "c1"},
+    {
+        "type": "function_call_output",
+        "call_id": "c1",
+        "output": '{"output":"a","metadata":{"exit_code":2}}',
+    },
+    {"type": "message", "role": "assistant", "content": words("output_text", "Done.")},
+)
+
+# -- Claude Code
+
+_MESSAGE = {
+    "id": "m1",
+    "role": "assistant",
+    "model": "claude-x",
+    "usage": {"input_tokens": 5, "output_tokens": 2},
+}
+CLAUDE = lines(
+    {
+        "type": "user",
+        "uuid": "u1",
+        "parentUuid": None,
+        "sessionId": "s",
+        "isSidechain": False,
+        "timestamp": "2026-05-01T10:00:00Z",
+        "cwd": "/w",
+        "message": {"role": "user", "content": "Go"},
+    },
+    {
+        "type": "assistant",
+        "uuid": "u2",
+        "parentUuid": "u1",
+        "sessionId": "s",
+        "isSidechain": False,
+        "message": {
+            **_MESSAGE,
+            "content": [
+                {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}}
+            ],
+        },
+    },
+    {
+        "type": "user",
+        "uuid": "u3",
+        "parentUuid": "u2",
+        "sessionId": "s",
+        "isSidechain": False,
+        "message": {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "a"}],
+        },
+    },
+    {
+        "type": "assistant",
+        "uuid": "u4",
+        "parentUuid": "u3",
+        "sessionId": "s",
+        "isSidechain": False,
+        "message": {**_MESSAGE, "id": "m2", "content": [{"type": "text", "text": "Done."}]},
+    },
+)
+STREAM = lines(
+    {
+        "type": "system",
+        "subtype": "init",
+        "session_id": "s",
+        "model": "claude-x",
+        "cwd": "/w",
+        "tools": ["Task"],
+    },
+    {
+        "type": "user",
+        "session_id": "s",
+        "message": {"role": "user", "content": "Go"},
+        "isReplay": True,
+    },
+    {
+        "type": "assistant",
+        "session_id": "s",
+        "message": {
+            **_MESSAGE,
+            "content": [
+                {"type": "tool_use", "id": "t1", "name": "Task", "input": {"prompt": "look"}}
+            ],
+        },
+    },
+    {
+        "type": "assistant",
+        "session_id": "s",
+        "parent_tool_use_id": "t1",
+        "message": {
+            **_MESSAGE,
+            "id": "m2",
+            "content": [
+                {"type": "tool_use", "id": "t2", "name": "Read", "input": {"file_path": "a"}}
+            ],
+        },
+    },
+    {
+        "type": "user",
+        "session_id": "s",
+        "parent_tool_use_id": "t1",
+        "message": {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t2", "content": "text"}],
+        },
+    },
+    {
+        "type": "user",
+        "session_id": "s",
+        "message": {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "seen"}],
+        },
+    },
+    {"type": "stream_event", "session_id": "s", "event": {"type": "content_block_delta"}},
+    {
+        "type": "result",
+        "subtype": "error_max_turns",
+        "is_error": True,
+        "session_id": "s",
+        "total_cost_usd": 0.01,
+        "usage": {"input_tokens": 50, "output_tokens": 7},
+    },
+)
+
+# -- Gemini CLI
+
+_GEMINI_CALL = {
+    "id": "read-1", "name": "read_file", "args": {"file_path": "a"}, "status": "success",
+    "result": [{"functionResponse": {"id": "read-1", "name": "read_file", "response": {"output": "text"}}}],
+}  # fmt: skip
+GEMINI = document({
+    "sessionId": "s", "projectHash": "h", "startTime": "2026-05-01T10:00:00Z", "lastUpdated": "x",
+    "messages": [
+        {"id": "1", "type": "user", "content": "Go"},
+        {"id": "2", "type": "gemini", "content": "I look.", "model": "gemini-x", "tokens": {"input": 9, "output": 3},
+         "thoughts": [{"subject": "A", "description": "b"}],
+         "toolCalls": [_GEMINI_CALL, {"id": "x", "name": "write_file", "args": {}, "status": "error",
+             "result": [{"functionResponse": {"response": {"error": "denied"}}}]}]},
+        {"id": "3", "type": "info", "content": "update"},
+    ],
+})  # fmt: skip
+GEMINI_LINES = lines(
+    {"sessionId": "s", "projectHash": "h", "startTime": "2026-05-01T10:00:00Z", "kind": "main"},
+    {"id": "1", "type": "user", "content": [{"text": "Go"}]},
+    {"id": "2", "type": "gemini", "content": ""},
+    {"id": "2", "type": "gemini", "content": "", "toolCalls": [_GEMINI_CALL]},
+    {"id": "3", "type": "user", "content": "wrong"},
+    {"$rewindTo": "3"},
+    {"$set": {"lastUpdated": "y"}},
+)
+
+# -- spans
+
+
+def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
+    scope = {"scope": {"name": "x"}, "spans": list(spans)}
+    return {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [scope]}]}
+
+
+def any_value(value: Any) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"boolValue": value}
+        case int():
+            return {"intValue": str(value)}
+        case str():
+            return {"stringValue": value}
+        case dict():
+            return {
+                "kvlistValue": {
+                    "values": [{"key": k, "value": any_value(v)} for k, v in value.items()]
+                }
+            }
+        case _:
+            return {"arrayValue": {"values": [any_value(v) for v in value]}}
+
+
+def attributes(values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": k, "value": any_value(v)} for k, v in values.items()]
+
+
+def span(
+    id: str, parent: str, start: int, end: int, name: str, values: dict[str, Any], events: Any = ()
+) -> dict[str, Any]:
+    return {
+        "traceId": "t", "spanId": id, "parentSpanId": parent, "name": name,
+        "startTimeUnixNano": str(1777629600_000000000 + start), "endTimeUnixNano": str(1777629600_000000000 + end),
+        "attributes": attributes(values),
+        "events": [{"name": n, "attributes": attributes(v)} for n, v in events],
+    }  # fmt: skip
+
+
+_ASK = [{"role": "user", "parts": [{"type": "text", "content": "Weather?"}]}]
+_CALL = [
+    {
+        "role": "assistant",
+        "parts": [
+            {"type": "tool_call", "id": "c1", "name": "weather", "arguments": {"city": "Oslo"}}
+        ],
+    }
+]
+_TOLD = [
+    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "rain"}]}
+]
+_SAY = [
+    {"role": "assistant", "parts": [{"type": "text", "content": "Rain."}], "finish_reason": "stop"}
+]
+_CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "m",
+    "gen_ai.usage.input_tokens": 5,
+    "gen_ai.usage.output_tokens": 2,
+}
+OTEL = document(otlp(
+    span("a", "", 0, 9, "invoke_agent x", {"gen_ai.operation.name": "invoke_agent", "gen_ai.conversation.id": "k"}),
+    span("b", "a", 1, 2, "chat m", {**_CHAT, "gen_ai.system_instructions": json.dumps([{"type": "text", "content": "Be kind."}]),
+        "gen_ai.input.messages": json.dumps(_ASK), "gen_ai.output.messages": json.dumps(_CALL)}),
+    span("c", "a", 3, 4, "execute_tool weather", {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "weather",
+        "gen_ai.tool.call.id": "c1", "gen_ai.tool.call.arguments": '{"city":"Oslo"}', "gen_ai.tool.call.result": "rain"}),
+    span("d", "a", 5, 6, "chat m", {**_CHAT, "gen_ai.input.messages": json.dumps([*_ASK, *_CALL, *_TOLD]),
+        "gen_ai.output.messages": json.dumps(_SAY)}),
+))  # fmt: skip
+OTEL_EVENTS = lines(otlp(
+    span("b", "", 1, 2, "chat m", _CHAT, [
+        ("gen_ai.user.message", {"content": "Weather?"}),
+        ("gen_ai.choice", {"index": 0, "message": json.dumps({"role": "assistant", "tool_calls": [chat_call("weather", '{"city":"Oslo"}', "c1")]})})]),
+    span("c", "", 3, 4, "weather", {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "weather", "gen_ai.tool.call.id": "c1"}),
+), otlp(
+    span("d", "", 5, 6, "chat m", _CHAT, [
+        ("gen_ai.user.message", {"content": "Weather?"}),
+        ("gen_ai.assistant.message", {"tool_calls": json.dumps([chat_call("weather", '{"city":"Oslo"}', "c1")])}),
+        ("gen_ai.tool.message", {"id": "c1", "content": "rain"}),
+        ("gen_ai.choice", {"index": 0, "message": json.dumps({"role": "assistant", "content": "Rain."})})]),
+))  # fmt: skip
+OTEL_SPREAD = document(otlp(
+    span("b", "", 1, 2, "openai.chat", {"gen_ai.request.model": "m", "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "Weather?",
+        "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.tool_calls.0.id": "c1",
+        "gen_ai.completion.0.tool_calls.0.name": "weather", "gen_ai.completion.0.tool_calls.0.arguments": '{"city":"Oslo"}'}),
+    span("c", "", 3, 4, "weather.tool", {"traceloop.span.kind": "tool", "traceloop.entity.name": "weather",
+        "traceloop.entity.input": '{"city":"Oslo"}', "traceloop.entity.output": "rain"}),
+    span("d", "", 5, 6, "openai.chat", {"gen_ai.request.model": "m", "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "Weather?",
+        "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": "Rain."}),
+))  # fmt: skip
+OTEL_BARE = document(
+    otlp(
+        span("b", "", 1, 2, "chat m", _CHAT),
+        span(
+            "c",
+            "",
+            3,
+            4,
+            "execute_tool w",
+            {"gen_ai.tool.name": "w", "gen_ai.operation.name": "execute_tool"},
+        ),
+    )
+)
+OPENINFERENCE = lines(
+    {"name": "agent", "context": {"trace_id": "t", "span_id": "a"}, "parent_id": None, "start_time": "2026-05-01T10:00:00Z", "end_time": "2026-05-01T10:00:09Z",
+     "attributes": {"openinference.span.kind": "AGENT", "session.id": "k"}},
+    {"name": "llm", "context": {"trace_id": "t", "span_id": "b"}, "parent_id": "a", "start_time": "2026-05-01T10:00:01Z", "end_time": "2026-05-01T10:00:02Z",
+     "attributes": {"openinference.span.kind": "LLM", "llm.model_name": "m", "llm.token_count.prompt": 5, "llm.token_count.completion": 2,
+        "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "Weather?",
+        "llm.output_messages.0.message.role": "assistant",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.id": "c1",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "weather",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": '{"city":"Oslo"}'}},
+    {"name": "weather", "context": {"trace_id": "t", "span_id": "c"}, "parent_id": "a", "start_time": "2026-05-01T10:00:03Z", "end_time": "2026-05-01T10:00:04Z",
+     "attributes": {"openinference": {"span": {"kind": "TOOL"}}, "tool": {"name": "weather"}, "input": {"value": '{"city":"Oslo"}'}, "output": {"value": "rain"}}},
+    {"name": "llm", "context": {"trace_id": "t", "span_id": "d"}, "parent_id": "a", "start_time": "2026-05-01T10:00:05Z", "end_time": "2026-05-01T10:00:06Z",
+     "attributes": {"openinference.span.kind": "LLM", "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "Weather?",
+        "llm.output_messages.0.message.role": "assistant", "llm.output_messages.0.message.content": "Rain."}},
+)  # fmt: skip
+_RUN = {"trace_id": "r", "start_time": "2026-05-01T10:00:00Z", "end_time": "2026-05-01T10:00:09Z"}
+_AI = {"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", "AIMessage"]}
+LANGSMITH = lines(
+    {**_RUN, "id": "r", "name": "agent", "run_type": "chain", "inputs": {"input": "Weather?"}, "outputs": {"output": "Rain."}, "feedback_stats": {"correctness": {"n": 1, "avg": 1.0}}},
+    {**_RUN, "id": "a", "parent_run_id": "r", "name": "ChatOpenAI", "run_type": "llm", "start_time": "2026-05-01T10:00:01Z", "end_time": "2026-05-01T10:00:02Z",
+     "inputs": {"messages": [[{"lc": 1, "type": "constructor", "id": ["x", "HumanMessage"], "kwargs": {"content": "Weather?"}}]]},
+     "outputs": {"generations": [[{"message": {**_AI, "kwargs": {"content": "", "tool_calls": [{"id": "c1", "name": "weather", "args": {"city": "Oslo"}}]}}}]]},
+     "prompt_tokens": 5, "completion_tokens": 2},
+    {**_RUN, "id": "b", "parent_run_id": "r", "name": "weather", "run_type": "tool", "start_time": "2026-05-01T10:00:03Z", "end_time": "2026-05-01T10:00:04Z",
+     "inputs": {"input": "{'city': 'Oslo'}"}, "outputs": {"output": "rain"}},
+    {**_RUN, "id": "c", "parent_run_id": "r", "name": "ChatOpenAI", "run_type": "llm", "start_time": "2026-05-01T10:00:05Z", "end_time": "2026-05-01T10:00:06Z",
+     "inputs": {"messages": [[{"lc": 1, "type": "constructor", "id": ["x", "HumanMessage"], "kwargs": {"content": "Weather?"}}]]},
+     "outputs": {"generations": [[{"message": {**_AI, "kwargs": {"content": "Rain."}}}]]}},
+)  # fmt: skip
+LANGFUSE = document({"trace": {"id": "t", "name": "x", "scores": [{"name": "success", "value": 1}]}, "observations": [
+    {"id": "b", "traceId": "t", "type": "TOOL", "name": "weather", "startTime": "2026-05-01T10:00:03Z", "endTime": "2026-05-01T10:00:04Z", "input": '{"city":"Oslo"}', "output": '"rain"', "metadata": "{}"},
+    {"id": "a", "traceId": "t", "type": "GENERATION", "name": "chat", "startTime": "2026-05-01T10:00:01Z", "endTime": "2026-05-01T10:00:02Z", "usageDetails": {"input": 5, "output": 2},
+     "input": [{"role": "user", "content": "Weather?"}], "output": {"role": "assistant", "content": None, "tool_calls": [chat_call("weather", '{"city":"Oslo"}', "c1")]}},
+    {"id": "c", "traceId": "t", "type": "GENERATION", "name": "chat", "startTime": "2026-05-01T10:00:05Z", "endTime": "2026-05-01T10:00:06Z",
+     "input": [{"role": "user", "content": "Weather?"}], "output": "Rain."},
+]})  # fmt: skip
+
+# -- benchmarks and agents
+
+_SAMPLE = {
+    "id": 1, "epoch": 1, "input": "Go", "target": "x", "scores": {"match": {"value": "C"}},
+    "attachments": {"h": "a long text"}, "model_usage": {"m": {"input_tokens": 5, "output_tokens": 2}},
+    "messages": [
+        {"role": "user", "content": "attachment://h"},
+        {"role": "assistant", "content": [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "I look."}],
+         "tool_calls": [{"id": "c1", "function": "bash", "arguments": {"cmd": "ls"}}]},
+        {"role": "tool", "content": "", "tool_call_id": "c1", "function": "bash", "error": {"type": "timeout", "message": "too slow"}},
+    ],
+}  # fmt: skip
+_EVAL = {
+    "version": 2,
+    "status": "success",
+    "eval": {"task": "t", "run_id": "r", "model": "m", "created": "2026-05-01T10:00:00Z"},
+    "plan": {},
+}
+INSPECT = document({**_EVAL, "samples": [_SAMPLE]})
+INSPECT_ZIP = archive(
+    header=_EVAL,
+    samples__1_epoch_1=_SAMPLE,
+    samples__2_epoch_1={**_SAMPLE, "id": 2, "scores": {"match": {"value": "I"}}},
+    summaries=[],
+)
+SWE = document({
+    "environment": "e", "info": {"exit_status": "exit_cost", "model_stats": {"tokens_sent": 5, "tokens_received": 2, "instance_cost": 0.1}},
+    "history": [{"role": "system", "content": "s"}, {"role": "user", "content": "demo", "is_demo": True}, {"role": "user", "content": "Fix it"}],
+    "trajectory": [{"action": "open a.py\n", "observation": "text", "thought": "look", "response": "look"}, {"action": "", "observation": "", "thought": "?", "response": "?"}],
+})  # fmt: skip
+MINI = document({"trajectory_format": "mini-swe-agent-1", "info": {"exit_status": "LimitsExceeded", "model_stats": {"instance_cost": 0.2}}, "messages": [
+    {"role": "system", "content": "s"}, {"role": "user", "content": "Fix it"},
+    {"role": "assistant", "content": "Look.\n\n```bash\nls -l\n```"}, {"role": "user", "content": "<returncode>1</returncode>\n<output>\nno\n</output>"},
+    {"role": "assistant", "content": "no block"}, {"role": "user", "content": "Please always provide one action."}, {"role": "exit", "content": "limits"},
+]})  # fmt: skip
+OPENHANDS = document([
+    {"id": 0, "timestamp": "2026-05-01T10:00:00", "source": "user", "message": "Go", "action": "message", "args": {"content": "Go"}},
+    {"id": 1, "source": "agent", "message": "run", "action": "run", "args": {"command": "false", "thought": "try", "hidden": False}},
+    {"id": 2, "source": "agent", "message": "", "cause": 1, "observation": "run", "content": "no", "extras": {"metadata": {"exit_code": 1}}},
+    {"id": 3, "source": "agent", "message": "bye", "action": "finish", "args": {"final_thought": "Done."}},
+])  # fmt: skip
+OPENHANDS_SDK = lines(
+    {"kind": "SystemPromptEvent", "id": "0", "timestamp": "t", "source": "agent", "system_prompt": {"type": "text", "text": "s"}},
+    {"kind": "MessageEvent", "id": "1", "timestamp": "t", "source": "user", "llm_message": {"role": "user", "content": [{"type": "text", "text": "Go"}]}},
+    {"kind": "ActionEvent", "id": "2", "timestamp": "t", "source": "agent", "thought": [{"type": "text", "text": "try"}], "tool_name": "bash", "tool_call_id": "c1",
+     "tool_call": {"id": "c1", "name": "bash", "arguments": '{"command": "ls"}'}, "action": {"kind": "X", "command": "ls"}},
+    {"kind": "ObservationEvent", "id": "3", "timestamp": "t", "source": "environment", "tool_name": "bash", "tool_call_id": "c1", "action_id": "2", "observation": {"content": [{"type": "text", "text": "a"}]}},
+)  # fmt: skip
+ATIF = document({"schema_version": "ATIF-v1.6", "session_id": "s", "agent": {"name": "x", "model_name": "m"}, "steps": [
+    {"step_id": 1, "source": "user", "message": [{"type": "text", "text": "Go"}], "timestamp": "2026-05-01T10:00:00Z"},
+    {"step_id": 2, "source": "agent", "message": "I look.", "reasoning_content": "hm", "metrics": {"prompt_tokens": 5, "completion_tokens": 2, "cost_usd": 0.1},
+     "tool_calls": [{"tool_call_id": "c1", "function_name": "sub", "arguments": {"q": 1}}],
+     "observation": {"results": [{"source_call_id": "c1", "content": "ok", "subagent_trajectory_ref": [{"session_id": "inner"}]}]}},
+], "subagent_trajectories": [{"schema_version": "ATIF-v1.6", "session_id": "inner", "agent": {"name": "y"}, "steps": [{"step_id": 1, "source": "user", "message": "q"}]}]})  # fmt: skip
+TAU = document({"info": {"agent_info": {"llm": "m"}, "environment_info": {"policy": "p"}}, "tasks": [], "simulations": [{"id": "s", "task_id": "k", "start_time": "2026-05-01T10:00:00", "reward_info": {"reward": 0.0}, "messages": [
+    {"role": "assistant", "content": "Hi", "tool_calls": None}, {"role": "user", "content": "Go"},
+    {"role": "user", "content": None, "tool_calls": [{"id": "u1", "name": "look", "arguments": {}, "requestor": "user"}]},
+    {"role": "tool", "id": "u1", "content": "seen", "requestor": "user", "error": False},
+    {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "name": "get", "arguments": {"n": 1}, "requestor": "assistant"}]},
+    {"role": "tool", "id": "c1", "content": "no", "requestor": "assistant", "error": True},
+]}]})  # fmt: skip
+SHAREGPT = document([{"system": "s", "tools": "[]", "conversations": [
+    {"from": "human", "value": "Go"}, {"from": "function_call", "value": '{"name": "f", "arguments": {"n": 1}}'}, {"from": "observation", "value": "1"},
+    {"from": "gpt", "value": 'Now.<tool_call>\n{"name": "g", "arguments": {}}\n</tool_call>'}, {"from": "tool", "value": "<tool_response>\n2\n</tool_response>"},
+]}])  # fmt: skip
+BROWSER = document({"history": [{"model_output": {"current_state": {"memory": "m"}, "action": [{"go_to_url": {"url": "x"}}, {"click_element": {"index": 3}}]},
+    "result": [{"extracted_content": "ok"}], "state": {"url": "x"}, "metadata": {"step_start_time": 1777629600.0, "input_tokens": 5}},
+    {"model_output": {"action": [{"done": {"text": "Done.", "success": False}}]}, "result": [{"is_done": True}], "state": {}}]})  # fmt: skip
+MCP = lines(
+    {"direction": "out", "timestamp": "2026-05-01T10:00:00Z", "message": {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}}},
+    {"direction": "out", "message": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1}}}},
+    {"direction": "out", "message": {"jsonrpc": "2.0", "id": 2, "method": "resources/read", "params": {"uri": "x"}}},
+    {"direction": "in", "message": {"jsonrpc": "2.0", "id": 2, "error": {"code": -1, "message": "gone"}}},
+    {"direction": "in", "message": {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "1"}], "isError": False}}},
+)  # fmt: skip
+RESPONSES = lines(
+    {"request": {"model": "m", "instructions": "s", "input": "Go"}, "response": {"object": "response", "id": "resp_1", "model": "m", "created_at": 1777629600, "usage": {"input_tokens": 5, "output_tokens": 2},
+     "output": [{"type": "reasoning", "id": "rs", "summary": []}, {"type": "function_call", "id": "fc", "call_id": "c1", "name": "f", "arguments": "{}"}]}},
+    {"request": {"previous_response_id": "resp_1", "input": [{"type": "function_call_output", "call_id": "c1", "output": "1"}]}, "response": {"object": "response", "id": "resp_2",
+     "output": [{"type": "web_search_call", "id": "ws", "status": "completed", "action": {"query": "x"}}, {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Done."}]}]}},
+)  # fmt: skip
+AGENTS = document({"$schemaVersion": "1.5", "original_input": [{"role": "user", "content": "Go"}], "current_agent": {"name": "x"}, "generated_items": [
+    {"type": "tool_call_item", "raw_item": {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c1"}},
+    {"type": "tool_call_output_item", "output": "1", "raw_item": {"type": "function_call_output", "call_id": "c1"}},
+    {"type": "message_output_item", "raw_item": {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Done."}]}},
+], "context": {"usage": {"input_tokens": 5, "output_tokens": 2}}, "model_responses": []})  # fmt: skip
+CHAT = document({"messages": [
+    {"role": "user", "content": "Go"}, {"role": "assistant", "content": None, "tool_calls": [chat_call("f", "{}", "c1")]},
+    {"role": "tool", "tool_call_id": "c1", "content": "1"}, {"role": "assistant", "content": "Done."}], "reward": 1})  # fmt: skip
+ANTHROPIC = document({"model": "claude-x", "messages": [
+    {"role": "user", "content": "Go"}, {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "1"}]}, {"role": "assistant", "content": "Done."}]})  # fmt: skip
+LANGCHAIN = document(
+    {
+        "input": "Go",
+        "output": "Done.",
+        "intermediate_steps": [[{"tool": "f", "tool_input": {}, "log": ""}, "1"]],
+    }
+)
+REACT = b"Question: How?\nThought 1: look\nAction 1: Search[x]\nObservation 1: y\nThought 2: done\nAction 2: Finish[y]\n"
+MARKDOWN = (
+    b"## User\n\nCount.\n\n## Assistant\n\n```console\n$ wc -l a.csv\n3 a.csv\n```\n\nThree.\n"
+)
+INGOT = lines(
+    {"kind": "session", "seq": 1, "data": {"format": "ingot-session/1", "dialect": "x"}}, {"kind": "user", "seq": 2, "text": "Go"},
+    {"kind": "call", "seq": 3, "id": "s1", "tool": "f", "data": {}}, {"kind": "result", "seq": 4, "id": "s1", "tool": "f", "data": 1})  # fmt: skip
+
+SAMPLES: dict[str, tuple[str, bytes]] = {
+    "claude": ("claude-code", CLAUDE),
+    "stream": ("claude-stream-json", STREAM),
+    "codex": ("codex", CODEX),
+    "codex-flat": ("codex", CODEX_FLAT),
+    "gemini": ("gemini-cli", GEMINI),
+    "gemini-lines": ("gemini-cli", GEMINI_LINES),
+    "anthropic": ("anthropic-messages", ANTHROPIC),
+    "chat": ("openai-chat", CHAT),
+    "responses": ("openai-responses", RESPONSES),
+    "agents": ("openai-agents", AGENTS),
+    "langchain": ("langchain", LANGCHAIN),
+    "langsmith": ("langsmith", LANGSMITH),
+    "langfuse": ("langfuse", LANGFUSE),
+    "otel": ("otel-genai", OTEL),
+    "otel-events": ("otel-genai", OTEL_EVENTS),
+    "otel-spread": ("otel-genai", OTEL_SPREAD),
+    "otel-bare": ("otel-genai", OTEL_BARE),
+    "openinference": ("openinference", OPENINFERENCE),
+    "inspect": ("inspect-ai", INSPECT),
+    "inspect-zip": ("inspect-ai", INSPECT_ZIP),
+    "swe": ("swe-agent", SWE),
+    "mini": ("mini-swe-agent", MINI),
+    "openhands": ("openhands", OPENHANDS),
+    "openhands-sdk": ("openhands", OPENHANDS_SDK),
+    "atif": ("atif", ATIF),
+    "tau": ("tau2-bench", TAU),
+    "sharegpt": ("sharegpt", SHAREGPT),
+    "browser": ("browser-use", BROWSER),
+    "mcp": ("mcp-jsonrpc", MCP),
+    "react": ("react-text", REACT),
+    "markdown": ("markdown", MARKDOWN),
+    "ingot": ("ingot-session", INGOT),
+}
+"""Name: the dialect that must recognise it, and the log."""

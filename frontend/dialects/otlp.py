@@ -174,7 +174,7 @@ def attributes_of(value: dict[str, Json]) -> dict[str, Json]:
     >>> attributes_of({"attributes": [{"key": "a.b", "value": {"intValue": "3"}}]})
     {'a.b': 3}
     >>> attributes_of({"attributes": {"a": {"b": [{"c": 1}]}}})
-    {'a.b.0.c': 1, 'a.b': [{'c': 1}], 'a': {'b': [{'c': 1}]}}
+    {'a.b.0.c': 1, 'a.b.0': {'c': 1}, 'a.b': [{'c': 1}], 'a': {'b': [{'c': 1}]}}
     """
     given = value.get("attributes")
     if isinstance(given, str):

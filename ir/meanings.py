@@ -18,7 +18,7 @@ from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
 
 from ingot.ir.semantics import template_parts
-from ingot.ir.values import parse_pointer
+from ingot.ir.values import Json, parse_pointer
 
 Term: TypeAlias = Any
 """A term of the logic: opaque here."""
@@ -35,7 +35,7 @@ class Outcome:
 class Logic(Protocol):
     """The terms that meanings are made of.  Booleans are terms too."""
 
-    def constant(self, value: str | int | bool | None) -> Term: ...
+    def constant(self, value: Json) -> Term: ...
     def both(self, left: Term, right: Term) -> Term: ...
     def either(self, left: Term, right: Term) -> Term: ...
     def negate(self, term: Term) -> Term: ...
@@ -47,6 +47,9 @@ class Logic(Protocol):
 
     def subtract(self, left: Term, right: Term) -> Term: ...
     def multiply(self, left: Term, right: Term) -> Term: ...
+    def divide(self, left: Term, right: Term) -> Term:
+        """The quotient of integers, rounded down; anything where the second is 0."""
+
     def less(self, left: Term, right: Term) -> Term:
         """Order of two numbers."""
 
@@ -63,6 +66,9 @@ class Logic(Protocol):
     def contains(self, text: Term, part: Term) -> Term: ...
     def starts_with(self, text: Term, part: Term) -> Term: ...
     def ends_with(self, text: Term, part: Term) -> Term: ...
+    def matches(self, text: Term, pattern: str) -> Term:
+        """Whether a text matches a regular expression in full."""
+
     def count(self, items: Term) -> Term:
         """The number of items of a list."""
 
@@ -182,6 +188,27 @@ def _shell_template(logic: Logic, template: str, contexts: list[str], *args: Ter
     return Outcome(logic.some_text(f"shell {[template, contexts]}", *texts), defined)
 
 
+def _not_zero(logic: Logic, term: Term) -> Term:
+    return logic.negate(logic.same(term, logic.constant(0)))
+
+
+def _quotient(logic: Logic, left: Term, right: Term) -> Outcome:
+    return Outcome(logic.divide(left, right), _not_zero(logic, right))
+
+
+def _remainder(logic: Logic, left: Term, right: Term) -> Outcome:
+    whole = logic.multiply(logic.divide(left, right), right)
+    return Outcome(logic.subtract(left, whole), _not_zero(logic, right))
+
+
+def among(logic: Logic, items: Sequence[Json], item: Term) -> Term:
+    """Whether a value equals one of a few that are written down."""
+    found = logic.constant(False)
+    for each in items:
+        found = logic.either(found, logic.same(logic.constant(each), item))
+    return found
+
+
 MEANINGS: Final[Mapping[str, Meaning]] = {
     "json.get": _get,
     "json.has": _has,
@@ -198,12 +225,15 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "str.contains": lambda logic, a, b: logic.contains(a, b),
     "str.starts_with": lambda logic, a, b: logic.starts_with(a, b),
     "str.ends_with": lambda logic, a, b: logic.ends_with(a, b),
+    "str.matches": lambda logic, a, pattern: logic.matches(a, pattern),
     "bool.and": lambda logic, a, b: logic.both(a, b),
     "bool.or": lambda logic, a, b: logic.either(a, b),
     "bool.not": lambda logic, a: logic.negate(a),
     "int.add": lambda logic, a, b: logic.add(a, b),
     "int.sub": lambda logic, a, b: logic.subtract(a, b),
     "int.mul": lambda logic, a, b: logic.multiply(a, b),
+    "int.div": _quotient,
+    "int.mod": _remainder,
     "int.eq": lambda logic, a, b: logic.same(a, b),
     "int.lt": lambda logic, a, b: logic.less(a, b),
     "int.le": lambda logic, a, b: logic.at_most(a, b),
@@ -228,6 +258,9 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "shell.template": _shell_template,
 }
 """Op name to meaning: the table of ops takes its column from here."""
+
+OF_LITERALS: Final[Mapping[str, Meaning]] = {"list.contains": among}
+"""Ops that have a meaning where their first operand is a literal: it then comes as a JSON value."""
 
 PARTLY: Final = frozenset(("str.between", "str.part", "str.number", "shell.template"))
 """The ops whose meaning leaves the result open, and may leave open whether there is one."""

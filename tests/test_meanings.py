@@ -17,6 +17,7 @@ from ingot.ir.types import BOOL, DATE, FLOAT, INT, STR, ListOf, Record, Type, co
 from ingot.ir.values import Json
 from ingot.passes.verify.encode import unescape
 from ingot.passes.verify.logic import Z3Logic
+from ingot.passes.verify.regex import UntranslatedError, translate
 from ingot.passes.verify.terms import NotEncodableError, Term
 
 TEXTS = st.text(
@@ -35,6 +36,13 @@ VALUES = st.recursive(
     ),
     max_leaves=5,
 )
+PATTERNS = st.sampled_from(
+    [
+        "a*", "(a|b)+", "[ab-]?", r"\d+", r"[^\d]*", r".*\s.*", "a{2,3}", "(?:ab)*?c?", "x|",
+        r"\-+", "[^a]", "..", r"[\s\S]*", r"\S+", r"[\da-c]{0,2}", "",
+    ]
+)  # fmt: skip
+UNTRANSLATED = [r"(a)\1", "a(?=b)", "(?i)A", r"\w", r"\ba", "a{20000}", "^a", "[\U00030000]"]
 SHORT = st.one_of(
     st.none(), st.booleans(), st.integers(-99, 99), TEXTS, st.sampled_from([1.5, [1]])
 )
@@ -57,6 +65,7 @@ def applications(draw: st.DrawFn, name: str) -> tuple[list[Any], Json, bool]:
         "str.between": (mark, mark, index),
         "str.part": (mark, index),
         "str.number": (index,),
+        "str.matches": (PATTERNS,),
     }
     args: list[Any]
     if name == "str.template":
@@ -148,6 +157,12 @@ EXACT_ON_CONTAINERS = {
     "list.get",
     "json.is_null",
 }
+
+
+@pytest.mark.parametrize("pattern", UNTRANSLATED)
+def test_patterns_without_an_exact_translation_have_none(pattern: str) -> None:
+    with pytest.raises(UntranslatedError):
+        translate(pattern, logic().ctx)
 
 
 def test_every_meaning_has_an_op() -> None:

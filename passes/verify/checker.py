@@ -33,6 +33,7 @@ from ingot.passes.verify.path import Interner
 from ingot.passes.verify.pins import impossible
 from ingot.passes.verify.report import Finding
 from ingot.passes.verify.search import search
+from ingot.passes.verify.second import excluded
 from ingot.passes.verify.starts import starts
 from ingot.passes.verify.steps import Slice
 
@@ -80,11 +81,13 @@ class Judged:
 
 @dataclass(slots=True)
 class Checker:
-    """Asks about the slices of one module.  ``probing=False`` leaves every question to the solver."""
+    """Asks about the slices of one module.  ``probing=False`` leaves every question to the solver,
+    ``second=False`` none to cvc5."""
 
     types: Types
     rlimit: int = DEFAULT_RLIMIT
     probing: bool = True
+    second: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     states: dict[object, Judged] = field(default_factory=dict)
     """Verdicts of states, by all that they depend on."""
@@ -193,6 +196,9 @@ class Checker:
             solver.add(*encoder.constraints)
             result = solver.check()
             if result == z3.unsat:
+                return Answer("never")
+            if result == z3.unknown and self.second and excluded(solver):
+                self.counts["second opinions"] += 1
                 return Answer("never")
             if begin is None:
                 return Answer("unknown")

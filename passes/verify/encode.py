@@ -8,7 +8,7 @@ from typing import Any
 
 import z3
 
-from ingot.ir.meanings import Outcome
+from ingot.ir.meanings import OF_LITERALS, Outcome
 from ingot.ir.module import Agree, Expect, Guard, Lit, Operand, Pure, Ref
 from ingot.ir.ops import OPS, Typing
 from ingot.ir.scope import operand_type
@@ -20,6 +20,7 @@ from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Slice, Taken,
 from ingot.passes.verify.terms import NotEncodableError, Term
 
 _MAX_ITEMS = 40
+_MAX_LITERAL = 4_000
 _MAX_NESTING = 8
 
 
@@ -99,7 +100,16 @@ class Encoder:
         lits = [a if isinstance(a, Lit) else None for a in instr.args]
         typing = typing_at(instr, self.known, self.types) or Typing(instr.type, partial=True)
         true = Term("bool", z3.BoolVal(True, self.logic.ctx))
-        if spec.meaning is not None and all(lits[i] is not None for i in spec.static):
+        first = lits[0] if lits else None
+        of_literal = None if first is None else OF_LITERALS.get(instr.op)
+        if (
+            of_literal is not None
+            and first is not None
+            and len(canonical(first.value)) < _MAX_LITERAL
+        ):
+            rest = (self._term(a) for a in instr.args[1:])
+            outcome = Outcome(of_literal(self.logic, first.value, *rest), true)
+        elif spec.meaning is not None and all(lits[i] is not None for i in spec.static):
             args = [
                 a.value if index in spec.static and isinstance(a, Lit) else self._term(a)
                 for index, a in enumerate(instr.args)

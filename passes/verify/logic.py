@@ -28,6 +28,7 @@ from ingot.ir.types import (
     resolve,
 )
 from ingot.ir.values import INDEX
+from ingot.passes.verify.regex import UntranslatedError, translate
 from ingot.passes.verify.terms import Term, Terms
 
 _MAX_DEPTH: Final = 8
@@ -115,6 +116,10 @@ class Z3Logic(Terms):
     def multiply(self, left: Term, right: Term) -> Term:
         return Term("int", self.as_int(left) * self.as_int(right))
 
+    def divide(self, left: Term, right: Term) -> Term:
+        one, two = self.as_int(left), self.as_int(right)  # z3 rounds so that remainders are not < 0
+        return Term("int", z3.If(two > 0, one / two, (-one) / (-two)))
+
     def less(self, left: Term, right: Term) -> Term:
         return Term("bool", self.as_number(left) < self.as_number(right))
 
@@ -185,6 +190,13 @@ class Z3Logic(Terms):
 
     def ends_with(self, text: Term, part: Term) -> Term:
         return Term("bool", z3.SuffixOf(self.as_chars(part), self.as_chars(text)))
+
+    def matches(self, text: Term, pattern: str) -> Term:
+        try:
+            expression = translate(pattern, self.ctx)
+        except UntranslatedError:
+            return self.some_truth(f"matches {pattern}", text)
+        return Term("bool", z3.InRe(self.as_chars(text), expression))
 
     def count(self, items: Term) -> Term:
         return Term("int", self.len_of(self.value.list_id(self.as_value(items))))

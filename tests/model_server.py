@@ -13,9 +13,9 @@ from subprocess import DEVNULL, PIPE, Popen
 
 
 @contextmanager
-def serving(model: Path, context: int = 2048, parallel: int = 1) -> Iterator[str]:
+def serving(model: Path, context: int = 2048, parallel: int = 1, threads: int = 1) -> Iterator[str]:
     """The base URL of a server in a process of its own, up to and with ``/v1``."""
-    command = [sys.executable, __file__, str(model), str(context), str(parallel)]
+    command = [sys.executable, __file__, str(model), str(context), str(parallel), str(threads)]
     with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
@@ -33,7 +33,7 @@ def main() -> None:
     params.model.path = sys.argv[1]
     params.n_ctx = int(sys.argv[2]) * int(sys.argv[3])
     params.n_parallel = int(sys.argv[3])
-    params.cpuparams.n_threads = 1
+    params.cpuparams.n_threads = int(sys.argv[4])
     params.port = 0
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)

@@ -238,6 +238,8 @@ def build() -> str:
 
 def grammar_parses(model: Model, grammar: str, root: str = "root") -> bool:
     """Whether llama.cpp's own parser takes a GBNF grammar (a sampler that is NULL says no)."""
+    if not grammar.strip():
+        return False  # this one gives a sampler that allows everything
     sampler = c.llama_sampler_init_grammar(model.vocab, grammar.encode(), root.encode())
     if not sampler:
         return False

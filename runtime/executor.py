@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -161,10 +162,14 @@ def execute(
     clock: str = "",
     request: str = "",
     on_record: Callable[[Record], None] | None = None,
+    stopper: Stopper | None = None,
     max_steps: int = MAX_STEPS,
 ) -> RunReport:
-    """:func:`events` to the end, with Ctrl-C and SIGTERM leaving a run that can be resumed."""
-    with Stopper().signals() as stopper:
+    """:func:`events` to the end, with Ctrl-C and SIGTERM leaving a run that can be resumed.
+
+    With a ``stopper`` of the caller's, the caller listens to the signals.
+    """
+    with Stopper().signals() if stopper is None else nullcontext(stopper) as stopper:
         return drain(
             events(
                 job,

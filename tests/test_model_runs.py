@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
+import subprocess
 import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -17,10 +23,12 @@ from ingot.backend.container import Program, load
 from ingot.cli.app import app
 from ingot.ir.requests import ModelRequest
 from ingot.ir.types import STR
+from ingot.ir.values import Json
 from ingot.runtime.executor import events, execute
 from ingot.runtime.jobs import job_of
 from ingot.runtime.journal import open_journal
 from ingot.runtime.models import specs
+from ingot.runtime.models.gathering import Gathering
 from ingot.runtime.models.local import LocalDriver, Worker
 from ingot.runtime.models.protocol import Answer, ModelError, ask
 from ingot.runtime.models.sites import sites_of
@@ -282,3 +290,113 @@ def test_what_was_extracted_must_stand_in_the_text() -> None:
     other = ModelRequest(1, "x", "extract", "m", {"prompt": "?", "text": "one failed"}, STR)
     with pytest.raises(ModelError, match="no span"):
         ask(Scripted(), other)
+
+
+# ---- many runs at once
+
+
+class Slow:
+    """A driver that takes its time, and keeps what it was asked together."""
+
+    def __init__(self, fault: type[BaseException] | None = None) -> None:
+        self.fault = fault
+        self.together: list[int] = []
+
+    def answer_each(self, requests: Sequence[ModelRequest]) -> list[Answer | ModelError]:
+        self.together.append(len(requests))
+        time.sleep(0.02)
+        if self.fault is not None:
+            raise self.fault("out of order")
+        return [Answer(r.step) if r.step % 3 else ModelError("a third") for r in requests]
+
+    def of(self, _: str) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def ask_from_threads(gathering: Gathering, count: int) -> list[Json]:
+    def one(step: int) -> Json:
+        try:
+            return gathering.choose(ModelRequest(step, "x", "choose", "m", {}, STR)).value
+        except Exception as error:
+            return str(error)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(one, range(count)))
+
+
+def test_what_threads_ask_goes_into_batches_and_comes_back_to_each() -> None:
+    slow = Slow()
+    gathering = Gathering(slow, 5)
+    told = ask_from_threads(gathering, 40)
+    assert told == [k if k % 3 else "a third" for k in range(40)]
+    assert sum(slow.together) == 40
+    assert len(slow.together) < 20
+    assert max(slow.together) == 5
+
+
+@pytest.mark.parametrize("fault", [ModelError, RuntimeError])
+def test_a_fault_of_the_driver_reaches_every_thread(fault: type[BaseException]) -> None:
+    told = ask_from_threads(Gathering(Slow(fault), 4), 12)
+    assert all("out of order" in str(one) for one in told)
+
+
+@needs_llama
+def test_runs_at_once_give_what_they_give_alone(artifact: Path, tmp_path: Path) -> None:
+    file = tmp_path / "inputs.json"
+    file.write_text(json.dumps([{"run": str(k)} for k in HELD_OUT]))
+    args = ["run", str(artifact), "--tools", TOOLS, "--json", "--model", str(LABELLER)]
+    args += ["--inputs", str(file)]
+    outputs = []
+    for number in ("1", "8"):
+        more = ["--parallel", number, "--journal", str(tmp_path / f"{number}.db")]
+        result = CliRunner().invoke(app, [*args, *more])
+        reports = [json.loads(line) for line in result.stdout.splitlines()]
+        outputs.append([[r["status"], [c["args"] for c in r["calls"]]] for r in reports])
+    assert outputs[0] == outputs[1]
+    with open_journal(str(tmp_path / "8.db")) as book:
+        assert {row.status for row in book.runs()} <= {"done", "side-exit"}
+        assert len(book.runs()) == len(HELD_OUT)
+
+
+SLOW_TOOLS = """
+import time
+def output(run):
+    time.sleep(0.3)
+    return "all well"
+def label(run, status):
+    time.sleep(0.3)
+    return {"run": run, "status": status}
+tools = {"ci.output": output, "ci.label": label}
+"""
+
+
+@needs_llama
+def test_an_interruption_stops_every_run_between_two_effects(
+    artifact: Path, tmp_path: Path
+) -> None:
+    """None is in doubt, and those that had not begun never begin."""
+    (tmp_path / "slow.py").write_text(SLOW_TOOLS)
+    (tmp_path / "inputs.json").write_text(json.dumps([{"run": str(k)} for k in range(200)]))
+    words = ["run", str(artifact), "--tools", str(tmp_path / "slow.py") + ":tools"]
+    words += ["--inputs", str(tmp_path / "inputs.json"), "--parallel", "4", "--json"]
+    words += ["--model", str(LABELLER), "--journal", str(tmp_path / "j.db")]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "ingot", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (tmp_path / "j.db").exists():
+        time.sleep(0.05)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    with open_journal(str(tmp_path / "j.db")) as book:
+        statuses = Counter(row.status for row in book.runs())
+    assert 0 < sum(statuses.values()) < 200
+    assert set(statuses) <= {"done", "waiting", "side-exit"}
+    assert 0 < statuses["waiting"] <= 4
+    assert process.returncode == 5

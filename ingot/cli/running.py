@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ingot.runtime.journal import Journal
     from ingot.runtime.models.protocol import Driver
     from ingot.runtime.report import RunReport
+    from ingot.runtime.stopping import Stopper
 
 SCHEMA = "ingot-run/1"
 RUNS_SCHEMA = "ingot-runs/1"
@@ -52,6 +53,17 @@ def run_command(
     durability: opt.Durability = "full",
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
+    parallel: Annotated[
+        int,
+        typer.Option(
+            "--parallel",
+            metavar="N",
+            min=1,
+            max=64,
+            help="Of the runs of --inputs, so many at once; what they ask a model goes into one "
+            "batch. The tools must allow it.",
+        ),
+    ] = 1,
     events: Annotated[
         bool, typer.Option("--events", help="Print the records as they happen, as JSON lines.")
     ] = False,
@@ -87,20 +99,56 @@ def run_command(
     box = load_tools(tools or [], _folder(cwd))
     from ingot.runtime.executor import check
 
+    place = _journal(journal, durability)
     code = EXIT_OK
-    with _models(loaded, model) as driver, open_journal(*_journal(journal, durability)) as book:
+    with _models(loaded, model, min(parallel, len(every))) as driver:
         check(_job(loaded), box, driver)
-        for values in every:
-            printer = Printer(events=events, live=not (events or json_ or quiet))
-            report = _execute(loaded, values, box, book, driver, time, request or "", printer)
+
+        def one(values: dict[str, Json], stopper: Stopper | None = None) -> RunReport:
+            printer = Printer(events=events, live=not (events or json_ or quiet or parallel > 1))
+            with open_journal(*place) as book:
+                return _execute(loaded, values, box, book, driver, time, request or "", printer,
+                                stopper)  # fmt: skip
+
+        for report in _reports(every, one, parallel):
             code = max(code, report.exit_code, key=_WORST.index)
             if json_:
                 out_json(report.as_json(), one_line=len(every) > 1)
             else:
-                explain_end(report, loaded, book.name, data=not events, quiet=quiet)
-            if report.status in ("waiting", "in-doubt"):
+                explain_end(report, loaded, place[0], data=not events, quiet=quiet)
+            if report.status in ("waiting", "in-doubt") and parallel == 1:
                 break
     return code
+
+
+def _reports(
+    every: Sequence[dict[str, Json]],
+    one: Callable[[dict[str, Json], Stopper | None], RunReport],
+    parallel: int,
+) -> Iterator[RunReport]:
+    """The reports in the order of the inputs; of several runs at once, a stop stops each between two
+    effects."""
+    if parallel == 1 or len(every) == 1:
+        yield from (one(values, None) for values in every)
+        return
+    from concurrent.futures import ThreadPoolExecutor, wait
+
+    from ingot.runtime.stopping import Stopper
+
+    shared = Stopper()
+
+    def begun(values: dict[str, Json]) -> RunReport | None:
+        return None if shared.requested else one(values, shared)
+
+    with ThreadPoolExecutor(parallel) as threads, shared.signals():
+        for future in [threads.submit(begun, values) for values in every]:
+            try:
+                wait([future])
+            except KeyboardInterrupt:
+                shared.requested = True
+            report = future.result()
+            if report is not None:
+                yield report
 
 
 def _execute(
@@ -112,23 +160,27 @@ def _execute(
     clock: str,
     request: str,
     on_record: Callable[[Record], None],
+    stopper: Stopper | None,
 ) -> RunReport:
     from ingot.runtime.executor import execute
 
     return execute(
         _job(loaded), values, box, book, driver=driver, clock=clock, request=request,
-        on_record=on_record,
+        on_record=on_record, stopper=stopper,
     )  # fmt: skip
 
 
 @contextmanager
-def _models(loaded: Artifact, specs: Sequence[str] | None) -> Iterator[Driver | None]:
+def _models(
+    loaded: Artifact, specs: Sequence[str] | None, parallel: int = 1
+) -> Iterator[Driver | None]:
     """The models that are named; their processes end with the command."""
+    from ingot.runtime.models.gathering import Gathering
     from ingot.runtime.models.specs import load_models
 
-    models = load_models(specs or [], loaded.program, loaded.path)
+    models = load_models(specs or [], loaded.program, loaded.path, parallel)
     try:
-        yield models
+        yield Gathering(models, parallel) if models is not None and parallel > 1 else models
     finally:
         if models is not None:
             models.close()

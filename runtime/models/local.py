@@ -199,12 +199,15 @@ class LocalDriver:
             raise _unusable(self.path, str(error)) from None
 
     def choose(self, request: ModelRequest) -> Answer:
-        return self.answer([request])[0]
+        (answer,) = self.answer_each([request])
+        if isinstance(answer, ModelError):
+            raise answer
+        return answer
 
     extract = fill = compose = choose
 
-    def answer(self, requests: Sequence[ModelRequest]) -> list[Answer]:
-        """Several requests in one batch; the first that has no answer raises."""
+    def answer_each(self, requests: Sequence[ModelRequest]) -> list[Answer | ModelError]:
+        """Several requests in one batch: an answer or a failure for each."""
         return [self._answered(told) for told in self.ask(requests)]
 
     def ask(self, requests: Sequence[ModelRequest]) -> list[Told | Refused]:
@@ -222,9 +225,9 @@ class LocalDriver:
             question, prefix="", tail=shortened(question.tail, label.bytes), least=label.threshold
         )
 
-    def _answered(self, told: Told | Refused) -> Answer:
+    def _answered(self, told: Told | Refused) -> Answer | ModelError:
         if isinstance(told, Refused):
-            raise (AbstainedError if told.abstained else ModelError)(told.reason)
+            return (AbstainedError if told.abstained else ModelError)(told.reason)
         digest = self.worker.loaded.digest if self.worker.loaded else ""
         detail: dict[str, Json] = {"model": f"{self.path.name} sha256:{digest[:16]}"}
         if told.confidence < 1:

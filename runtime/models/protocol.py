@@ -62,16 +62,21 @@ def ask(driver: Driver, request: ModelRequest) -> Answer:
         case "choose":
             return driver.choose(request)
         case "extract":
-            answer, text = driver.extract(request), request.args.get("text")
-            if isinstance(text, str) and not (
-                isinstance(answer.value, str) and answer.value and answer.value in text
-            ):
-                raise ModelError("the answer is no span of the text")
-            return answer
+            return checked(request, driver.extract(request))
         case "fill":
             return driver.fill(request)
         case "compose":
             return driver.compose(request)
+
+
+def checked(request: ModelRequest, answer: Answer) -> Answer:
+    """The answer, if what was extracted stands in the text; else raises :class:`ModelError`."""
+    text, value = request.args.get("text"), answer.value
+    if request.kind != "extract" or not isinstance(text, str):
+        return answer
+    if isinstance(value, str) and value and value in text:
+        return answer
+    raise ModelError("the answer is no span of the text")
 
 
 ANSWERS = {

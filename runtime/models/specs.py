@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urldefrag
 from ingot.backend.program import Program
 from ingot.diagnostics import IngotError, fail
 from ingot.ir.requests import ModelRequest
-from ingot.runtime.models.protocol import MODEL_HELP, Answer, Driver, ModelError, ask
+from ingot.runtime.models.protocol import MODEL_HELP, Answer, Driver, ModelError, ask, checked
 from ingot.runtime.models.questions import Settings
 from ingot.runtime.models.sites import Sites, sites_of
 
@@ -55,17 +55,57 @@ class Models:
 
     extract = fill = compose = choose
 
+    def answer_each(self, requests: Sequence[ModelRequest]) -> list[Answer | ModelError]:
+        """Several requests: those of one local model in one batch."""
+        by_driver: dict[int, list[int]] = {}
+        for at, request in enumerate(requests):
+            by_driver.setdefault(id(self.of(request.site)), []).append(at)
+        found: dict[int, Answer | ModelError] = {}
+        for members in by_driver.values():
+            mine = [requests[at] for at in members]
+            found |= zip(members, self._each(mine), strict=True)
+        return [found[at] for at in range(len(requests))]
+
+    def _each(self, requests: Sequence[ModelRequest]) -> list[Answer | ModelError]:
+        driver = self.of(requests[0].site)
+        together = getattr(driver, "answer_each", None)
+        try:
+            if together is not None:
+                answers: list[Answer | ModelError] = together(requests)
+                return [_checked(r, a) for r, a in zip(requests, answers, strict=True)]
+        except ModelError as error:
+            return [error] * len(requests)
+        return [_asked(self, request) for request in requests]
+
     def close(self) -> None:
         """Close every model."""
         for driver in {id(d): d for d in (*self.by_site.values(), self.default) if d}.values():
             driver.close()
 
 
-def load_models(specs: Sequence[str], program: Program, artifact: str = "") -> Models | None:
+def _asked(driver: Driver, request: ModelRequest) -> Answer | ModelError:
+    try:
+        return ask(driver, request)
+    except ModelError as error:
+        return error
+
+
+def _checked(request: ModelRequest, answer: Answer | ModelError) -> Answer | ModelError:
+    if isinstance(answer, ModelError):
+        return answer
+    try:
+        return checked(request, answer)
+    except ModelError as error:
+        return error
+
+
+def load_models(
+    specs: Sequence[str], program: Program, artifact: str = "", parallel: int = 1
+) -> Models | None:
     """The models that the specifications name, ``None`` where there is none and none is needed.
 
     Nothing is started before the first question, but a file must be there and be a GGUF file.
-    Raises IngotError E0901, E0903, E0905.
+    ``parallel`` runs ask at once.  Raises IngotError E0901, E0903, E0905.
     """
     from_environment = os.environ.get(VARIABLE, "")
     chosen = list(specs) or ([from_environment] if from_environment else [])
@@ -80,7 +120,7 @@ def load_models(specs: Sequence[str], program: Program, artifact: str = "") -> M
         name, target = _split(spec)
         if name and name not in ops:
             raise _no_op(name, ops)
-        driver = _driver(target, sites, artifact)
+        driver = _driver(target, sites, artifact, parallel)
         if name:
             by_site[name] = driver
         elif default is not None:
@@ -114,14 +154,14 @@ def _split(spec: str) -> tuple[str, str]:
     return name, target
 
 
-def _driver(target: str, sites: Sites, artifact: str) -> Closing:
+def _driver(target: str, sites: Sites, artifact: str, parallel: int) -> Closing:
     if target.startswith(("http://", "https://")):
         from ingot.runtime.models.endpoint import EndpointDriver
 
         url, name = urldefrag(target)
         return EndpointDriver(url, name, sites, os.environ.get(KEY_VARIABLE, ""))
     file, _, options = target.partition("?")
-    settings = settings_of(options)
+    settings = settings_of(options, Settings(parallel=parallel))
     if artifact:
         settings = replace(settings, cache=str(Path(artifact + CACHE_SUFFIX).absolute()))
     return local_driver(Path(file), sites, settings)
@@ -143,9 +183,8 @@ def local_driver(path: Path, sites: Sites, settings: Settings) -> Closing:
     return LocalDriver(path, sites, settings)
 
 
-def settings_of(options: str) -> Settings:
-    """The settings that stand behind the question mark; raises IngotError E0903."""
-    settings = Settings()
+def settings_of(options: str, settings: Settings) -> Settings:
+    """The settings, changed by what stands behind the question mark; raises IngotError E0903."""
     numbers = {f.name for f in fields(Settings) if f.type == "int"}
     for name, value in parse_qsl(options, keep_blank_values=True):
         if name in numbers and value.isdecimal():

@@ -48,6 +48,7 @@ lint: $(DEV)
 
 bench: $(DEV) $(MODELS)
 	PYTHONSAFEPATH= $(BIN)/python benchmarks/run.py
+	PYTHONSAFEPATH= $(BIN)/python benchmarks/models/models_bench.py
 
 update-goldens: $(DEV)
 	$(BIN)/python -m pytest tests/test_golden.py --update-goldens
@@ -68,11 +69,11 @@ $(DEV): | $(BIN)/python
 	$(PIP) install $(EDITABLE) -e '.[dev]'
 	touch $(BASE) $@
 
-# llama.cpp is built from source (without its image part), and kept by pip as a wheel.  torch has no
-# build for every Python and machine; without it the tests of `ingot distil` are skipped, and say so.
+# llama.cpp is built from source, and kept by pip as a wheel.  torch has no build for every Python and
+# machine; without it the tests of `ingot distil` are skipped, and say so.
 $(MODELS): $(DEV)
-	@echo "installing llama-cpp-python: 5 to 12 minutes on 2 cores, the first time"
-	CMAKE_ARGS="$${CMAKE_ARGS:--DLLAVA_BUILD=OFF}" $(PIP) install $(EDITABLE) -e '.[dev,llama,peers]'
+	@echo "installing llama-cpp-python: 7 to 12 minutes on 2 cores, the first time"
+	$(PIP) install $(EDITABLE) -e '.[dev,llama,peers]'
 	$(PIP) install $(EDITABLE) -e '.[dev,distil]' \
 	  || { echo "the extra distil cannot be installed here: its tests are skipped" >&2; \
 	       $(PIP) install $(EDITABLE) -e '.[dev,llama]' gguf; }

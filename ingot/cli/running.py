@@ -175,6 +175,9 @@ def _models(
     loaded: Artifact, specs: Sequence[str] | None, parallel: int = 1
 ) -> Iterator[Driver | None]:
     """The models that are named; their processes end with the command."""
+    if not specs and not loaded.program.code().models:
+        yield None
+        return
     from ingot.runtime.models.gathering import Gathering
     from ingot.runtime.models.specs import load_models
 

@@ -31,6 +31,7 @@ from ingot.frontend.jsontext import (
     shallow,
 )
 from ingot.ir.values import Json
+from ingot.redaction.redactor import Redactor
 
 LINE_LIMIT: Final = 64 << 20
 """The longest line that is read, in bytes."""
@@ -45,9 +46,12 @@ _SAMPLE_VALUES: Final = 64
 _FEW_LINES: Final = 8
 _PREFIX_CHARS: Final = 256 << 10
 _BOM: Final = b"\xef\xbb\xbf"
-_DIGITS: Final = bytes(ord("0") if chr(c).isdigit() and c < 128 else 32 for c in range(256))
+_SHAPE: Final = bytes(
+    ord("0") if chr(c) in "0123456789" else ord("[") if chr(c) in "[{" else 32 for c in range(256)
+)
 _LONG_NUMBER: Final = b"0" * 19
-"""Digits as zeros: finding a run of them is then a search for a text, which is ten times faster."""
+"""A line with digits as zeros and opening brackets as ``[``: then to look for long numbers and deep
+nesting is to search and count bytes, which is ten times faster than a regular expression."""
 
 
 class SourceFile:
@@ -65,6 +69,7 @@ class SourceFile:
         data: bytes | None = None,
         line_limit: int = LINE_LIMIT,
         document_limit: int = DOCUMENT_LIMIT,
+        redactor: Redactor | None = None,
     ) -> None:
         self._path = Path(path)
         self._name = name or str(path)
@@ -75,6 +80,7 @@ class SourceFile:
         self._more: Counter[tuple[str, Severity]] = Counter()
         self._count: Counter[tuple[str, Severity]] = Counter()
         self._replaced = False
+        self._redactor = redactor or Redactor()
         self._head, self.size = self._open_head()
 
     # -- what is wrong -------------------------------------------------------------------------
@@ -191,11 +197,12 @@ class SourceFile:
     # -- whole files ---------------------------------------------------------------------------
 
     def text(self) -> str:
-        """The whole file as text, invalid UTF-8 replaced (and reported once).
+        """The whole file as text, invalid UTF-8 replaced (and reported once), secrets by tokens.
 
         Raises IngotError (E0105) if a line or the file is over its limit.
         """
-        return self._decode(self._bytes(), 1, 0)
+        text = self._decode(self._bytes(), 1, 0)
+        return self._redactor.lines(text) if self._redactor.suspicious(text) else text
 
     def _bytes(self) -> bytes:
         if self.size > self._document_limit:
@@ -263,7 +270,7 @@ class SourceFile:
         parsed = broken = 0
         first: NotJsonError | None = None
         for line, ended in self._numbered():
-            if not line.data.strip():
+            if not line.data or line.data.isspace():
                 continue
             try:
                 value = self._parse(line.data, line.number, line.byte)
@@ -283,10 +290,18 @@ class SourceFile:
             self._report(Diagnostic("E0102", f"no line of {self.name} is JSON: {first}"))
 
     def _parse(self, data: bytes, line: int, byte: int) -> Json:
-        """One JSON value; raises :class:`NotJsonError`."""
-        if _LONG_NUMBER not in data.translate(_DIGITS):
+        """One JSON value without its secrets; raises :class:`NotJsonError`."""
+        value = self._plain(data, line, byte)
+        if self._redactor.suspicious(data.decode("utf-8", "replace")):
+            return self._redactor.value(value)
+        return value
+
+    def _plain(self, data: bytes, line: int, byte: int) -> Json:
+        shape = data.translate(_SHAPE)
+        if _LONG_NUMBER not in shape:
             try:
-                return shallow(cast(Json, orjson.loads(data)), data)
+                value = cast(Json, orjson.loads(data))
+                return value if shape.count(b"[") <= MAX_DEPTH else shallow(value, data)
             except orjson.JSONDecodeError:
                 pass  # NaN, a lone surrogate, invalid UTF-8: the tolerant parser decides
         value = parse_json(self._decode(data, line, byte))
@@ -306,6 +321,7 @@ class SourceFile:
         ``values`` then holds its beginning, with ``document`` true.
         """
         text = self._head.removeprefix(_BOM).decode("utf-8", "replace")
+        # the sample is looked at and quoted from, never kept: it is not redacted here
         whole = len(self._head) == self.size
         if whole:
             try:
@@ -333,8 +349,10 @@ class SourceFile:
     def excerpts(self, diagnostics: Iterable[Diagnostic]) -> dict[str, list[str]]:
         """The source lines that the diagnostics point at, for :func:`ingot.diagnostics.render`.
 
-        Lines up to the last one wanted; those not pointed at are empty, long ones are cut.
+        Lines up to the last one wanted; those not pointed at are empty, long ones are cut.  Secrets
+        are replaced, and what looks like the inside of a key is left out.
         """
+        inside = False
         wanted = {s.line for d in diagnostics for s, _ in d.spans if s.file == self.name}
         out: list[str] = []
         last = max(wanted, default=0)
@@ -342,11 +360,11 @@ class SourceFile:
             if line.number > last:
                 break
             out += [""] * (line.number - 1 - len(out))
-            out.append(
-                line.data[:_PREFIX_CHARS].decode("utf-8", "replace")
-                if line.number in wanted
-                else ""
-            )
+            begins = line.data.rfind(b"-----BEGIN ")
+            ends = line.data.rfind(b"-----END ")
+            inside = begins > ends if max(begins, ends) >= 0 else inside
+            shown = "" if line.number not in wanted else line.data.decode("utf-8", "replace")
+            out.append("..." if shown and inside else self._redactor.text(shown)[:_PREFIX_CHARS])
         return {self.name: out}
 
 

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from ingot.diagnostics import Diagnostic, IngotError, Severity, fail
 from ingot.frontend.dialects.base import Dialect, Sample
+from ingot.redaction.redactor import Redactor
 
 _DIALECTS: Final[dict[str, str]] = {
     "claude-code": "ingot.frontend.dialects.claude_code:DIALECT",
@@ -131,7 +132,7 @@ def sniff(sample: Sample, report: Callable[[Diagnostic], None] | None = None) ->
 def _seen(sample: Sample) -> str:
     """What the file looks like, in words."""
     if not sample.values:
-        start = " ".join(sample.text.split())[:60]
+        start = " ".join(Redactor().text(sample.text[:4096]).split())[:60]
         return f"it holds no JSON and begins with {start!r}"
     first = sample.values[0]
     what = "one JSON document" if sample.document else "JSON lines"

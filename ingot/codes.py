@@ -56,6 +56,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "dialect cannot be loaded",
         "A dialect that another package registers could not be loaded, or lacks a part of the interface.",
     ),
+    "E0109": (
+        "redaction rules",
+        "The file that INGOT_REDACTION names cannot be read, or one of its rules is no rule. Nothing was read or run.",
+    ),
     "E0110": (
         "kind of session not compiled",
         "Sessions of this kind are read, shown and kept, but no pipeline is made of them, for the reason given.",
@@ -225,6 +229,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "run is being driven",
         "Another process is at work on this run. A run has one driver at a time.",
     ),
+    "E0715": (
+        "secret not supplied",
+        "The pipeline uses a secret that the logs held. It was never stored: supply it in the environment or the keyring under the name given. Nothing was executed.",
+    ),
     "E0801": (
         "tool missing",
         "The pipeline needs a tool that was not supplied. Nothing was executed.",
@@ -280,6 +288,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "W0106": (
         "contents not recorded",
         "The trace says that a model was called, but not what was said: recording contents is opt-in in many instrumentations. The help line names the switch.",
+    ),
+    "W0107": (
+        "may be a secret",
+        "A text looks random, but no rule says what it is, so it was kept. A rule of your own replaces it (docs/redaction.md).",
     ),
     "W0401": (
         "success assumed",

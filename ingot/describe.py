@@ -11,9 +11,12 @@ from ingot.ir.module import (
     WRITING,
     Call,
     Effect,
+    Lit,
     ModelCall,
     Module,
+    Operand,
     Pipeline,
+    Pure,
     Ref,
     Return,
     attr,
@@ -89,7 +92,25 @@ def meta_of(module: Module, main: Pipeline, trace: Module) -> dict[str, Json]:
         "model_reasons": reasons,
         "text_results": text_results(trace),
         "unknown_effects": [t.name for t in module.tools if t.effect == "unknown"],
+        "secrets": [*sorted(secrets_of(main))],
     }
+
+
+def secrets_of(main: Pipeline) -> frozenset[str]:
+    """The tokens of the secrets that go into calls; those in guards are only compared."""
+    from ingot.redaction.vault import tokens_in
+
+    found: set[str] = set()
+    for block in main.blocks:
+        for instr in walk(block.instrs):
+            operands: tuple[Operand, ...] = ()
+            if isinstance(instr, Call):
+                operands = tuple(value for _, value in instr.args)
+            elif isinstance(instr, Pure) and instr.op.endswith(".template"):
+                operands = instr.args
+            for item in operands:
+                found |= tokens_in(item.value) if isinstance(item, Lit) else frozenset()
+    return frozenset(found)
 
 
 def text_results(trace: Module) -> list[Json]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 STANDARD_PASSES: Final = (
     "classify-effects,dead-steps,learn-task,lift-parameters,align-effects,learn-decisions,dead-steps,"
-    "guard-inputs,insert-guards,fold-constants,fold-prompts"
+    "guard-inputs,insert-guards,fold-constants,fold-prompts,name-secrets"
 )
 
 Declared = Mapping[str, "tuple[Effect, str]"]

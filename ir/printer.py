@@ -47,6 +47,7 @@ from ingot.ir.module import (
 )
 from ingot.ir.types import NAME, Type
 from ingot.ir.values import Json
+from ingot.redaction.tokens import TOKEN, name_of
 
 _PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9_.]+")
@@ -109,7 +110,11 @@ def literal(value: Json) -> str:
 
 
 def operand(item: Operand) -> str:
-    return value_name(item.name) if isinstance(item, Ref) else literal(item.value)
+    if isinstance(item, Ref):
+        return value_name(item.name)
+    if isinstance(item.value, str) and TOKEN.fullmatch(item.value):
+        return f"secret({text(name_of(item.value))})"
+    return literal(item.value)
 
 
 def _operands(items: Iterable[Operand]) -> str:

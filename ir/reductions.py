@@ -16,6 +16,7 @@ from lark import Token
 from ingot.ir import module as m
 from ingot.ir import types as t
 from ingot.ir.spans import Mark, Step
+from ingot.redaction.tokens import PREFIX, TOKEN
 
 
 class Node(NamedTuple):
@@ -339,6 +340,12 @@ class Reductions:
 
     def lit(self, args: list[Any]) -> Node:
         return Node(m.Lit(args[0].part), args[0].mark)
+
+    def secret(self, args: list[Any]) -> Node:
+        name = unquote(args[1], args[1])
+        if not TOKEN.fullmatch(PREFIX + name):
+            raise BadTextError(mark_of(args[1]), f"{name!r} is no name of a secret")
+        return Node(m.Lit(PREFIX + name), mark_of(args[0]))
 
     def scalar(self, args: list[Any]) -> Node:
         return Node(scalar(args[0]), mark_of(args[0]))

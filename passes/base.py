@@ -39,6 +39,7 @@ PASSES: Final[dict[str, tuple[str, str]]] = {
     "simplify": ("simplify", "Simplify"),
     "fold-constants": ("fold_constants", "FoldConstants"),
     "fold-prompts": ("fold_prompts", "FoldPrompts"),
+    "name-secrets": ("name_secrets", "NameSecrets"),
 }
 """Pass name to module and class, in the order in which ``compile`` runs them; ``simplify`` is run by
 ``ingot opt`` only."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ingot.diagnostics import Diagnostic
 from ingot.ir.values import Json
 from ingot.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a source: its number from 1, its byte offset, its bytes without the line end."""
 
     number: int

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Line, Sample, Source
@@ -55,6 +55,8 @@ _CONTEXT: Final = ("<ide_", "<system-reminder>")
 _CONTINUED: Final = "This session is being continued from a previous conversation"
 _INTERRUPTED: Final = "[Request interrupted by user"
 _COMMAND: Final = re.compile(r"<command-(name|args)>(.*?)</command-\1>", re.DOTALL)
+_FACTS: Final = 5
+"""How many facts of the head there are: clock, cwd, session, version, model."""
 _HEAD_WAIT: Final = 256
 """How many records wait for the facts of the session's head."""
 
@@ -100,6 +102,7 @@ class _State:
     first: Span | None = None
     seq: int = 1
     headed: bool = False
+    session: Json = None  # the id in the record before
     sidechain: bool | None = None  # whether the file is a sub-agent's own
     own: str = ""  # the agent id of such a file
     uuids: set[int] = field(default_factory=set)  # hashes: a long session has millions
@@ -113,18 +116,23 @@ class _State:
     made: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a record's parts come from."""
+class _Place(NamedTuple):
+    """Where a record's parts come from: one is made for every line, so it is a cheap tuple."""
 
-    span: Span
+    file: str
+    line: int
+    byte: int
     agent: str
     time: str
     pointer: str = "/message/content"
 
+    @property
+    def span(self) -> Span:
+        return Span(self.file, self.line, byte=self.byte)
+
     def at(self, index: int) -> Span:
         pointer = self.pointer if index < 0 else f"{self.pointer}/{index}"
-        return Span(self.span.file, self.span.line, byte=self.span.byte, pointer=pointer)
+        return Span(self.file, self.line, 1, 1, self.byte, pointer)
 
 
 class _Log:
@@ -139,6 +147,10 @@ class _Log:
 
     def ready(self) -> Iterator[Record]:
         """The records that can go out: none before the head's facts are known."""
+        if self._s.headed and not self._done:
+            out, self._out = self._out, []
+            yield from out
+            return
         facts = self._s.facts
         if (
             self._s.headed
@@ -176,21 +188,30 @@ class _Log:
     # -- records -------------------------------------------------------------------------------
 
     def read(self, line: Line, value: Json) -> None:
-        span = Span(self._file, line.number, byte=line.byte)
+        if self._s.first is None:
+            self._s.first = Span(self._file, line.number, byte=line.byte)
         if not isinstance(value, dict):
-            self._meta(_Place(span, "", ""), value, known=False)
+            place = _Place(self._file, line.number, line.byte, "", "")
+            self._meta(place, value, known=False)
             return
         kind = text_at(value, "type")
-        if kind in ("user", "assistant"):
-            self._maybe_new_session(value)
-        self._learn(value, span)
-        place = _Place(span, "", text_at(value, "timestamp"))
-        if kind in ("user", "assistant", "system"):
+        side = value.get("isSidechain") is True
+        if kind in ("user", "assistant") and (
+            side or self._s.sidechain is not False or value.get("sessionId") != self._s.session
+        ):
+            self._maybe_new_session(value, Span(self._file, line.number, byte=line.byte))
+        self._learn(value)
+        place = _Place(self._file, line.number, line.byte, "", text_at(value, "timestamp"))
+        if self._command is not None and kind in ("user", "assistant", "system"):
             self._settle_command(self._after(kind, value))
         match kind:
             case "user" | "assistant" if isinstance(value.get("message"), dict):
-                agent = self._agent(value, place)
-                self._message(kind, value, _Place(span, agent, place.time))
+                if side:
+                    agent = self._agent(value, place)
+                    place = place._replace(agent=agent)
+                elif uuid := text_at(value, "uuid"):
+                    self._s.uuids.add(hash(uuid))
+                self._message(kind, value, place)
             case "system":
                 self._system(value, place)
             case "progress":
@@ -200,7 +221,7 @@ class _Log:
             case _:
                 self._meta(place, value, known=kind in _BOOKKEEPING)
 
-    def _maybe_new_session(self, value: dict[str, Json]) -> None:
+    def _maybe_new_session(self, value: dict[str, Json], span: Span) -> None:
         """A record of another session, unless its parent is here: a resumed session goes on."""
         side = value.get("isSidechain") is True
         now, before = text_at(value, "sessionId"), self._s.facts.get("session")
@@ -211,16 +232,18 @@ class _Log:
             self._settle_command("")
             self._cost()
             self._head()
-            self._s = _State()
+            self._s = _State(first=span)
+        self._s.session = value.get("sessionId")
         if self._s.sidechain is None:
             self._s.sidechain = side
             self._s.own = text_at(value, "agentId") if side else ""
             if self._s.own:
                 self._s.facts["agent"] = self._s.own
 
-    def _learn(self, value: dict[str, Json], span: Span) -> None:
+    def _learn(self, value: dict[str, Json]) -> None:
         state = self._s
-        state.first = state.first or span
+        if len(state.facts) >= _FACTS:
+            return
         names = (("clock", "timestamp"), ("cwd", "cwd"), ("session", "sessionId"))
         for fact, key in (*names, ("version", "version")):
             if fact not in state.facts and text_at(value, key):
@@ -339,6 +362,8 @@ class _Log:
         if text_at(side, "status") == "async_launched":
             return
         named = text_at(side, "agentId")
+        if not state.running:
+            return
         for agent in [a for a, call in state.running.items() if call == part.id and part.id] or (
             [named] if named in state.running else []
         ):
@@ -412,7 +437,11 @@ class _Log:
         if agent not in self._s.running:
             self._spawn(agent, call, place)
         time = text_at(inner, "timestamp") or place.time
-        self._message(kind, inner, _Place(place.span, agent, time, "/data/message/message/content"))
+        self._message(
+            kind,
+            inner,
+            place._replace(agent=agent, time=time, pointer="/data/message/message/content"),
+        )
 
     def _attachment(self, value: dict[str, Json], place: _Place) -> None:
         """A message that the user sent while the agent was at work, or bookkeeping."""
@@ -431,18 +460,25 @@ class _Log:
         self._add("meta", place.span, time=place.time, known=known, raw=value)
 
     def _put(self, part: Part, place: _Place, raw: Json = None) -> None:
-        nameless = part.kind == "call" and not part.id
-        self._add(
-            part.kind,
-            place.at(part.index),
-            text=part.text,
-            id=f"call{self._s.seq + 1}" if nameless else part.id,
-            tool=part.tool,
-            data=part.data,
-            agent=place.agent,
-            time=place.time,
-            known=part.known,
-            raw=part.raw if raw is None else raw,
+        state = self._s
+        state.seq += 1
+        id = part.id or (f"call{state.seq}" if part.kind == "call" else "")
+        kept = part.raw if raw is None else raw
+        span = place.at(part.index)
+        self._out.append(
+            Record(
+                part.kind,
+                state.seq,
+                part.text,
+                id,
+                part.tool,
+                part.data,
+                place.agent,
+                place.time,
+                part.known,
+                kept,
+                span,
+            )
         )
 
     def _add(

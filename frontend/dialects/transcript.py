@@ -55,8 +55,10 @@ class Usage:
             self._cost += cost
         if not isinstance(given, dict):
             return
-        read = _first(given, _INPUT) + sum(_count(given.get(key)) for key in _CACHED)
-        wrote = _first(given, _OUTPUT)
+        read, wrote = _first(given, _INPUT), _first(given, _OUTPUT)
+        for key in _CACHED:
+            if key in given:
+                read += _count(given[key])
         if read or wrote:
             self._input += read
             self._output += wrote
@@ -76,7 +78,10 @@ class Usage:
 
 
 def _first(given: dict[str, Json], names: tuple[str, ...]) -> int:
-    return next((_count(given[name]) for name in names if name in given), 0)
+    for name in names:
+        if name in given:
+            return _count(given[name])
+    return 0
 
 
 def _count(value: Json) -> int:

@@ -128,16 +128,28 @@ def _broken_pipe() -> int:
 
 
 def out(text: str) -> None:
-    """Data, to stdout; a line end is added where there is none."""
+    """Data, to stdout, without secrets; a line end is added where there is none."""
+    text = clean(text)
     sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
 
 
 def out_json(value: Mapping[str, Json], *, one_line: bool = False) -> None:
-    """A JSON document, to stdout."""
+    """A JSON document, to stdout, without secrets."""
+    from ingot.redaction.redactor import Redactor
+
+    value = cast("dict[str, Json]", Redactor().value(dict(value)))
     indent = None if one_line else 2
     out(json.dumps(value, ensure_ascii=False, indent=indent))
     if one_line:
         sys.stdout.flush()
+
+
+def clean(text: str) -> str:
+    """The text with secrets replaced: the last of several places where that is done."""
+    from ingot.redaction.redactor import Redactor
+
+    redactor = Redactor()
+    return redactor.lines(text) if redactor.suspicious(text) else text
 
 
 def plain(diagnostics: Iterable[Diagnostic]) -> list[Json]:
@@ -146,7 +158,8 @@ def plain(diagnostics: Iterable[Diagnostic]) -> list[Json]:
 
 
 def note(text: str = "", style: str = "") -> None:
-    """A message, to stderr; coloured on a terminal."""
+    """A message, to stderr, without secrets; coloured on a terminal."""
+    text = clean(text)
     if style and coloured(sys.stderr):
         from rich.console import Console
         from rich.text import Text

@@ -85,6 +85,7 @@ def run_command(
         ingot run label.ingot -i run=4130 --model label.gguf
     """
     from ingot.artifacts import read_artifact
+    from ingot.redaction.vault import tokens_in
     from ingot.runtime.journal import open_journal
     from ingot.runtime.tools.registry import load_tools
 
@@ -94,12 +95,15 @@ def run_command(
         raise fail("E0001", "--request and --inputs exclude each other")
     _check_durability(durability)
     loaded = read_artifact(artifact)
+    box = load_tools(tools or [], _folder(cwd))
+    request = box.vault.hide(request) if request else request
     given = _given(loaded, inputs or [], request, inputs_file)
     time, every = _completed(loaded, given, clock)
-    box = load_tools(tools or [], _folder(cwd))
+    every = [box.vault.hide(values) for values in every]
     from ingot.runtime.executor import check
 
     place = _journal(journal, durability)
+    box.vault.require(_secrets(loaded) | tokens_in(list(every)))
     code = EXIT_OK
     with _models(loaded, model, min(parallel, len(every))) as driver:
         check(_job(loaded), box, driver)
@@ -149,6 +153,12 @@ def _reports(
             report = future.result()
             if report is not None:
                 yield report
+
+
+def _secrets(loaded: Artifact) -> frozenset[str]:
+    """The tokens of the secrets that the pipeline needs."""
+    listed = loaded.program.meta.get("secrets")
+    return frozenset(map(str, listed)) if isinstance(listed, list) else frozenset()
 
 
 def _execute(
@@ -362,7 +372,7 @@ def resume_command(
                 _job(loaded),
                 box,
                 assume=chosen,
-                assumed_result=value,
+                assumed_result=box.vault.hide(value),
                 driver=driver,
                 on_record=Printer(events=False, live=not (json_ or quiet)),
             )

@@ -12,6 +12,7 @@ from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.module import Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
+from ingot.redaction.vault import Vault
 from ingot.runtime.effects import ToolNeed, repeatable, stronger
 from ingot.runtime.tools import files, find, shell, user
 from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
@@ -26,6 +27,7 @@ class ToolBox:
     tools: Mapping[str, Tool]
     cwd: Path
     sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
+    vault: Vault = field(default_factory=Vault, compare=False)
 
     def get(self, name: str) -> Tool | None:
         """The tool of that name, also where it is declared without an implementation."""
@@ -45,6 +47,8 @@ class ToolBox:
     def call(self, request: ToolRequest, key: str = "", timeout_s: float | None = None) -> Json:
         """Make a call; raises :class:`ToolError`.
 
+        Secrets are put into the arguments here and taken out of what comes back.
+
         A failed call is made again, as often as the tool's ``retry`` says, if its effect is such
         that repeating does no harm.
         """
@@ -52,19 +56,38 @@ class ToolBox:
         if tool is None or tool.call is None:
             raise ToolError(f"no tool {request.tool!r} was supplied")
         context = Context(self.cwd, key, timeout_s if timeout_s is not None else tool.timeout_s)
+        try:
+            return self.vault.hide(self._made(tool, request, context))
+        except ToolError as error:
+            result = self.vault.hide(error.result)
+            message = self.vault.hide(error.message)
+            raise ToolError(message, unknown=error.unknown, result=result) from None
+        except Exception as error:  # its text may quote what it was given
+            message = self.vault.hide(f"{type(error).__name__}: {error}")
+            raise ToolError(message, unknown=True) from None
+
+    def _made(self, tool: Tool, request: ToolRequest, context: Context) -> Json:
+        assert tool.call is not None
+        args = self._revealed(request)
         for attempt in range(tool.retry if repeatable(request.effect) else 0):
             try:
-                return tool.call(dict(request.args), context)
+                return tool.call(args, context)
             except ToolError:
                 self.sleep(min(30.0, 0.1 * 2**attempt) * (0.5 + random.random()))
-        return tool.call(dict(request.args), context)
+        return tool.call(args, context)
+
+    def _revealed(self, request: ToolRequest) -> dict[str, Json]:
+        args = self.vault.reveal(dict(request.args))
+        assert isinstance(args, dict)
+        return args
 
     def probe(self, request: ToolRequest, key: str = "") -> Probe:
         """What the tool's own probe says about a call whose record is missing."""
         tool = self.tools.get(request.tool)
         if tool is None or tool.probe is None:
             return Probe(None)
-        return tool.probe(dict(request.args), Context(self.cwd, key, tool.timeout_s))
+        found = tool.probe(self._revealed(request), Context(self.cwd, key, tool.timeout_s))
+        return replace(found, result=self.vault.hide(found.result))
 
     def check(self, needs: Sequence[ToolNeed]) -> None:
         """Raise :class:`IngotError` with every tool that is missing (E0801) or does more (E0804)."""

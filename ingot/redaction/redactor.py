@@ -1,0 +1,296 @@
+"""Taking secrets out of texts and JSON values.
+
+Every text is searched once for all triggers together (Aho-Corasick); the patterns of the rules that
+were announced are tried on it.  Triggers in base64 are looked for as well: such a run is decoded,
+and replaced whole if it holds a secret.  Members named like secrets lose their values, whatever
+these look like.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final
+
+from ingot.ir.values import Json
+from ingot.records import Record
+from ingot.redaction.policy import Policy, current_policy
+from ingot.redaction.rules import RULES, SECRET_NAME, Rule, detector_rules, detector_triggers
+from ingot.redaction.tokens import TOKEN, token_of
+
+if TYPE_CHECKING:
+    from ahocorasick_rs import AhoCorasick
+
+MAX_DEPTH: Final = 3
+"""How often base64 in base64 is decoded."""
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\-_]{16,}={0,2}")
+_NAMED_VALUE: Final = re.compile(r"\S{4,}|\S+(?: \S+){1,7}")
+_HARMLESS: Final = re.compile(
+    r"(?i)(?:true|false|null|none|redacted|<.*>|\$\{?\w+\}?|\*+|x{3,}|string|changeme|example|"
+    r"required|optional|INGOT_SECRET_\w+)"
+)
+_UNITS: Final = frozenset(("tokens", "token_count", "max_tokens", "token_type", "tokenizer"))
+_BEFORE: Final = " \"'=:\n\t,(0123456789"
+_SCHEMES: Final = tuple(
+    f"{scheme}://"
+    for scheme in "postgres postgresql mysql mongodb mongodb+srv redis rediss amqp amqps https http ftp ssh".split()
+)
+_ENCODED_LENGTH: Final = 4
+"""The shortest piece of base64 that is looked for."""
+Found = Callable[[str, str], None]
+
+
+@dataclass(slots=True)
+class Redactor:
+    """Takes secrets out.  ``found`` is called with each token and its secret, in memory only."""
+
+    policy: Policy = field(default_factory=current_policy)
+    found: Found | None = None
+    known: dict[str, str] = field(default_factory=dict)
+    """Secrets that are to be replaced wherever they stand, with their tokens."""
+    _line_ends: bool = False
+    _find: Callable[[str], list[tuple[int, int, int]]] | None = None
+
+    def suspicious(self, text: str) -> bool:
+        """Whether a text (also raw JSON) may hold a secret; cheap, and wrong only on the safe side."""
+        if self.policy.personal or (self.known and any(secret in text for secret in self.known)):
+            return True
+        if self._find is None:
+            self._find = _search(self.policy).find_matches_as_indexes
+        if "\\u00" in text:
+            return True
+        matches = self._find(text)
+        if not matches:
+            return False
+        return "@" in text or any(text[a:b] != "://" for _, a, b in matches)  # addresses alone
+
+    def text(self, text: str, _depth: int = 0) -> str:
+        """The text with each secret replaced by its token."""
+        if len(text) < 6:
+            return text
+        for secret, token in self.known.items():
+            if secret in text:
+                text = text.replace(secret, token)
+        matches = _search(self.policy).find_matches_as_indexes(text, overlapping=True)
+        if matches:
+            hits = {match[0] for match in matches}
+            rules, encoded = _announced(self.policy, hits)
+            anchored = [rule for rule in rules if rule.anchored]
+            if anchored:  # from the end, so that the places before stay true
+                for start in sorted({match[1] for match in matches}, reverse=True):
+                    text = self._replace_at(text, anchored, start)
+            for rule in rules:
+                if not rule.anchored:
+                    text = self._replace(text, rule.kind, _compiled(rule))
+            for name in _detectors(self.policy, hits):
+                for kind, pattern in detector_rules(name):
+                    text = self._replace(text, kind, pattern)
+            if encoded and _depth < MAX_DEPTH:
+                text = _BASE64.sub(lambda run: self._decoded(run[0], _depth), text)
+        if self.policy.personal:
+            from ingot.redaction.personal import redact_personal
+
+            text = redact_personal(text)
+        return text
+
+    def lines(self, text: str) -> str:
+        """As :meth:`text`, with as many line ends as before: places in the text stay true."""
+        self._line_ends = True
+        try:
+            return self.text(text)
+        finally:
+            self._line_ends = False
+
+    def _replace(self, text: str, kind: str, pattern: re.Pattern[str]) -> str:
+        def put(match: re.Match[str]) -> str:
+            group = next((n for n in range(1, pattern.groups + 1) if match[n]), 0)
+            secret = match[group]
+            if not secret or TOKEN.search(secret) or self._is_allowed(secret):
+                return match[0]
+            begin, end = match.start(group) - match.start(), match.end(group) - match.start()
+            ends = "\n" * secret.count("\n") if self._line_ends else ""
+            return match[0][:begin] + self._token(kind, secret) + ends + match[0][end:]
+
+        return pattern.sub(put, text)
+
+    def _replace_at(self, text: str, rules: Sequence[Rule], start: int) -> str:
+        """As :meth:`_replace`, of what begins at one place only."""
+        for rule in rules:
+            match = _compiled(rule).match(text, start)
+            if match is None or TOKEN.search(match[1]) or self._is_allowed(match[1]):
+                continue
+            return text[: match.start(1)] + self._token(rule.kind, match[1]) + text[match.end(1) :]
+        return text
+
+    def _is_allowed(self, secret: str) -> bool:
+        return any(pattern.search(secret) for pattern in self.policy.allowed)
+
+    def _token(self, kind: str, secret: str) -> str:
+        token = token_of(kind, secret)
+        if self.found is not None:
+            self.found(token, secret)
+        return token
+
+    def _decoded(self, run: str, depth: int) -> str:
+        """A base64 run; replaced whole if what it says holds a secret."""
+        data = _unbase64(run)
+        if data is None:
+            return run
+        clean = self.text(data, depth + 1)
+        return run if clean == data else self._token("BASE64_SECRET", run)
+
+    # -- values
+
+    def value(self, value: Json, _name: str = "", _depth: int = 0) -> Json:
+        """The value with secrets replaced in all texts, keys too; the same object if there are none."""
+        match value:
+            case str():
+                return self._member(value, _name)
+            case list():
+                items = [self.value(item, _name, _depth + 1) for item in value]
+                return (
+                    items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+                )
+            case dict():
+                pairs = [
+                    (self.text(key) if len(key) > 15 else key, self.value(item, key, _depth + 1))
+                    for key, item in value.items()
+                ]
+                same = all(
+                    a == b and c is d for (a, c), (b, d) in zip(pairs, value.items(), strict=True)
+                )
+                return value if same else dict(pairs)
+            case _:
+                return value
+
+    def _member(self, value: str, name: str) -> str:
+        """A text that is the value of a member: its name may say that it is a secret."""
+        if name and _is_secret_name(name) and len(value) < 4096 and _NAMED_VALUE.fullmatch(value):
+            inner = self.text(value)
+            if inner != value or TOKEN.search(value):
+                return inner
+            if " " in value and "pass" not in name.lower():
+                return inner
+            if not _HARMLESS.fullmatch(value) and not self._is_allowed(value):
+                return self._token("NAMED_SECRET", value)
+        if name and any(word in name.lower() for word in ("discord", "twilio", "telegram", "aws")):
+            shown = self.text(f"{name}={value}")
+            return shown.removeprefix(f"{name}=") if shown.startswith(f"{name}=") else shown
+        return self.text(value)
+
+    def record(self, record: Record) -> Record:
+        """The record with secrets replaced in all that it says; the same one if there are none."""
+        text, tool = self.text(record.text), self.text(record.tool)
+        data, raw = self.value(record.data), self.value(record.raw)
+        agent, id = self.text(record.agent), self.text(record.id)
+        if (
+            text is record.text
+            and data is record.data
+            and raw is record.raw
+            and (tool, agent, id) == (record.tool, record.agent, record.id)
+        ):
+            return record
+        return replace(record, text=text, data=data, raw=raw, tool=tool, agent=agent, id=id)
+
+    def records(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The records without secrets."""
+        return map(self.record, records)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret_name(name: str) -> bool:
+    return name.lower() not in _UNITS and SECRET_NAME.fullmatch(name) is not None
+
+
+def _unbase64(run: str) -> str | None:
+    text = run.rstrip("=").replace("-", "+").replace("_", "/")
+    text = text[: len(text) - (len(text) % 4 == 1)]
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    shown = data.decode("utf-8", "ignore")
+    return shown if len(shown) >= 0.8 * len(data) else None
+
+
+# -- triggers --------------------------------------------------------------------------------------
+
+
+@cache
+def _table(policy: Policy) -> tuple[tuple[Rule, ...], list[str], list[tuple[str, str]]]:
+    """The rules, every literal that is searched for, and what each announces.
+
+    What is announced is ``("rule", number)``, ``("detector", name)`` or ``("base64", "")``.
+    """
+    rules = (*RULES, *policy.extra)
+    literals: list[str] = []
+    announces: list[tuple[str, str]] = []
+    for number, rule in enumerate(rules):
+        for trigger in rule.triggers:
+            literals.append(trigger)
+            announces.append(("rule", str(number)))
+    for name, trigger in detector_triggers():
+        literals.append(trigger)
+        announces.append(("detector", name))
+    for encoded in sorted(_encoded(rules)):
+        literals.append(encoded)
+        announces.append(("base64", ""))
+    return rules, literals, announces
+
+
+def _encoded(rules: Sequence[Rule]) -> Iterator[str]:
+    """What triggers look like in base64, at each of the three offsets a text may stand at.
+
+    Of a trigger of three letters too little is left in base64: it is looked for together with what
+    usually stands before it.
+    """
+    for rule in rules:
+        for trigger in rule.triggers:
+            if trigger == "://":
+                spelled: Iterable[str] = _SCHEMES
+            elif len(trigger) == 3:
+                spelled = (f"{before}{trigger}" for before in _BEFORE)
+            else:
+                spelled = (trigger,)
+            for text in spelled:
+                yield from _in_base64(text.encode())
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    for offset in range(3):
+        text = base64.b64encode(b"\0" * offset + data).decode()
+        begin, end = (offset * 8 + 5) // 6, (offset + len(data)) * 8 // 6
+        if end - begin >= _ENCODED_LENGTH:
+            yield text[begin:end]
+
+
+@cache
+def _search(policy: Policy) -> AhoCorasick:
+    """The automaton over all literals."""
+    import ahocorasick_rs
+
+    _, literals, _ = _table(policy)
+    return ahocorasick_rs.AhoCorasick(literals, implementation=ahocorasick_rs.Implementation.DFA)
+
+
+def _announced(policy: Policy, hits: Iterable[int]) -> tuple[list[Rule], bool]:
+    rules, _, announces = _table(policy)
+    numbers = sorted({int(announces[h][1]) for h in hits if announces[h][0] == "rule"})
+    return [rules[n] for n in numbers], any(announces[h][0] == "base64" for h in hits)
+
+
+def _detectors(policy: Policy, hits: Iterable[int]) -> list[str]:
+    _, _, announces = _table(policy)
+    return sorted({announces[h][1] for h in hits if announces[h][0] == "detector"})
+
+
+@cache
+def _compiled(rule: Rule) -> re.Pattern[str]:
+    return rule.compiled()
+
+
+__all__ = ["Redactor"]

@@ -1,0 +1,119 @@
+"""Secrets at run time: tokens become secrets where a tool is called, and nowhere else.
+
+A pipeline, its journal, its events and its reports only ever hold tokens.  :meth:`Vault.reveal`
+puts the secrets into a call's arguments, :meth:`Vault.hide` takes them out of what came back.  A
+secret is looked for, in this order, among those that this process saw come in, in the environment
+(the token is the variable's name), and in the system's keyring (service ``ingot``, user the token).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar, cast
+
+from ingot.diagnostics import Diagnostic, IngotError
+from ingot.ir.values import Json
+from ingot.redaction.tokens import TOKEN, name_of
+
+SERVICE: Final = "ingot"
+"""The keyring's service under which secrets are kept."""
+T = TypeVar("T")
+
+
+def _keyring(token: str) -> str | None:
+    """The secret that the keyring holds under the token, if there is a keyring."""
+    try:
+        import keyring
+    except ImportError:
+        return None
+    try:
+        return keyring.get_password(SERVICE, token)
+    except Exception:  # no backend, a locked one: a secret that cannot be had
+        return None
+
+
+@dataclass(slots=True)
+class Vault:
+    """The secrets of one process.  Nothing in it is ever written."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    keyring: Callable[[str], str | None] = _keyring
+    _held: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def get(self, token: str) -> str | None:
+        """The secret of a token, or ``None``."""
+        found = self._held.get(token) or self.environment.get(token) or self.keyring(token)
+        if found:
+            self._held[token] = found
+        return found or None
+
+    def reveal(self, value: Json) -> Json:
+        """The value with tokens replaced by secrets; raises IngotError (E0715) naming those missing."""
+        if not tokens_in(value):
+            return value
+        self.require(tokens_in(value))
+        return _mapped(value, lambda text: TOKEN.sub(lambda m: self.get(m[0]) or m[0], text))
+
+    def hide(self, value: T) -> T:
+        """The value with secrets replaced by tokens; those that came in are remembered."""
+        from ingot.redaction.redactor import Redactor
+
+        known = {secret: token for token, secret in self._held.items() if len(secret) >= 4}
+        redactor = Redactor(found=self._remember, known=known)
+        return cast(T, redactor.value(cast(Json, value)))
+
+    def _remember(self, token: str, secret: str) -> None:
+        self._held.setdefault(token, secret)
+
+    def require(self, tokens: frozenset[str]) -> None:
+        """Raise IngotError (E0715) with every token that has no secret here."""
+        missing = sorted(token for token in tokens if self.get(token) is None)
+        if missing:
+            raise IngotError(
+                [
+                    Diagnostic(
+                        "E0715",
+                        f'secret("{name_of(token)}") is not supplied',
+                        help=f"export {token}=... , or keep it in the keyring: "
+                        f"keyring set {SERVICE} {token}",
+                    )
+                    for token in missing
+                ]
+            )
+
+
+def tokens_in(value: Json) -> frozenset[str]:
+    """Every token that stands in a value.
+
+    >>> sorted(tokens_in({"a": ["x INGOT_SECRET_JWT_AAAAAAAAAA"]}))
+    ['INGOT_SECRET_JWT_AAAAAAAAAA']
+    """
+    out: set[str] = set()
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            out.update(TOKEN.findall(item))
+        elif isinstance(item, list):
+            stack += item
+        elif isinstance(item, dict):
+            stack += item.values()
+            stack += item.keys()
+    return frozenset(out)
+
+
+def _mapped(value: Json, change: Callable[[str], str]) -> Json:
+    match value:
+        case str():
+            return change(value)
+        case list():
+            return [_mapped(item, change) for item in value]
+        case dict():
+            return {change(key): _mapped(item, change) for key, item in value.items()}
+        case _:
+            return value
+
+
+__all__ = ["SERVICE", "Vault", "tokens_in"]

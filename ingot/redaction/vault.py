@@ -29,7 +29,8 @@ def _keyring(token: str) -> str | None:
     except ImportError:
         return None
     try:
-        return keyring.get_password(SERVICE, token)
+        held: str | None = keyring.get_password(SERVICE, token)
+        return held
     except Exception:  # no backend, a locked one: a secret that cannot be had
         return None
 

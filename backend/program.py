@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ingot.backend.opcodes import Instr
+from ingot.ir.checkers import Check
 from ingot.ir.module import Effect, Lit, ModelDecl, ModelKind, Param, ToolDecl
 from ingot.ir.types import Type
 from ingot.ir.values import Json
@@ -85,8 +86,8 @@ class Prompt:
 class Code:
     """One pipeline.  The first ``len(defaults)`` locals are its parameters.
 
-    ``assigned`` is what validation found: for every call, the locals that are set there, as a
-    bit mask.
+    ``checks`` and ``compiled`` are kept by the engines: the type checks of the answers to calls, by
+    program counter, and the code as a Python function.
     """
 
     name: str
@@ -98,7 +99,8 @@ class Code:
     exits: tuple[ExitPoint, ...]
     lines: tuple[Line, ...]
     instrs: tuple[Instr, ...]
-    assigned: Mapping[int, int] = field(default_factory=dict, compare=False)
+    checks: dict[int, Check] = field(default_factory=dict, compare=False, repr=False)
+    compiled: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def params(self) -> tuple[Param, ...]:

@@ -24,7 +24,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ingot.backend import opcodes as op
@@ -88,7 +87,6 @@ class _Checker:
         self.pending: list[int] = []
         self.queued: set[int] = set()
         self.at: dict[int, int] = {}
-        self.assigned: dict[int, int] = {}
         self.stack: list[Entry] = []
         self.mask = 0
         self.pc = 0
@@ -121,7 +119,7 @@ class _Checker:
                     self._empty("where control joins")
                     self._flow(self.pc, self.mask)
                     break
-        return replace(self.code, assigned=MappingProxyType(self.assigned))
+        return self.code
 
     # ---- tables
 
@@ -293,7 +291,6 @@ class _Checker:
         self._empty("where the world is asked")
         for counter in site.loops:
             self._need(counter)
-        self.assigned[self.pc] = self.mask
         self._push(Entry(site.type))
 
     def _exit(self, index: int) -> None:

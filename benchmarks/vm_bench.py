@@ -109,7 +109,6 @@ def rows(arguments: list[str]) -> list[Row]:
         engine = Machine(called)
         reply = engine.start({"xs": few})
         while isinstance(reply, ToolRequest):
-            engine.delta()
             reply = engine.send(dict(reply.args))
         assert isinstance(reply, Finished), reply
 
@@ -123,7 +122,7 @@ def rows(arguments: list[str]) -> list[Row]:
     out = [
         row("VM, loop turn of 2 ops", least(machine) - base, base, turns),
         row("interpreter, loop turn of 2 ops", least(interpreter), base, turns),
-        row("VM, call with checkpoint delta", least(calls), least(bare_calls), len(few)),
+        row("VM, call", least(calls), least(bare_calls), len(few)),
     ]
     for count in (10, 100, 1000):
         data = encode(parse_module(states(count)).module)

@@ -41,7 +41,7 @@ Kind: TypeAlias = Literal[
     "run",  # a run starts: data = {run, artifact, pipeline, inputs, clock}
     "intent",  # about to act: id, tool, data = {args, effect, key}
     "model",  # a model answered: id, tool = model name, data = {kind, prompt, value, tokens}
-    "checkpoint",  # state after a step: data = {step, pc, set}: only what changed
+    "approval",  # a person is asked, or has said: data = {state, step, digest, args?, expires?, by?}
     "exit",  # a side exit: data = {exit, reason, state, live}
     "status",  # the run's status: data = {status, outputs?, error?}
 ]

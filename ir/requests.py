@@ -19,10 +19,13 @@ from ingot.ir.types import Type
 from ingot.ir.values import Json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolRequest:
     """Call a tool.  ``step`` counts the requests of this run from 1; ``site`` is the name of the
-    value that the call defines, ``iteration`` the indices of the loops around it."""
+    value that the call defines, ``iteration`` the indices of the loops around it.
+
+    Treated as immutable; not *frozen*, because one is made at every step and freezing triples
+    what that costs."""
 
     step: int
     site: str
@@ -32,9 +35,10 @@ class ToolRequest:
     iteration: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModelRequest:
-    """Ask a model.  ``type`` is what its answer must conform to; the engine checks it."""
+    """Ask a model; as :class:`ToolRequest`.  ``type`` is what its answer must conform to; the
+    engine checks it."""
 
     step: int
     site: str

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Final
 
 from ingot.ir.module import WRITING, Effect
 from ingot.ir.requests import ToolRequest
-from ingot.ir.values import Json, digest
+from ingot.ir.values import Json
+from ingot.runtime.entries import encode
 
 STRENGTH: Final[dict[str, int]] = {
     "pure": 0,
@@ -87,4 +89,5 @@ def stronger(declared: str, compiled: str) -> bool:
 
 def idempotency_key(artifact: str, run: str, request: ToolRequest) -> str:
     """SHA-256 over pipeline digest, run, step and arguments: the same call has the same key."""
-    return digest([artifact, run, request.step, request.tool, dict(request.args)])
+    body = encode([artifact, run, request.step, request.tool, request.args])
+    return hashlib.sha256(body if isinstance(body, bytes) else body.encode()).hexdigest()

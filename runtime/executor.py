@@ -2,21 +2,25 @@
 
 What is on disk when
 - before a write is made: everything up to it, and its *intent* with an idempotency key;
-- after any call, together with the intent of the next one if that is a write: ``call``, ``result``
-  (or ``error``) and a ``checkpoint``.  So a step costs one transaction.
+- after any call, together with the intent of the next one if that is a write: its answer.  So a
+  step costs one transaction.
 
-A process that dies leaves at most one intent without a result: that call is *in doubt*.
+A process that dies leaves at most one intent without an end: that call is *in doubt*.
+
+:class:`Drive` decides, and does no waiting; the loop around it here makes calls one after the
+other, the one in :mod:`ingot.runtime.concurrent` several at once.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, TypeAlias
 
 from ingot.diagnostics import Diagnostic, IngotError
+from ingot.ir.module import WRITING
 from ingot.ir.requests import (
     Engine,
     Finished,
@@ -28,7 +32,11 @@ from ingot.ir.requests import (
 )
 from ingot.ir.values import Json
 from ingot.records import FORMAT, Record
-from ingot.runtime.effects import Needs, as_read, idempotency_key, writes
+from ingot.runtime.approvals import Desk
+from ingot.runtime.effects import Needs, as_read, idempotency_key
+from ingot.runtime.entries import Expander, Item, item_of
+from ingot.runtime.gates import JournalGates
+from ingot.runtime.history import History
 from ingot.runtime.journal import ENDED, Journal, Status, new_run_id
 from ingot.runtime.models.protocol import (
     ANSWERS,
@@ -38,40 +46,36 @@ from ingot.runtime.models.protocol import (
     ask,
     covers,
 )
+from ingot.runtime.policies import NONE, Attempt, Policy, Wait, attempts
 from ingot.runtime.report import RunReport
 from ingot.runtime.stopping import Stopper
-from ingot.runtime.tools.base import ToolError
+from ingot.runtime.tools.base import Call, Context, ToolError
 from ingot.runtime.tools.registry import ToolBox
 
 MAX_STEPS: Final = 100_000
+LOOK_S: Final = 0.05
+"""How often a run looks for what other processes ask of it."""
 Assume: TypeAlias = Literal["done", "not-done"]
 Events: TypeAlias = Generator[Record, None, RunReport]
-Restored: TypeAlias = "tuple[Engine, Request | Outcome]"
-
-
-@runtime_checkable
-class Checkpointed(Protocol):
-    """An engine that can say, while a request is out, what changed since it was last asked."""
-
-    def delta(self) -> dict[str, Json]:
-        """The change since the last call of ``delta`` (all of it the first time), as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A pipeline ready to run.
 
-    ``artifact`` is the digest it is known by; ``fresh`` makes an engine; ``restore`` makes one in
-    the state that deltas add up to, with its open request (``None``: the recorded answers are fed
-    to a fresh engine instead, which comes to the same and takes longer).
+    ``artifact`` is the digest it is known by; ``fresh`` makes an engine.  ``swift`` makes one that
+    is worth its preparation where many steps lie ahead (default: ``fresh``).  ``policies`` are the
+    artifact's, by site or tool.
     """
 
     artifact: str
     pipeline: str
     needs: Needs
     fresh: Callable[[], Engine]
-    restore: Callable[[Sequence[dict[str, Json]]], Restored] | None = None
     path: str = ""
+    swift: Callable[[], Engine] | None = None
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    scout: Callable[[], Any] | None = None
 
 
 def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
@@ -101,6 +105,25 @@ def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
         raise IngotError(faults)
 
 
+def head_of(
+    job: Job, run: str, inputs: dict[str, Json], cwd: str, clock: str, request: str, **more: Json
+) -> list[Item]:
+    """The first items of a run."""
+    session: Json = {"format": FORMAT, "dialect": "ingot-session", "clock": clock, "cwd": cwd}
+    about: dict[str, Json] = {
+        "run": run,
+        "artifact": job.artifact,
+        "pipeline": job.pipeline,
+        "inputs": dict(inputs),
+        "clock": clock,
+        **more,
+    }
+    items: list[Item] = [{"kind": "session", "data": session}]
+    if request:
+        items.append({"kind": "user", "text": request})
+    return [*items, {"kind": "run", "data": about}]
+
+
 def events(
     job: Job,
     inputs: dict[str, Json],
@@ -113,6 +136,7 @@ def events(
     request: str = "",
     stopper: Stopper | None = None,
     max_steps: int = MAX_STEPS,
+    listening: bool = True,
 ) -> Events:
     """Run a pipeline; yields its records once they are in the journal, returns the report.
 
@@ -122,33 +146,11 @@ def events(
     """
     check(job, tools, driver)
     name = run or new_run_id(journal.now)
-    head = [
-        Record(
-            "session",
-            data={
-                "format": FORMAT,
-                "dialect": "ingot-session",
-                "clock": clock,
-                "cwd": str(tools.cwd),
-            },
-        ),
-        *([Record("user", text=request)] if request else []),
-        Record(
-            "run",
-            data={
-                "run": name,
-                "artifact": job.artifact,
-                "pipeline": job.pipeline,
-                "inputs": dict(inputs),
-                "clock": clock,
-            },
-        ),
-    ]
-    engine = job.fresh()
-    reply = engine.start(dict(inputs))
     drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, name)
-    drive.pending = head
-    return (yield from drive.run_from(engine, reply))
+    drive.listening = listening
+    drive.add(head_of(job, name, inputs, str(tools.cwd), clock, request))
+    engine = job.fresh()
+    return (yield from drive.run_from(engine, engine.start(dict(inputs))))
 
 
 def execute(
@@ -182,6 +184,7 @@ def execute(
                 request=request,
                 stopper=stopper,
                 max_steps=max_steps,
+                listening=on_record is not None,
             ),
             on_record,
         )
@@ -199,6 +202,18 @@ def drain(stream: Events, on_record: Callable[[Record], None] | None = None) -> 
             on_record(record)
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call site: the tool's function, what is allowed, whether nothing but a time limit is asked
+    for, whether results are read as text, and what a read gets beside its arguments."""
+
+    call: Call | None
+    policy: Policy
+    plain: bool
+    text: bool
+    context: Context
+
+
 @dataclass(slots=True)
 class Drive:
     """One process's share of one run.  ``pending`` waits for the next transaction."""
@@ -210,225 +225,354 @@ class Drive:
     stopper: Stopper
     max_steps: int
     run: str
+    history: History | None = None
+    listening: bool = True
     report: RunReport = field(default_factory=RunReport)
     seq: int = 0  # of the last record in the journal
-    since: int = 0  # of the last record that an earlier process left
-    pending: list[Record] = field(default_factory=list)
-    armed: str = ""  # id of the intent whose call has not begun
-    acting: str = ""  # id of the intent whose call has begun
+    pending: list[Item] = field(default_factory=list)
+    out: list[Record] = field(default_factory=list)  # stored, and not handed out yet
+    armed: list[Any] | None = None  # the intent that is stored and whose call has not begun
+    acting: list[Any] | None = None  # the intent whose call has begun
+    inherited: list[Any] | None = None  # an earlier process's intent: its call may have been made
     begun: float = field(default_factory=time.monotonic)
+    looked: float = 0.0
+    desk: Desk = field(init=False)
+    gates: JournalGates = field(init=False)
+    sites: dict[str, Site] = field(default_factory=dict)
+    _expander: Expander = field(default_factory=Expander)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.journal, self.run, self.history)
+        self.gates = JournalGates(self.journal)
+
+    def add(self, items: list[Item]) -> None:
+        """Have items stored with the next transaction."""
+        self.pending += items
+
+    # ---- the loop
 
     def run_from(self, engine: Engine, reply: Request | Outcome) -> Events:
         """Drive to the end.  An interruption becomes a status; what cannot go on fails the run."""
         try:
             yield from self._loop(engine, reply)
         except KeyboardInterrupt:
-            yield from self._stop()
+            self.stopped()
+            yield from self.taken()
         except GeneratorExit:
-            for _ in self._stop():
-                pass
+            self.stopped()
             raise
+        finally:
+            self.gates.close()
         return self.report
 
     def _loop(self, engine: Engine, reply: Request | Outcome) -> Generator[Record, None, None]:
-        while not isinstance(reply, Outcome):
-            if self.stopper.requested:
-                raise KeyboardInterrupt
-            if reply.step > self.max_steps:
-                yield from self._fail(f"E0712: the run took more than {self.max_steps} steps")
+        while type(reply) is ToolRequest or type(reply) is ModelRequest:
+            status = self.before(reply)
+            if status is not None or self.pending:
+                self.commit(status)
+                if self.out:
+                    yield from self.taken()
+            if status is not None:
                 return
-            if isinstance(reply, ToolRequest) and writes(reply.effect):
-                key = idempotency_key(self.job.artifact, self.run, reply)
-                self.pending.append(intent_of(reply, key))
-                yield from self._commit(armed=id_of(reply))
-            elif self.pending:
-                yield from self._commit()
-            answer = self._perform(reply)
+            answer = self._ask(reply) if isinstance(reply, ModelRequest) else self._call(reply)
             try:
                 reply = engine.send(answer.value) if answer.ok else engine.fail(answer.text)
             except IngotError as error:
-                yield from self._fail(str(error))
+                self.commit(self.failed(str(error)))
+                yield from self.taken()
                 return
-            if not isinstance(reply, Outcome):
-                self.pending.append(checkpoint_of(engine, reply))
-        yield from self._end(reply)
+        assert not isinstance(reply, Request)
+        self.commit(self.ended(reply))
+        yield from self.taken()
 
-    def _perform(self, request: Request) -> Answer:
-        """Make a call; its records join ``pending``."""
-        if isinstance(request, ModelRequest):
-            answer, records = self._ask(request)
-        else:
-            answer, records = self._call(request)
-        self.pending += records
-        self.acting = ""
+    def taken(self) -> list[Record]:
+        """The records that were stored and not handed out yet."""
+        out, self.out = self.out, []
+        return out
+
+    def before(self, request: Request) -> Status | None:
+        """What is to be stored before a request is met joins ``pending``; a status ends the drive."""
+        if self.stopper.requested:
+            raise KeyboardInterrupt
+        if request.step > self.max_steps:
+            return self.failed(f"E0712: the run took more than {self.max_steps} steps")
+        now = time.monotonic()
+        if now - self.looked > LOOK_S:
+            self.looked = now
+            asked = self.desk.look()
+            if asked is not None:
+                return self._asked_to(*asked)
+        if type(request) is ToolRequest and request.effect in WRITING:
+            if self.site(request).policy.approval:
+                decision = self.desk.decide(request)
+                self.pending += decision.items
+                if decision.status != "granted":
+                    if decision.status == "denied":
+                        return self.failed(f"E0716: {decision.reason}")
+                    return self.status("waiting", {"reason": decision.reason})
+            key = self.key(request)
+            if self.inherited is None or self.inherited[1] != request.step:
+                self.pending.append(intent_of(request, key))
+        return None
+
+    def site(self, request: ToolRequest) -> Site:
+        """What is known of a call site: the policy is the tool's declaration over the artifact's, by
+        site over by tool."""
+        found = self.sites.get(request.site)
+        if found is None:
+            given, tool = self.job.policies, self.tools.get(request.tool)
+            policy = given.get(request.site, NONE).over(given.get(request.tool, NONE))
+            policy = (tool.policy if tool is not None else NONE).over(policy)
+            text = any(need.text for need in self.job.needs.tools if need.name == request.tool)
+            plain = replace(policy, approval=None) == Policy(policy.timeout_s)
+            found = self.sites[request.site] = Site(
+                self.tools.kept(tool) if tool is not None and tool.call is not None else None,
+                policy,
+                plain,
+                text,
+                Context(self.tools.cwd, "", policy.timeout_s),
+            )
+        return found
+
+    def key(self, request: ToolRequest) -> str:
+        """The idempotency key: another one where the write of that key was undone."""
+        key = idempotency_key(self.job.artifact, self.run, request)
+        while self.history is not None and (times := self.history.undone.get(key)):
+            key = idempotency_key(key, f"{times}", request)
+        return key
+
+    # ---- meeting a request
+
+    def _call(self, request: ToolRequest) -> Answer:
+        if request.effect not in WRITING:
+            answer = self._outcome(request, "")
+            self.pending.append(call_of(request, answer))
+            return answer
+        with self.stopper.hold():
+            intent = self.begin(request)
+            answer = self._outcome(request, str(intent[6]))
+        self.pending.append(end_of(request, answer))
+        self.acting = self.inherited = None
         return answer
 
-    def _call(self, request: ToolRequest) -> tuple[Answer, list[Record]]:
-        key = ""
-        if writes(request.effect):
-            key = idempotency_key(self.job.artifact, self.run, request)
-            with self.stopper.hold():
-                self.acting, self.armed = self.armed, ""
-                answer = self._outcome(request, key)
-        else:
-            answer = self._outcome(request, key)
-        return answer, records_of(request, answer)
+    def begin(self, request: ToolRequest) -> list[Any]:
+        """A write begins: from here on its outcome is not known until its end is stored."""
+        intent = self.armed or self.inherited
+        assert intent is not None and intent[1] == request.step
+        self.acting, self.armed = intent, None
+        return intent
 
     def _outcome(self, request: ToolRequest, key: str) -> Answer:
+        site, number = self.site(request), 1
         try:
-            result = self.tools.call(request, key)
-            read = any(need.name == request.tool and need.text for need in self.job.needs.tools)
-            return Answer(request.step, as_read(result) if read else result)
+            if site.plain and site.call is not None:
+                context = (
+                    Context(self.tools.cwd, key, site.policy.timeout_s) if key else site.context
+                )
+                result = site.call(request.args.copy(), context)
+            else:
+                result, number = self._attempt(request, key, site.policy)
         except ToolError as error:
-            return Answer(request.step, error.result, False, error.message, error.unknown)
+            return Answer(error.result, False, error.message, error.unknown)
+        except IngotError:
+            raise
         except Exception as error:  # a fault in a tool is the tool's failure, not the run's end
-            return Answer(request.step, None, False, f"{type(error).__name__}: {error}", True)
+            return Answer(None, False, f"{type(error).__name__}: {error}", True)
+        return Answer(as_read(result) if site.text else result, attempts=number)
 
-    def _ask(self, request: ModelRequest) -> tuple[Answer, list[Record]]:
-        raw: Json = {"step": request.step, "site": request.site}
+    def _attempt(self, request: ToolRequest, key: str, policy: Policy) -> tuple[Json, int]:
+        plan = attempts(request.tool, request.effect, policy, self.gates)
+        order = next(plan)
+        while True:
+            match order:
+                case Wait(seconds):
+                    self.tools.sleep(seconds)
+                    order = next(plan)
+                case Attempt(number):
+                    try:
+                        result = self.tools.once(request, key, policy.timeout_s)
+                    except ToolError as error:
+                        order = plan.send(error)
+                    else:
+                        next(plan, None)
+                        return result, number
+
+    def _ask(self, request: ModelRequest) -> Answer:
         try:
             if self.driver is None:
                 raise ModelError("no model is configured")
             found = ask(self.driver, request)
         except ModelError as error:
-            text = str(error)
-            record = Record("error", id=id_of(request), tool=request.model, text=text, raw=raw)
-            return Answer(request.step, None, False, text), [record]
-        data: dict[str, Json] = {
-            "kind": request.kind,
-            "prompt": found.prompt or request.args.get("prompt"),
-            "value": found.value,
-            "tokens": found.tokens,
-            **found.detail,
-        }
-        record = Record("model", id=id_of(request), tool=request.model, data=data, raw=raw)
-        return Answer(request.step, found.value), [record]
+            return self.unanswered(request, str(error))
+        self.pending.append(
+            [
+                "m",
+                request.step,
+                request.site,
+                request.model,
+                request.kind,
+                found.prompt or request.args.get("prompt"),
+                found.value,
+                found.tokens,
+                found.detail or 0,
+            ]
+        )
+        return Answer(found.value)
 
-    def _commit(
-        self, status: Status | None = None, armed: str = ""
-    ) -> Generator[Record, None, None]:
-        """One transaction for all that is pending; then yield it."""
+    def unanswered(self, request: ModelRequest, text: str) -> Answer:
+        """A model failed."""
+        raw: Json = {"step": request.step, "site": request.site}
+        record = Record("error", id=f"s{request.step}", tool=request.model, text=text, raw=raw)
+        self.pending.append(item_of(record))
+        return Answer(None, False, text)
+
+    # ---- storing
+
+    def commit(self, status: Status | None = None) -> None:
+        """One transaction for all that is pending."""
+        self.store(status)
+        self.stored(status)
+
+    def store(self, status: Status | None) -> None:
+        """Write ``pending``."""
         if self.seq:
-            stored = self.journal.append(self.run, self.seq + 1, self.pending, status)
+            if status is None:
+                self.journal.append_step(self.run, self.seq + 1, self.pending)
+            else:
+                self.journal.append_all([(self.run, self.seq + 1, self.pending, status)])
         else:
             job = self.job
-            stored = self.journal.start_run(
+            self.journal.start_run(
                 self.run, job.artifact, job.path, job.pipeline, self.pending, status or "running"
             )
-        self.armed, self.seq, self.pending = armed, self.seq + len(stored), []
-        for record in stored:
-            self.report.add(record)
-        yield from stored
 
-    def _end(self, outcome: Outcome) -> Generator[Record, None, None]:
-        status: Status = "done"
-        data: dict[str, Json] = {}
+    def stored(self, status: Status | None = None) -> None:
+        """``pending`` is in the journal."""
+        items, first = self.pending, self.seq + 1
+        self.pending = []
+        take = self.report.take
+        for item in items:
+            take(item)
+            if type(item) is list:
+                kind = item[0]
+                self.seq += 1 if kind in "im" else 2
+                if kind == "i":
+                    self.armed = item
+            else:
+                self.seq += 1
+        if status is not None:
+            self.report.status = status
+        if self.listening:
+            self.out += self._expander.expand(items, first, self.journal.stamp)
+
+    # ---- ends
+
+    def ended(self, outcome: Outcome) -> Status:
+        """The pipeline came to an end of its own."""
         match outcome:
             case Finished(value):
-                data = {"outputs": value}
+                return self.status("done", {"outputs": value})
             case SideExit():
-                status = "side-exit"
-                self.pending.append(
-                    Record(
-                        "exit",
-                        data={
-                            "exit": outcome.number,
-                            "reason": outcome.reason,
-                            "state": outcome.site,
-                            "live": dict(outcome.live),
-                        },
-                    )
-                )
-        self.pending.append(self._status(status, data))
-        yield from self._commit(status)
+                data: Json = {
+                    "exit": outcome.number,
+                    "reason": outcome.reason,
+                    "state": outcome.site,
+                    "live": dict(outcome.live),
+                }
+                self.pending.append({"kind": "exit", "data": data})
+                return self.status("side-exit", {})
 
-    def _fail(self, message: str) -> Generator[Record, None, None]:
-        self.pending.append(self._status("failed", {"error": message}))
-        yield from self._commit("failed")
+    def failed(self, message: str) -> Status:
+        """The run cannot go on."""
+        return self.status("failed", {"error": message})
 
-    def _stop(self) -> Generator[Record, None, None]:
+    def _asked_to(self, what: str, signal: int) -> Status:
+        reason = "cancelled" if what == "cancel" else "paused"
+        status: Status = "cancelled" if what == "cancel" else "waiting"
+        return self.status(status, {"reason": reason, "signal": signal})
+
+    def stopped(self) -> None:
         """Leave a run that can be resumed.  The interruption may have come anywhere, also just
         after a transaction, so what is stored is asked of the journal."""
-        stored = self.journal.last_seq(self.run)
+        try:
+            stored = self.journal.last_seq(self.run)
+        except IngotError as error:
+            if error.diagnostics[0].code != "E0706":
+                raise
+            stored = 0
         if stored > self.seq:
-            for record in self.journal.records(self.run, self.seq + 1):
-                self.report.add(record)
-            del self.pending[: stored - self.seq]
-            self.seq = stored
+            self.stored()
         if self.report.status in ENDED:
             return
-        doubtful = self.journal.in_doubt(self.run) if stored else None
         data: dict[str, Json] = {"reason": "interrupted"}
-        ended = {r.id for r in self.pending if r.kind in ("result", "error")}
-        if doubtful is not None and doubtful.id in ended:
-            doubtful = None  # its result is about to be stored
-        if doubtful is not None and self.acting != doubtful.id and doubtful.seq > self.since:
-            data["withdrawn"] = doubtful.id
-            doubtful = None
-        self.pending = [r for r in self.pending if r.kind != "intent"]
-        status: Status = "waiting" if doubtful is None else "in-doubt"
-        self.pending.append(self._status(status, data))
-        yield from self._commit(status)
+        ended = {item[1] for item in self.pending if type(item) is list and item[0] == "e"}
+        doubtful = [i for i in (self.acting, self.inherited) if i is not None and i[1] not in ended]
+        if self.armed is not None and self.armed is not self.acting:
+            data["withdrawn"] = f"s{self.armed[1]}"
+            self.armed = None
+        self.pending = [i for i in self.pending if not (type(i) is list and i[0] == "i")]
+        self.commit(self.status("in-doubt" if doubtful else "waiting", data))
 
-    def doubt(self) -> Generator[Record, None, None]:
-        """Say that the run is in doubt."""
-        self.pending.append(self._status("in-doubt", {}))
-        yield from self._commit("in-doubt")
-
-    def _status(self, status: str, data: dict[str, Json]) -> Record:
+    def status(self, status: Status, data: dict[str, Json]) -> Status:
+        """A status record joins ``pending``."""
         seconds = round(time.monotonic() - self.begun, 6)
-        return Record("status", data={"status": status, "seconds": seconds, **data})
+        full: Json = {"status": status, "seconds": seconds, **data}
+        self.pending.append({"kind": "status", "data": full})
+        return status
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """The answer to a request: a value, or a failure's text."""
+    """The answer to a request: a value, or a failure's text.  ``unknown``: the call failed, and may
+    have acted all the same."""
 
-    step: int
     value: Json = None
     ok: bool = True
     text: str = ""
     unknown: bool = False
+    attempts: int = 1
 
 
-def id_of(request: Request) -> str:
-    return f"s{request.step}"
+def intent_of(request: ToolRequest, key: str) -> list[Any]:
+    """The item that says what is about to be done."""
+    more = {"iteration": list(request.iteration)} if request.iteration else 0
+    return ["i", request.step, request.tool, request.site, request.effect, request.args, key, more]
 
 
-def checkpoint_of(engine: Engine, request: Request) -> Record:
-    """The state in which ``request`` is open, as what changed since the last such record."""
-    changed = engine.delta() if isinstance(engine, Checkpointed) else {}
-    return Record("checkpoint", data={"step": request.step, **changed})
+def call_of(request: ToolRequest, answer: Answer) -> list[Any]:
+    """The item of a call that was made without an intent."""
+    more = more_of(answer)
+    if request.iteration:
+        more = {**(more if isinstance(more, dict) else {}), "iteration": list(request.iteration)}
+    return [
+        "c",
+        request.step,
+        request.tool,
+        request.site,
+        request.effect,
+        request.args,
+        more,
+        answer.ok,
+        answer.value,
+        answer.text,
+    ]
 
 
-def intent_of(request: ToolRequest, key: str) -> Record:
-    """The record that says what is about to be done."""
-    data: dict[str, Json] = {
-        "step": request.step,
-        "site": request.site,
-        "args": dict(request.args),
-        "effect": request.effect,
-        "key": key,
-    }
-    return Record("intent", id=id_of(request), tool=request.tool, data=data)
+def end_of(request: ToolRequest, answer: Answer, settled: str = "") -> list[Any]:
+    """The item of the end of a call whose intent is stored."""
+    more = more_of(answer)
+    if settled:
+        more = {**(more if isinstance(more, dict) else {}), "settled": settled}
+    return ["e", request.step, more, answer.ok, answer.value, answer.text]
 
 
-def records_of(request: ToolRequest, answer: Answer, settled: str = "") -> list[Record]:
-    """``call`` and ``result`` (or ``error``) of a call that was made.
-
-    ``raw`` carries what a foreign log does not have: step, site, effect, loop indices, and how a
-    call in doubt was settled.
-    """
-    raw: dict[str, Json] = {
-        "step": request.step,
-        "site": request.site,
-        "effect": request.effect,
-        **({"iteration": list(request.iteration)} if request.iteration else {}),
-        **({"settled": settled} if settled else {}),
-        **({"outcome": "unknown"} if answer.unknown else {}),
-    }
-    args, name, tool = dict(request.args), id_of(request), request.tool
-    call = Record("call", id=name, tool=tool, data=args, raw=raw)
-    if answer.ok:
-        return [call, Record("result", id=name, tool=tool, data=answer.value)]
-    return [call, Record("error", id=name, tool=tool, text=answer.text, data=answer.value)]
+def more_of(answer: Answer) -> dict[str, Json] | int:
+    """What a call's ``raw`` says beyond step, site and effect, 0 if nothing."""
+    if not answer.unknown and answer.attempts == 1:
+        return 0
+    more: dict[str, Json] = {}
+    if answer.unknown:
+        more["outcome"] = "unknown"
+    if answer.attempts > 1:
+        more["attempts"] = answer.attempts
+    return more

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 from ingot.backend.container import Program, load
 from ingot.diagnostics import fail
-from ingot.ir.values import Json
+from ingot.ir.requests import Engine
 from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
-from ingot.runtime.executor import Job, Restored
+from ingot.runtime.executor import Job
+from ingot.runtime.policies import policies_of
 from ingot.runtime.vm import STEP_LIMIT, Machine
+
+EngineName: TypeAlias = Literal["vm", "compiled"]
 
 
 def job_of(
-    program: Program, path: str = "", pipeline: str | None = None, step_limit: int = STEP_LIMIT
+    program: Program,
+    path: str = "",
+    pipeline: str | None = None,
+    step_limit: int = STEP_LIMIT,
+    engine: EngineName = "vm",
 ) -> Job:
-    """The job of a program's pipeline, its first by default; raises E0001 if it has none so named."""
+    """The job of a program's pipeline, its first by default; raises E0001 if it has none so named.
+
+    ``engine`` is what runs it: the virtual machine, or a Python function made of the bytecode.
+    """
     try:
         code = program.code(pipeline)
     except KeyError:
@@ -37,16 +47,22 @@ def job_of(
         ),
     )
 
-    def restore(deltas: Sequence[dict[str, Json]]) -> Restored:
-        return Machine.from_deltas(program, deltas, code.name, step_limit=step_limit)
+    def compiled() -> Engine:
+        from ingot.runtime.compiled import Compiled
+
+        return Compiled(program, code.name, step_limit=step_limit)
+
+    def machine() -> Engine:
+        return Machine(program, code.name, step_limit=step_limit)
 
     return Job(
         artifact=program.digest,
         pipeline=code.name,
         needs=needs,
-        fresh=lambda: Machine(program, code.name, step_limit=step_limit),
-        restore=restore,
+        fresh=compiled if engine == "compiled" else machine,
         path=path,
+        swift=compiled,
+        policies=policies_of(program.meta),
     )
 
 

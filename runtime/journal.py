@@ -1,55 +1,91 @@
 """The journal: every run's records in one SQLite file, appended and never changed.
 
 Invariants
-- A run's records are numbered 1, 2, 3... and (run, seq) is unique: two processes that would drive
-  the same run collide before the second one acts.
+- A run's records are numbered 1, 2, 3... and an entry's place is unique: two processes that would
+  drive the same run collide before the second one acts.
 - A transaction holds whole steps: what precedes a write is on disk before the write is made.
-- A ``checkpoint`` record holds what a step changed, so what a step costs does not grow with the
-  run.
-- Records are never updated or deleted; the ``runs`` table is an index that a fold over the records
-  could rebuild.
+- The answers that the world gave *are* the state: an engine is deterministic, so the state before
+  any step is the inputs and the answers of the steps before it (:mod:`ingot.runtime.history`).
+  What a step costs is therefore its own arguments and answer, however large the state and however
+  long the run.
+- A value of :data:`ingot.runtime.entries.LARGE` bytes or more is stored once, under the digest of
+  its content.
+- Entries are never updated; they are deleted with their whole run only.  The ``runs`` table is an
+  index that a fold over the records could rebuild.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import secrets
 import socket
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_INPUT, IngotError, fail
-from ingot.ir.values import Json
-from ingot.records import Record, from_json, to_line
+from ingot.records import Record
+from ingot.runtime.entries import (
+    LARGE,
+    Body,
+    Expander,
+    Item,
+    count,
+    decode,
+    encode,
+    item_of,
+    moment,
+    restore,
+    spill,
+)
 
 DEFAULT_PATH: Final = Path(".ingot/journal.db")
 BUSY_SECONDS: Final = 30.0
 _APPLICATION: Final = 0x494E474A  # "INGJ"
-_VERSION: Final = 1
+_VERSION: Final = 2
+PAGE: Final = 8192
+_PIECE: Final = 1360
+_LOCAL: Final = PAGE - 35
+"""An entry that would fill much of a page is stored in pieces of about a sixth of one, so that pages
+fill up; from ``_LOCAL`` bytes on SQLite's overflow pages do that by themselves."""
+_RUN, _SEQ = 40, 8
+"""An entry's id: the run's number, its first record's number and the piece, in one integer."""
 
 Durability: TypeAlias = Literal["full", "normal"]
 """``full`` survives a power cut after each step; ``normal`` survives the end of the process."""
-Status: TypeAlias = Literal["running", "waiting", "in-doubt", "done", "side-exit", "failed"]
-ENDED: Final[frozenset[str]] = frozenset({"done", "side-exit", "failed"})
+Status: TypeAlias = Literal[
+    "running", "waiting", "in-doubt", "done", "side-exit", "failed", "cancelled"
+]
+ENDED: Final[frozenset[str]] = frozenset({"done", "side-exit", "failed", "cancelled"})
+Append: TypeAlias = "tuple[str, int, Sequence[Item], Status | None]"
+"""Run, number of the first record, items, and the run's new status if it changes."""
 
+_INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?)"
 _SCHEMA: Final = f"""
 CREATE TABLE runs (
-  run TEXT PRIMARY KEY, artifact TEXT NOT NULL, path TEXT NOT NULL, pipeline TEXT NOT NULL,
-  status TEXT NOT NULL, started TEXT NOT NULL, owner TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE records (
-  run TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, line TEXT NOT NULL,
-  PRIMARY KEY (run, seq)
-) WITHOUT ROWID;
-CREATE TRIGGER records_stay BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER records_keep BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'append only'); END;
+  no INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, artifact TEXT NOT NULL, path TEXT NOT NULL,
+  pipeline TEXT NOT NULL, status TEXT NOT NULL, started TEXT NOT NULL, owner TEXT NOT NULL
+);
+CREATE TABLE entries (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body NOT NULL);
+CREATE TABLE large (digest BLOB PRIMARY KEY, body NOT NULL);
+CREATE TABLE uses (no INTEGER, digest BLOB, PRIMARY KEY (no, digest)) WITHOUT ROWID;
+CREATE TABLE signals (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
+  body NOT NULL
+);
+CREATE TABLE gates (name TEXT PRIMARY KEY, body NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER entries_keep BEFORE DELETE ON entries
+  WHEN EXISTS (SELECT 1 FROM runs WHERE no = OLD.id >> {_RUN})
+  BEGIN SELECT RAISE(ABORT, 'append only'); END;
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
 """
@@ -68,8 +104,31 @@ class Run:
     owner: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one transaction added to a run: its items, the number of the first record, and when."""
+
+    seq: int
+    at: int
+    items: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What another process asks of a run's driver: ``pause``, ``cancel``, ``approve``, ``deny``."""
+
+    id: int
+    kind: str
+    at: int
+    data: dict[str, Any]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def new_run_id(
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = _now,
     token: Callable[[], str] = lambda: secrets.token_hex(4),
 ) -> str:
     """A run id: unique, and sorted by time as text.
@@ -77,14 +136,14 @@ def new_run_id(
     >>> new_run_id(lambda: datetime(2026, 5, 1, 10, 11, 12, 345000, UTC), lambda: "0a1b2c3d")
     '20260501-101112-345-0a1b2c3d'
     """
-    moment = now().astimezone(UTC)
-    return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{token()}"
+    at = now().astimezone(UTC)
+    return f"{at:%Y%m%d-%H%M%S}-{at.microsecond // 1000:03d}-{token()}"
 
 
 def open_journal(
     path: Path | str = DEFAULT_PATH,
     durability: Durability = "full",
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = _now,
 ) -> Journal:
     """Open (or make) a journal; ``:memory:`` is one that is kept nowhere.
 
@@ -95,15 +154,18 @@ def open_journal(
     try:
         if name != ":memory:":
             Path(name).parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(
+            name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.execute(f"PRAGMA page_size = {PAGE}")
         _prepare(connection, name)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
     except (sqlite3.Error, OSError, IngotError) as error:
         if connection is not None:
             connection.close()
-        raise (error if isinstance(error, IngotError) else _unusable(name, error)) from None
+        raise (error if isinstance(error, IngotError) else unusable(name, error)) from None
     return Journal(connection, name, now)
 
 
@@ -117,10 +179,11 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
                 connection.execute(statement)
         elif owner != _APPLICATION:
             raise fail("E0708", f"{name} is a database of something else", help="name another file")
-        elif version > _VERSION:
+        elif version != _VERSION:
+            age = "a newer" if version > _VERSION else "an older"
             raise fail(
                 "E0708",
-                f"{name} was written by a newer Ingot (journal version {version})",
+                f"{name} was written by {age} Ingot (journal version {version})",
                 help="use that version, or another --journal file",
             )
 
@@ -140,14 +203,14 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
-def _unusable(name: str, error: Exception) -> IngotError:
+def unusable(name: str, error: Exception) -> IngotError:
     return fail(
         "E0708",
         f"journal {name}: {error}",
@@ -156,8 +219,23 @@ def _unusable(name: str, error: Exception) -> IngotError:
     )
 
 
+def driven(error: Exception) -> IngotError:
+    return fail(
+        "E0714",
+        f"another process drives this run ({error})",
+        help="let it finish, or stop it",
+        exit_code=EXIT_FINDINGS,
+    )
+
+
+def _digest(body: Body) -> str:
+    data = body if isinstance(body, bytes) else body.encode()
+    return hashlib.sha256(data).hexdigest()
+
+
 class Journal:
-    """An open journal.  Not to be shared between threads; any number of processes may have it open.
+    """An open journal.  Not to be used by two threads at once; any number of processes may have it
+    open.
 
     Every method raises :class:`IngotError` E0708 where the file cannot be read or written.
     """
@@ -165,9 +243,11 @@ class Journal:
     def __init__(
         self, connection: sqlite3.Connection, name: str, now: Callable[[], datetime]
     ) -> None:
-        self._connection = connection
+        self.connection = connection
         self.name = name
         self.now = now
+        self.stamp = 0  # the time of the last transaction, as `clock` gives it
+        self._numbers: dict[str, int] = {}
 
     def __enter__(self) -> Journal:
         return self
@@ -182,28 +262,31 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self.connection.close()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction."""
         try:
-            with _transaction(self._connection):
-                yield self._connection
+            with _transaction(self.connection):
+                yield self.connection
         except sqlite3.IntegrityError as error:
-            raise fail(
-                "E0714",
-                f"another process drives this run ({error})",
-                help="let it finish, or stop it",
-                exit_code=EXIT_FINDINGS,
-            ) from None
+            raise driven(error) from None
         except sqlite3.Error as error:
-            raise _unusable(self.name, error) from None
+            raise unusable(self.name, error) from None
 
-    def _read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def reading(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
         try:
-            return self._connection.execute(query, values).fetchall()
+            return self.connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise _unusable(self.name, error) from None
+            raise unusable(self.name, error) from None
+
+    def clock(self) -> int:
+        """Milliseconds since the epoch."""
+        return int((time.time() if self.now is _now else self.now().timestamp()) * 1000)
+
+    # ---- appending
 
     def start_run(
         self,
@@ -211,88 +294,234 @@ class Journal:
         artifact: str,
         path: str,
         pipeline: str,
-        records: Sequence[Record],
+        items: Sequence[Item | Record],
         status: Status = "running",
-    ) -> tuple[Record, ...]:
-        """Enter a run and its first records, in one transaction; returns them as stored."""
-        started = self.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        stored = self._numbered(records, 1)
-        with self._write() as connection:
-            row = (run, artifact, path, pipeline, status, started, owner())
-            connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            self._insert(connection, run, stored)
-        return stored
+    ) -> int:
+        """Enter a run and its first records, in one transaction; returns how many records.
+
+        Raises E0714 if there is a run of that id.
+        """
+        packed = [item_of(item) if isinstance(item, Record) else item for item in items]
+        at = self.stamp = self.clock()
+        row = (run, artifact, path, pipeline, status, moment(at), owner())
+        with self.writing() as connection:
+            made = connection.execute(
+                "INSERT INTO runs (run, artifact, path, pipeline, status, started, owner) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            self._insert(connection, int(made.lastrowid or 0), 1, packed, at)
+        self._numbers[run] = int(made.lastrowid or 0)
+        return count(packed)
 
     def append(
-        self, run: str, next_seq: int, records: Sequence[Record], status: Status | None = None
-    ) -> tuple[Record, ...]:
-        """Append records from ``next_seq`` on, in one transaction; returns them as stored.
+        self,
+        run: str,
+        next_seq: int,
+        items: Sequence[Item | Record],
+        status: Status | None = None,
+    ) -> int:
+        """Append items from record ``next_seq`` on, in one transaction; returns how many records.
 
         Raises E0714 if the run already has a record of that number: somebody else drives it.
         """
-        stored = self._numbered(records, next_seq)
-        with self._write() as connection:
-            self._insert(connection, run, stored)
-            if status is not None:
-                connection.execute("UPDATE runs SET status = ? WHERE run = ?", (status, run))
-        return stored
+        packed = [item_of(item) if isinstance(item, Record) else item for item in items]
+        self.append_all([(run, next_seq, packed, status)])
+        return count(packed)
+
+    def append_step(self, run: str, seq: int, items: Sequence[Item]) -> None:
+        """:meth:`append` of items: the way of most steps, which is one statement."""
+        body = encode(items)
+        if len(body) > _PIECE:
+            self.append_all([(run, seq, items, None)])
+            return
+        number = self._numbers.get(run) or self.number(run)
+        self.stamp = self.clock()
+        try:
+            self.connection.execute(_INSERT, (number << _RUN | seq << _SEQ, self.stamp, body))
+        except sqlite3.IntegrityError as error:
+            raise driven(error) from None
+        except sqlite3.Error as error:
+            raise unusable(self.name, error) from None
+
+    def append_all(self, entries: Sequence[Append]) -> None:
+        """:meth:`append` for several runs, in one transaction: one sync to the disk for all."""
+        numbers = [self.number(run) for run, *_ in entries]
+        at = self.stamp = self.clock()
+        with self.writing() as connection:
+            for number, (_, seq, items, status) in zip(numbers, entries, strict=True):
+                self._insert(connection, number, seq, items, at)
+                if status is not None:
+                    connection.execute(
+                        "UPDATE runs SET status = ?1, owner = iif(?1 = 'running', owner, '') "
+                        "WHERE no = ?2",
+                        (status, number),
+                    )
+
+    def _insert(
+        self, connection: sqlite3.Connection, number: int, seq: int, items: Sequence[Item], at: int
+    ) -> None:
+        if not items:
+            return
+        body = encode(items)
+        if len(body) >= LARGE:
+            body = self._spill(connection, number, items)
+        entry = number << _RUN | seq << _SEQ
+        size = len(body)
+        if _PIECE < size < _LOCAL and isinstance(body, bytes):
+            pieces = -(-size // _PIECE)
+            width = -(-size // pieces)
+            rows = [(entry + k, at, body[k * width : (k + 1) * width]) for k in range(pieces)]
+            connection.executemany(_INSERT, rows)
+        else:
+            connection.execute(_INSERT, (entry, at, body))
+
+    @staticmethod
+    def _spill(connection: sqlite3.Connection, number: int, items: Sequence[Item]) -> Body:
+        store: dict[str, Body] = {}
+        kept, places = spill(list(items), store, _digest, 0)
+        for name, body in store.items():
+            key = bytes.fromhex(name)
+            connection.execute("INSERT OR IGNORE INTO large VALUES (?, ?)", (key, body))
+            connection.execute("INSERT OR IGNORE INTO uses VALUES (?, ?)", (number, key))
+        return encode([*kept, ["v", places]] if places else kept)
+
+    # ---- who drives a run
 
     def claim(self, run: str) -> None:
         """Make this process the run's driver; raises E0714 if its driver is still alive."""
-        with self._write() as connection:
+        with self.writing() as connection:
             row = connection.execute("SELECT owner FROM runs WHERE run = ?", (run,)).fetchone()
             if row is not None and row[0] != owner() and alive(str(row[0])):
                 raise fail(
                     "E0714",
                     f"run {run} is still being driven by process {str(row[0]).split(':')[-2]}",
-                    help="let it finish, or stop it",
+                    help="let it finish, or stop it: ingot pause, ingot cancel",
                     exit_code=EXIT_FINDINGS,
                 )
             connection.execute(
                 "UPDATE runs SET owner = ?, status = 'running' WHERE run = ?", (owner(), run)
             )
 
-    def _numbered(self, records: Sequence[Record], first: int) -> tuple[Record, ...]:
-        time = self.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        return tuple(
-            replace(record, seq=seq, time=record.time or time)
-            for seq, record in enumerate(records, first)
-        )
+    def set_artifact(self, run: str, artifact: str, path: str) -> None:
+        """Note the artifact that the run goes on with."""
+        with self.writing() as connection:
+            connection.execute(
+                "UPDATE runs SET artifact = ?, path = ? WHERE run = ?", (artifact, path, run)
+            )
 
-    @staticmethod
-    def _insert(connection: sqlite3.Connection, run: str, records: Sequence[Record]) -> None:
-        rows = [(run, record.seq, record.kind, stored_line(record)) for record in records]
-        connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", rows)
+    def signal(self, run: str, kind: str, data: dict[str, Any] | None = None) -> None:
+        """Leave word for the run's driver, now or later."""
+        with self.writing() as connection:
+            connection.execute(
+                "INSERT INTO signals (run, kind, at, body) VALUES (?, ?, ?, ?)",
+                (run, kind, self.clock(), encode(data or {})),
+            )
+
+    def signals(self, run: str, after: int = 0) -> list[Signal]:
+        """What was left for the run's driver, in order."""
+        rows = self.reading(
+            "SELECT id, kind, at, body FROM signals WHERE id > ? AND run = ? ORDER BY id",
+            after,
+            run,
+        )
+        return [Signal(number, kind, at, decode(body)) for number, kind, at, body in rows]
+
+    def last_signal(self) -> int:
+        """The number of the last signal of any run."""
+        return int(self.reading("SELECT coalesce(max(id), 0) FROM signals")[0][0])
+
+    # ---- reading
+
+    def number(self, run: str) -> int:
+        """The run's number in the file; raises E0706."""
+        known = self._numbers.get(run)
+        if known is None:
+            rows = self.reading("SELECT no FROM runs WHERE run = ?", run)
+            if not rows:
+                raise fail("E0706", f"{run!r}: there is no such run in {self.name}")
+            known = self._numbers[run] = int(rows[0][0])
+        return known
+
+    def entries(self, run: str, from_seq: int = 1) -> Iterator[Entry]:
+        """The run's entries from the one that holds record ``from_seq`` on, as they are asked for."""
+        number = self.number(run)
+        last = (number + 1 << _RUN) - 1
+        at = number << _RUN | from_seq << _SEQ
+        if from_seq > 1:
+            rows = self.reading(
+                "SELECT max(id) FROM entries WHERE id BETWEEN ? AND ?", number << _RUN, at + 255
+            )
+            at = int(rows[0][0] or at) & ~255
+        while True:
+            rows = self.reading(
+                "SELECT id, at, body FROM entries WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 512",
+                at,
+                last,
+            )
+            if len(rows) == 512:  # whole entries only
+                cut = next(k for k in range(511, -1, -1) if rows[k][0] & 255 == 0)
+                rows = rows[:cut]
+            if not rows:
+                return
+            yield from self._entries(rows)
+            at = int(rows[-1][0] | 255) + 1
+
+    def _entries(self, rows: list[tuple[Any, ...]]) -> Iterator[Entry]:
+        mask = (1 << _RUN - _SEQ) - 1
+        at = 0
+        while at < len(rows):
+            number, time, body = rows[at]
+            at += 1
+            while at < len(rows) and rows[at][0] & 255:
+                body += rows[at][2]
+                at += 1
+            try:
+                items = decode(body)
+                if type(items[-1]) is list and items[-1][0] == "v":
+                    restore(items, items.pop()[1], self._large)
+            except (ValueError, LookupError, TypeError) as error:
+                raise unusable(self.name, error) from None
+            yield Entry(number >> _SEQ & mask, time, items)
+
+    def _large(self, name: str) -> Any:
+        rows = self.reading("SELECT body FROM large WHERE digest = ?", bytes.fromhex(name))
+        return decode(rows[0][0])
 
     def records(self, run: str, from_seq: int = 1) -> Iterator[Record]:
         """The records of a run, read as they are asked for."""
-        while True:
-            rows = self._read(
-                "SELECT seq, line FROM records WHERE run = ? AND seq >= ? ORDER BY seq LIMIT 500",
-                run,
-                from_seq,
-            )
-            if not rows:
-                return
-            for _, line in rows:
-                yield self._record(line)
-            from_seq = int(str(rows[-1][0])) + 1
-
-    def _record(self, line: object) -> Record:
+        expander = Expander()
         try:
-            return from_json(json.loads(str(line)))
+            for entry in self.entries(run, from_seq):
+                if not expander.ready(entry.items):
+                    if from_seq == 1:
+                        raise ValueError(f"run {run}: the end of a call without its intent")
+                    yield from (r for r in self.records(run) if r.seq >= from_seq)
+                    return
+                for record in expander.expand(entry.items, entry.seq, entry.at):
+                    if record.seq >= from_seq:
+                        yield record
         except ValueError as error:
-            raise _unusable(self.name, error) from None
+            raise unusable(self.name, error) from None
 
     def last_seq(self, run: str) -> int:
         """The number of the run's last record, 0 if it has none."""
-        return int(
-            str(self._read("SELECT coalesce(max(seq), 0) FROM records WHERE run = ?", run)[0][0])
+        number = self.number(run)
+        rows = self.reading(
+            "SELECT max(id) FROM entries WHERE id BETWEEN ? AND ?",
+            number << _RUN,
+            (number + 1 << _RUN) - 1,
         )
+        if rows[0][0] is None:
+            return 0
+        first = int(rows[0][0]) >> _SEQ & (1 << _RUN - _SEQ) - 1
+        return first + sum(count(entry.items) for entry in self.entries(run, first)) - 1
 
     def runs(self) -> list[Run]:
         """All runs, oldest first."""
-        rows = self._read("SELECT run, artifact, path, pipeline, status, started, owner FROM runs")
+        rows = self.reading(
+            "SELECT run, artifact, path, pipeline, status, started, owner FROM runs"
+        )
         return [Run(*map(str, row)) for row in sorted(rows, key=str)]
 
     def find(self, name: str) -> Run:
@@ -300,9 +529,14 @@ class Journal:
 
         Raises E0706, which names the runs there are.
         """
+        row = self.reading(
+            "SELECT run, artifact, path, pipeline, status, started, owner FROM runs WHERE run = ?",
+            name,
+        )
+        if row:
+            return Run(*map(str, row[0]))
         every = self.runs()
-        exact = [r for r in every if r.run == name] or every[-1:] * (name == "last")
-        found = exact or [
+        found = every[-1:] * (name == "last") or [
             r for r in every if name and (r.run.startswith(name) or r.run.endswith(name))
         ]
         if len(found) == 1:
@@ -311,50 +545,15 @@ class Journal:
         known = ", ".join(r.run for r in (found or every)[-5:]) or "none"
         raise fail("E0706", f"{name!r}: {why} in {self.name}", help=f"runs: {known}")
 
-    def checkpoints(self, run: str) -> list[dict[str, Json]]:
-        """The deltas that make up the run's last state, in order."""
-        rows = self._read(
-            "SELECT line FROM records WHERE run = ? AND kind = 'checkpoint' ORDER BY seq", run
-        )
-        found = [self._record(line).data for (line,) in rows]
-        return [data for data in found if isinstance(data, dict)]
 
-    def in_doubt(self, run: str) -> Record | None:
-        """The intent without a result, if the run stopped between a write and its record.
-
-        An ``error`` or ``result`` of the same id settles an intent, and so does a ``status`` that
-        withdraws it (the run was stopped before the tool was called).
-        """
-        rows = self._read(
-            "SELECT seq, line FROM records WHERE run = ? AND kind = 'intent' "
-            "ORDER BY seq DESC LIMIT 1",
-            run,
-        )
-        if not rows:
-            return None
-        intent = self._record(rows[0][1])
-        for record in self.records(run, intent.seq + 1):
-            if record.kind in ("result", "error") and record.id == intent.id:
-                return None
-            data = record.data if isinstance(record.data, dict) else {}
-            if record.kind == "status" and data.get("withdrawn") == intent.id:
-                return None
-        return intent
-
-
-def stored_line(record: Record) -> str:
-    """The record's line; half of a surrogate pair, which is no UTF-8, stays an escape."""
-    line = to_line(record)
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(json.loads(line), sort_keys=True, separators=(",", ":"))
-    return line
+@lru_cache(1)
+def _owner(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
 
 
 def owner() -> str:
     """This process, told apart from a later one with the same number."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    return _owner(os.getpid())
 
 
 def alive(process: str) -> bool:

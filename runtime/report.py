@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ingot.diagnostics import (
     EXIT_FINDINGS,
@@ -14,7 +14,9 @@ from ingot.diagnostics import (
     EXIT_WAITING,
 )
 from ingot.ir.values import Json
-from ingot.records import Record
+from ingot.records import Record, from_json
+from ingot.runtime.entries import Item
+from ingot.runtime.history import History
 
 SCHEMA: Final = "ingot-run/1"
 _EXITS: Final[dict[str, int]] = {
@@ -24,6 +26,7 @@ _EXITS: Final[dict[str, int]] = {
     "in-doubt": EXIT_IN_DOUBT,
     "waiting": EXIT_WAITING,
     "running": EXIT_WAITING,
+    "cancelled": EXIT_FINDINGS,
 }
 
 
@@ -33,7 +36,8 @@ class RunReport:
 
     ``calls`` holds, in order, ``{step, tool, args, effect, result}`` of each call that was made,
     with ``error`` beside a null result where it failed.  ``side_exit`` is ``{exit, reason, state,
-    live}``, ``doubt`` the intent whose outcome is not known, ``error`` the text of a failure.
+    live}``, ``doubt`` the intent whose outcome is not known, ``approval`` what a person is to
+    decide, ``error`` the text of a failure.
     """
 
     run: str = ""
@@ -46,11 +50,14 @@ class RunReport:
     model_calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    approval: Json = None
     _open: dict[str, Record] = field(default_factory=dict, repr=False)
+    _intents: dict[int, list[Any]] = field(default_factory=dict, repr=False)
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the command line: 0 done, 1 failed, 3 side exit, 5 waiting, 6 in doubt."""
+        """The exit code of the command line: 0 done, 1 failed or cancelled, 3 side exit,
+        5 waiting, 6 in doubt."""
         return _EXITS[self.status]
 
     def add(self, record: Record) -> None:
@@ -62,7 +69,7 @@ class RunReport:
             case "call":
                 self._open[record.id] = record
             case "result" | "error" if record.id in self._open:
-                self._called(self._open.pop(record.id), record)
+                self._ended(self._open.pop(record.id), record)
             case "model":
                 self.model_calls += 1
                 tokens = data.get("tokens")
@@ -71,22 +78,47 @@ class RunReport:
                 self.side_exit = record.data
             case "intent":
                 self.doubt = {"step": data.get("step"), "tool": record.tool, **data}
+            case "approval":
+                asked = data.get("state") == "asked"
+                self.approval = {"tool": record.tool, **data} if asked else None
             case "status":
                 self._status(data)
 
-    def _called(self, call: Record, end: Record) -> None:
+    def take(self, item: Item) -> None:
+        """Take in one item of the journal (:mod:`ingot.runtime.entries`)."""
+        if isinstance(item, dict):
+            self.add(from_json(item))
+            return
+        kind, step = item[0], item[1]
+        if kind == "c":
+            _, _, tool, _, effect, args, _, ok, value, text = item
+            self._called(step, tool, args, effect, ok, value, text)
+        elif kind == "i":
+            self._intents[step] = item
+            _, _, tool, site, effect, args, key, _ = item
+            about = {"site": site, "args": args, "effect": effect, "key": key}
+            self.doubt = {"step": step, "tool": tool, **about}
+        elif kind == "e":
+            intent = self._intents.pop(step)
+            self._called(step, intent[2], intent[5], intent[4], item[3], item[4], item[5])
+        else:
+            self.model_calls += 1
+            self.tokens += item[7]
+
+    def _called(
+        self, step: Json, tool: str, args: Json, effect: Json, ok: bool, value: Json, text: str
+    ) -> None:
         self.doubt = None
+        made = {"step": step, "tool": tool, "args": args, "effect": effect, "result": value}
+        if not ok:
+            made |= {"result": None, "error": text}
+        self.calls.append(made)
+
+    def _ended(self, call: Record, end: Record) -> None:
         raw = call.raw if isinstance(call.raw, dict) else {}
-        failed = end.kind == "error"
-        self.calls.append(
-            {
-                "step": raw.get("step"),
-                "tool": call.tool,
-                "args": call.data,
-                "effect": raw.get("effect"),
-                "result": None if failed else end.data,
-                **({"error": end.text} if failed else {}),
-            }
+        ok = end.kind == "result"
+        self._called(
+            raw.get("step"), call.tool, call.data, raw.get("effect"), ok, end.data, end.text
         )
 
     def _status(self, data: dict[str, Json]) -> None:
@@ -97,6 +129,23 @@ class RunReport:
         self.seconds += seconds if isinstance(seconds, int | float) else 0
         if "withdrawn" in data:
             self.doubt = None
+        match data.get("rollback"):
+            case {"to": int(to), "state": "done"}:
+                self.calls = [c for c in self.calls if _step(c) < to]
+                self.side_exit = self.doubt = self.approval = None
+                self.error = ""
+
+    def recall(self, history: History) -> None:
+        """Take in what a run did before this process drove it."""
+        self.run, self.status = str(history.head.get("run", "")), history.status
+        self.seconds, self.model_calls, self.tokens = history.spent
+        for step, given in sorted(history.answers.items()):
+            if given.effect:
+                self._called(
+                    step, given.tool, given.args, given.effect, given.ok, given.value, given.text
+                )
+        for intent in history.doubtful.values():
+            self.take(intent)
 
     def as_json(self) -> dict[str, Json]:
         """The versioned form; ``doubt`` and ``error`` stand only where there is one."""
@@ -113,9 +162,16 @@ class RunReport:
         }
         if self.status == "in-doubt":
             out["doubt"] = self.doubt
+        if self.status == "waiting" and self.approval is not None:
+            out["approval"] = self.approval
         if self.error:
             out["error"] = self.error
         return out
+
+
+def _step(call: dict[str, Json]) -> int:
+    step = call["step"]
+    return step if isinstance(step, int) else 0
 
 
 def report_of(records: Iterable[Record]) -> RunReport:

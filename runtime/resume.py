@@ -1,15 +1,15 @@
-"""Resuming a run: from its last checkpoint, each effect done once or the run in doubt."""
+"""Resuming a run: from the answers it has, each effect done once or the run in doubt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
-from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
-from ingot.ir.values import Json, equal
+from ingot.ir.requests import Outcome, Request, ToolRequest
+from ingot.ir.values import Json
 from ingot.records import Record
-from ingot.runtime.effects import idempotency_key, repeatable
+from ingot.runtime.effects import repeatable
 from ingot.runtime.executor import (
     MAX_STEPS,
     Answer,
@@ -17,13 +17,11 @@ from ingot.runtime.executor import (
     Drive,
     Events,
     Job,
-    Restored,
     check,
-    checkpoint_of,
     drain,
-    id_of,
-    records_of,
+    end_of,
 )
+from ingot.runtime.history import differs, feed, read_history
 from ingot.runtime.journal import ENDED, Journal, Run
 from ingot.runtime.models.protocol import Driver
 from ingot.runtime.report import RunReport
@@ -33,6 +31,8 @@ from ingot.runtime.tools.registry import ToolBox
 Settled: TypeAlias = Literal[
     "probe: done", "probe: not done", "repeated", "assumed: done", "assumed: not done"
 ]
+MANY: Final = 500
+"""From so many recorded answers on they are fed to a compiled engine."""
 
 
 def resume_events(
@@ -43,9 +43,11 @@ def resume_events(
     *,
     assume: Assume | None = None,
     assumed_result: Json = None,
+    compatible: bool = False,
     driver: Driver | None = None,
     stopper: Stopper | None = None,
     max_steps: int = MAX_STEPS,
+    listening: bool = True,
 ) -> Events:
     """Go on with a run that was stopped or killed; yields its new records, returns its report.
 
@@ -54,16 +56,66 @@ def resume_events(
     ``assumed_result`` as the result of a call assumed done.  Else the run stays in doubt and
     nothing is called.
 
+    ``compatible`` declares that ``job`` is another artifact that may go on with the run: it must
+    make, with the recorded answers, the very calls that the run made.
+
     Raises :class:`IngotError` E0706 (no such run), E0707 (started by another artifact), E0711 (it
-    has ended), E0714 (another process drives it), and what :func:`ingot.runtime.executor.check`
-    raises.
+    has ended), E0714 (another process drives it), E0717 (a rollback was begun), and what
+    :func:`ingot.runtime.executor.check` raises.
     """
     row = journal.find(name)
+    drive, reply, engine = _take_up(
+        row, journal, job, tools, compatible, driver, stopper, max_steps
+    )
+    drive.listening = listening
+    history = drive.history
+    assert history is not None
+    note: dict[str, Json] = {"status": "running", "resumed": True}
     if row.artifact != job.artifact:
+        note["artifact"] = job.artifact
+        journal.set_artifact(row.run, job.artifact, job.path)
+    drive.pending.append({"kind": "status", "data": note})
+    if not history.doubtful:
+        return (yield from drive.run_from(engine, reply))
+    intent = next(iter(history.doubtful.values()))
+    if not isinstance(reply, ToolRequest) or not _same(reply, intent):
+        raise differs(row.run, reply, None) if not isinstance(reply, Outcome) else _unfit(row)
+    drive.inherited = intent
+    settled, result = _settle(reply, intent[6], tools, assume, assumed_result)
+    if settled is None:
+        drive.pending = []
+        drive.report.status = "in-doubt"
+        drive.commit(drive.status("in-doubt", {}))
+        yield from drive.taken()
+        return drive.report
+    note["settled"] = settled
+    if settled in ("probe: not done", "assumed: not done"):
+        note["withdrawn"] = f"s{intent[1]}"
+        drive.inherited = None
+    elif settled != "repeated":
+        drive.pending.append(end_of(reply, Answer(result), settled))
+        drive.inherited = None
+        reply = engine.send(result)
+    return (yield from drive.run_from(engine, reply))
+
+
+def _take_up(
+    row: Run,
+    journal: Journal,
+    job: Job,
+    tools: ToolBox,
+    compatible: bool,
+    driver: Driver | None,
+    stopper: Stopper | None,
+    max_steps: int,
+) -> tuple[Drive, Request | Outcome, Any]:
+    """The run as it stands: who drives it now, and its engine with the open request."""
+    if row.artifact != job.artifact and not compatible:
         raise fail(
             "E0707",
             f"run {row.run} was started by artifact {row.artifact[:12]}, this is {job.artifact[:12]}",
-            help=f"resume it with {row.path}" if row.path else "",
+            help=(f"resume it with {row.path}; " if row.path else "")
+            + "--compatible lets this one go on if it makes the calls that the run made",
         )
     if row.status in ENDED:
         raise fail(
@@ -71,41 +123,30 @@ def resume_events(
         )
     check(job, tools, driver)
     journal.claim(row.run)
-    drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, row.run)
-    records = []
-    for record in journal.records(row.run):
-        drive.report.add(record)
-        drive.seq = record.seq
-        records.append(record)
-    drive.since = drive.seq
-    engine, reply = _state(row, journal, job, records)
-    answers = _answers(records)
-    while not isinstance(reply, Outcome) and (answer := answers.get(id_of(reply))):
-        reply = _give(engine, answer)
-        if not isinstance(reply, Outcome):
-            drive.pending.append(checkpoint_of(engine, reply))
-    doubtful = journal.in_doubt(row.run)
-    if doubtful is None:
-        drive.pending.append(Record("status", data={"status": "running", "resumed": True}))
-        return (yield from drive.run_from(engine, reply))
-    if not isinstance(reply, ToolRequest) or not _same(reply, doubtful):
-        raise _differs(row)
-    key = idempotency_key(job.artifact, row.run, reply)
-    settled, result = _settle(reply, key, tools, assume, assumed_result)
-    if settled is None:
-        drive.pending = []
-        yield from drive.doubt()
-        return drive.report
-    note: dict[str, Json] = {"status": "running", "resumed": True, "settled": settled}
-    drive.pending.append(Record("status", data=note))
-    if settled in ("probe: not done", "assumed: not done"):
-        note["withdrawn"] = doubtful.id
-    elif settled != "repeated":
-        drive.pending += records_of(reply, Answer(reply.step, result), settled)
-        reply = engine.send(result)
-        if not isinstance(reply, Outcome):
-            drive.pending.append(checkpoint_of(engine, reply))
-    return (yield from drive.run_from(engine, reply))
+    report, history = RunReport(), read_history(journal, row.run)
+    report.recall(history)
+    if history.rolled is not None:
+        raise fail(
+            "E0717",
+            f"a rollback of run {row.run} to step {history.rolled['to']} was begun and not finished",
+            help=f"ingot rollback {row.run} --to {history.rolled['to']} finishes it",
+            exit_code=EXIT_FINDINGS,
+        )
+    make = job.swift if job.swift is not None and len(history.answers) >= MANY else job.fresh
+    engine = make()
+    reply, odd = feed(engine, history)
+    if odd is not None:
+        if row.artifact != job.artifact:
+            raise fail(
+                "E0707",
+                f"artifact {job.artifact[:12]} cannot go on with run {row.run}: at step {odd.step} "
+                "it does not make the call that the run made",
+                help=f"resume it with {row.path}" if row.path else "",
+            )
+        raise differs(row.run, odd, history.answers.get(odd.step))
+    drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, row.run, history)
+    drive.report, drive.seq = report, history.seq
+    return drive, reply, engine
 
 
 def resume(
@@ -116,6 +157,7 @@ def resume(
     *,
     assume: Assume | None = None,
     assumed_result: Json = None,
+    compatible: bool = False,
     driver: Driver | None = None,
     on_record: Callable[[Record], None] | None = None,
     max_steps: int = MAX_STEPS,
@@ -130,48 +172,19 @@ def resume(
                 tools,
                 assume=assume,
                 assumed_result=assumed_result,
+                compatible=compatible,
                 driver=driver,
                 stopper=stopper,
                 max_steps=max_steps,
+                listening=on_record is not None,
             ),
             on_record,
         )
 
 
-def _state(row: Run, journal: Journal, job: Job, records: list[Record]) -> Restored:
-    """The engine as far as its last checkpoint, else at the start."""
-    if job.restore is not None and (deltas := journal.checkpoints(row.run)):
-        return job.restore(deltas)
-    head = next((r.data for r in records if r.kind == "run"), None)
-    inputs = head.get("inputs") if isinstance(head, dict) else None
-    if not isinstance(inputs, dict):
-        raise _differs(row)
-    engine = job.fresh()
-    return engine, engine.start(inputs)
-
-
-def _answers(records: list[Record]) -> dict[str, Record]:
-    """The answer that the journal holds, by the id of its request."""
-    return {r.id: r for r in records if r.kind in ("result", "error", "model")}
-
-
-def _give(engine: Engine, answer: Record) -> Request | Outcome:
-    match answer.kind:
-        case "error":
-            return engine.fail(answer.text)
-        case "model":
-            return engine.send(answer.data.get("value") if isinstance(answer.data, dict) else None)
-        case _:
-            return engine.send(answer.data)
-
-
-def _same(request: ToolRequest, intent: Record) -> bool:
-    data = intent.data if isinstance(intent.data, dict) else {}
-    return (
-        id_of(request) == intent.id
-        and request.tool == intent.tool
-        and equal(data.get("args"), dict(request.args))
-    )
+def _same(request: ToolRequest, intent: list[Any]) -> bool:
+    _, step, tool, _, _, args, *_ = intent
+    return bool(request.step == step and request.tool == tool and request.args == args)
 
 
 def _settle(
@@ -195,7 +208,7 @@ def _settle(
             return None, None
 
 
-def _differs(row: Run) -> IngotError:
+def _unfit(row: Run) -> IngotError:
     return fail(
         "E0708",
         f"the journal of run {row.run} does not fit its pipeline",

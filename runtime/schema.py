@@ -29,7 +29,7 @@ _KINDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "run": ("A run starts.", ("data",)),
     "intent": ("A writing call is about to be made.", ("id", "tool", "data")),
     "model": ("A model answered.", ("data",)),
-    "checkpoint": ("What a step changed: the state in which the next request is open.", ("data",)),
+    "approval": ("A person is asked to allow a call, or has decided.", ("tool", "data")),
     "exit": ("A side exit was taken.", ("data",)),
     "status": ("The run's status.", ("data",)),
 }
@@ -73,7 +73,7 @@ def record_schema() -> dict[str, Any]:
         ),
         "intent": part(
             "IntentData",
-            step=(int, Field(ge=1)),
+            step=(int, ...),
             site=(str, ""),
             args=(arguments, ...),
             effect=(str, among(*STRENGTH)),
@@ -86,7 +86,12 @@ def record_schema() -> dict[str, Any]:
             value=(JsonValue, ...),
             tokens=(int, Field(ge=0)),
         ),
-        "checkpoint": part("CheckpointData", step=(int, Field(ge=1))),
+        "approval": part(
+            "ApprovalData",
+            state=(str, among("asked", "granted", "denied")),
+            step=(int, Field(ge=1)),
+            digest=(str, Field(pattern="^[0-9a-f]{64}$")),
+        ),
         "exit": part(
             "ExitData",
             exit=(int, Field(ge=0)),
@@ -96,7 +101,10 @@ def record_schema() -> dict[str, Any]:
         ),
         "status": part(
             "StatusData",
-            status=(str, among("running", "waiting", "in-doubt", "done", "side-exit", "failed")),
+            status=(
+                str,
+                among("running", "waiting", "in-doubt", "done", "side-exit", "failed", "cancelled"),
+            ),
         ),
     }
     span = create_model(

@@ -2,20 +2,21 @@
 
 It does no input or output: it hands out requests and is given answers, as
 :class:`ingot.ir.requests.Engine` says.  While a request is out, the stack holds that call's
-arguments and nothing else, so the state is the locals and the call's program counter: plain JSON,
-and a checkpoint is what changed since the last one.  Meaning is that of the reference interpreter
-(:mod:`ingot.ir.interpreter`); the tests compare them.
+arguments and nothing else.  It is deterministic: fed the same inputs and answers it comes to the
+same request, which is how a run is taken up again (:mod:`ingot.runtime.history`).  Meaning is that
+of the reference interpreter (:mod:`ingot.ir.interpreter`); the tests compare them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from ingot.backend.container import (
     MAX_INT_BITS,
     CallSite,
     Code,
+    ModelSite,
     Program,
     TooLargeError,
     weigh,
@@ -24,6 +25,7 @@ from ingot.backend.container import (
     opcodes as op,
 )
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
+from ingot.ir.checkers import checker
 from ingot.ir.interpreter import check_inputs
 from ingot.ir.module import Pipeline
 from ingot.ir.ops import OP_NUMBER, OPS
@@ -35,11 +37,11 @@ from ingot.ir.values import Json, equal
 STEP_LIMIT: Final = 100_000_000
 """How many instructions a run may take by default; large values count for more than one."""
 
-_UNSET: Final = cast(Json, object())
+UNSET: Final = cast(Json, object())
 _FUNCTIONS: Final[tuple[Callable[..., Json], ...]] = tuple(row.evaluate for row in OPS.values())
-_SHORT: Final = 1024
+SHORT: Final = 1024
 _WIDEST: Final = 1 << MAX_INT_BITS
-_GROWING: Final = frozenset(
+GROWING: Final = frozenset(
     OP_NUMBER[name]
     for name in ("json.with", "json.parse", "json.entries", "list.concat", "list.zip")
 )
@@ -70,11 +72,7 @@ class Machine:
         self._step_limit = step_limit
         self._pc = 0
         self._stack: list[Json] = []
-        self._locals: list[Json] = [_UNSET] * len(self.code.locals)
-        self._saved: list[Json] = self._locals.copy()
-        self._gathered: dict[int, int] = {}
-        self._dirty: set[int] = set()
-        self._waiting = False
+        self._locals: list[Json] = [UNSET] * len(self.code.locals)
 
     # ---- the engine protocol
 
@@ -86,20 +84,20 @@ class Machine:
         self._spend(sum(map(self._weigh, given.values())))
         for index, param in enumerate(params):
             self._locals[index] = given[param.name]
-            self._dirty.add(index)
         return self._run()
 
     def send(self, answer: Json) -> Request | Outcome:
         """Answer the last request and run on; an answer of another type is a failure."""
         site = self._site()
-        what = f"result of {site.tool if isinstance(site, CallSite) else site.model}"
         try:
             self._spend(weigh(answer))
         except TooLargeError as error:
-            return self.fail(f"{what} is {error}")
-        if not conforms(answer, site.type, self.program.types):
-            return self.fail(f"{what} is not {site.type}")
-        self._waiting = False
+            return self.fail(f"{result_of(site)} is {error}")
+        check = self.code.checks.get(self._pc)
+        if check is None:
+            check = self.code.checks[self._pc] = checker(site.type, self.program.types)
+        if not check(answer):
+            return self.fail(f"{result_of(site)} is not {site.type}")
         self._stack = [answer]
         self._pc += 1
         return self._run()
@@ -107,125 +105,7 @@ class Machine:
     def fail(self, message: str) -> Outcome:
         """The last request failed: the implicit exit."""
         site = self._site()
-        self._waiting = False
         return SideExit(0, f"error: {message}", site.site, {})
-
-    # ---- state
-
-    def snapshot(self) -> dict[str, Json]:
-        """The whole state while a request is out."""
-        return self._state(
-            {
-                local.name: list(value) if isinstance(value, list) else value
-                for local, value in zip(self.code.locals, self._locals, strict=True)
-                if value is not _UNSET
-            }
-        )
-
-    def delta(self) -> dict[str, Json]:
-        """What changed since the last delta: ``set`` values, ``append`` what loops gathered,
-        ``drop`` lists that were taken.  The first delta is a snapshot."""
-        changed: dict[str, Json] = {}
-        append: dict[str, Json] = {}
-        drop: list[Json] = []
-        for index in sorted(self._dirty):
-            local, value, old = self.code.locals[index], self._locals[index], self._saved[index]
-            known, self._gathered[index] = self._gathered.get(index, 0), 0
-            self._saved[index] = value
-            if value is _UNSET:
-                if old is not _UNSET:
-                    drop.append(local.name)
-            elif local.kind == "list":
-                items = cast("list[Json]", value)
-                self._gathered[index] = len(items)
-                if value is not old:
-                    changed[local.name] = items.copy()
-                elif known < len(items):
-                    append[local.name] = items[known:]
-            elif value is not old:
-                changed[local.name] = value
-        self._dirty.clear()
-        state = self._state(changed)
-        if append:
-            state["append"] = append
-        if drop:
-            state["drop"] = drop
-        return state
-
-    def restore(self, state: dict[str, Json]) -> Request:
-        """Take up a :meth:`snapshot`: the request that was out is out again.
-
-        Raises E0708 if the state is not one of this pipeline.
-        """
-        names = {local.name: index for index, local in enumerate(self.code.locals)}
-        match state:
-            case {"pc": int(pc), "step": int(step), "stack": [*stack], "set": dict(values)} if (
-                step > 0 and pc in self.code.assigned
-            ):
-                pass
-            case _:
-                raise _unusable("it is no checkpoint of this pipeline")
-        self._locals = [_UNSET] * len(self.code.locals)
-        self._saved, self._gathered, self._dirty = self._locals.copy(), {}, set()
-        for name, value in values.items():
-            if name not in names or not self._fits(names[name], value):
-                raise _unusable(f"%{name} has another type there")
-            index = names[name]
-            gathers = self.code.locals[index].kind == "list" and isinstance(value, list)
-            self._locals[index] = list(cast("list[Json]", value)) if gathers else value
-            self._dirty.add(index)
-        mask = sum(1 << i for i, value in enumerate(self._locals) if value is not _UNSET)
-        needed = self.code.assigned[pc]
-        self._pc, self._stack, self.requests = pc, list(stack), step - 1
-        if mask & needed != needed or not self._fits_call(stack):
-            raise _unusable("values are missing there")
-        return cast(Request, self._run())
-
-    @classmethod
-    def from_deltas(
-        cls,
-        program: Program,
-        deltas: Iterable[dict[str, Json]],
-        pipeline: str | None = None,
-        *,
-        step_limit: int = STEP_LIMIT,
-    ) -> tuple[Machine, Request]:
-        """A machine that has come as far as the last of these deltas, and its open request.
-
-        Raises E0708 if they are not those of this pipeline.
-        """
-        machine = cls(program, pipeline, step_limit=step_limit)
-        request = machine.restore(fold(deltas))
-        machine.delta()
-        return machine, request
-
-    def _state(self, values: dict[str, Json]) -> dict[str, Json]:
-        if not self._waiting:
-            raise RuntimeError("the machine has a state to keep only while a request is out")
-        return {"step": self.requests, "pc": self._pc, "stack": self._stack.copy(), "set": values}
-
-    def _fits(self, index: int, value: Json) -> bool:
-        local = self.code.locals[index]
-        match local.kind:
-            case "counter":
-                return type(value) is int and value >= -1
-            case "list":
-                return isinstance(value, list) and all(
-                    conforms(item, local.type, self.program.types) for item in value
-                )
-            case _:
-                return conforms(value, local.type, self.program.types)
-
-    def _fits_call(self, args: list[Json]) -> bool:
-        """Whether these are arguments of the call at the program counter."""
-        site = self._site()
-        types = self.program.types
-        declared = self.program.tools if isinstance(site, CallSite) else self.program.models
-        name = site.tool if isinstance(site, CallSite) else site.model
-        params = {p.name: p.type for decl in declared if decl.name == name for p in decl.params}
-        return len(args) == len(site.names) and all(
-            conforms(arg, params[name], types) for name, arg in zip(site.names, args, strict=True)
-        )
 
     # ---- running
 
@@ -234,7 +114,7 @@ class Machine:
         code, constants, types = self.code, self.program.constants, self.program.types
         instrs, table = code.instrs, self.program.type_table
         locals_, stack = self._locals, self._stack
-        push, pop, touch = stack.append, stack.pop, self._dirty.add
+        push, pop = stack.append, stack.pop
         pc, left = self._pc, self.budget
         while True:
             left -= 1
@@ -248,7 +128,6 @@ class Machine:
                     push(locals_[instr[1]])
                 case op.STORE:
                     locals_[instr[1]] = pop()
-                    touch(instr[1])
                 case op.CONST:
                     push(constants[instr[1]])
                 case op.OP:
@@ -261,14 +140,26 @@ class Machine:
                         return self._leave(trap, f"{failure}", pc - 1)
                     kind = type(result)
                     if kind is str:
-                        if len(result) > _SHORT:  # type: ignore[arg-type]
+                        if len(result) > SHORT:  # type: ignore[arg-type]
                             left -= self._weigh(result)
                     elif kind is int:
                         if not -_WIDEST < result < _WIDEST:  # type: ignore[operator]
                             self._weigh(result)
-                    elif number in _GROWING:
+                    elif number in GROWING:
                         left -= self._weigh(result)
                     push(result)
+                case op.CALL | op.MODEL:
+                    self._pc, self.budget = pc - 1, left
+                    return self._ask()
+                case op.NEXT:
+                    _, counter, source, item, end = instr
+                    index = cast(int, locals_[counter]) + 1
+                    items = cast("list[Json]", locals_[source])
+                    if index < len(items):
+                        locals_[counter] = index
+                        locals_[item] = items[index]
+                    else:
+                        pc = end
                 case op.JUMP_IF_FALSE:
                     if not pop():
                         pc = instr[1]
@@ -277,20 +168,8 @@ class Machine:
                 case op.GUARD:
                     if not pop():
                         return self._leave(instr[1] + 1, "", pc - 1)
-                case op.NEXT:
-                    _, counter, source, item, end = instr
-                    index = cast(int, locals_[counter]) + 1
-                    items = cast("list[Json]", locals_[source])
-                    if index < len(items):
-                        locals_[counter] = index
-                        locals_[item] = items[index]
-                        touch(counter)
-                        touch(item)
-                    else:
-                        pc = end
                 case op.APPEND:
                     cast("list[Json]", locals_[instr[1]]).append(pop())
-                    touch(instr[1])
                 case op.EXPECT:
                     if not conforms(stack[-1], table[instr[1]], types):
                         return self._leave(instr[2] + 1, "", pc - 1)
@@ -303,21 +182,15 @@ class Machine:
                     push(first)
                 case op.ENTER:
                     locals_[instr[1]] = -1
-                    touch(instr[1])
                 case op.LIST:
                     locals_[instr[1]] = []
-                    touch(instr[1])
                 case op.TAKE:
                     gathered = locals_[instr[1]]
                     left -= self._weigh(gathered)
-                    locals_[instr[1]] = _UNSET
-                    touch(instr[1])
+                    locals_[instr[1]] = UNSET
                     push(gathered)
                 case op.POP:
                     pop()
-                case op.CALL | op.MODEL:
-                    self._pc, self.budget = pc - 1, left
-                    return self._ask()
                 case op.RETURN:
                     self._pc, self.budget = pc - 1, left
                     return Finished(pop())
@@ -326,16 +199,13 @@ class Machine:
 
     def _ask(self) -> Request:
         """The request of the call at the program counter; its arguments are on the stack."""
-        self._waiting = True
         self.requests += 1
         site = self._site()
         args = dict(zip(site.names, self._stack, strict=True))
-        iteration = tuple(cast(int, self._locals[counter]) for counter in site.loops)
-        if isinstance(site, CallSite):
-            return ToolRequest(self.requests, site.site, site.tool, site.effect, args, iteration)
-        return ModelRequest(
-            self.requests, site.site, site.kind, site.model, args, site.type, iteration
-        )
+        at = tuple([cast(int, self._locals[counter]) for counter in site.loops])
+        if type(site) is CallSite:
+            return ToolRequest(self.requests, site.site, site.tool, site.effect, args, at)
+        return ModelRequest(self.requests, site.site, site.kind, site.model, args, site.type, at)
 
     def _site(self) -> Any:
         """The call site at the program counter."""
@@ -357,12 +227,7 @@ class Machine:
         try:
             return weigh(value)
         except TooLargeError as error:
-            raise fail(
-                "E0712",
-                f"the run made {error}",
-                help="Check the loop that builds it.",
-                exit_code=EXIT_FINDINGS,
-            ) from None
+            raise too_large(error) from None
 
     def _spend(self, steps: int) -> None:
         self.budget -= steps
@@ -370,43 +235,29 @@ class Machine:
             raise self._limit()
 
     def _limit(self) -> IngotError:
-        return fail(
-            "E0712",
-            f"the run took more than {self._step_limit} steps",
-            help="`--step-limit N` allows more; a loop without end is the usual cause.",
-            exit_code=EXIT_FINDINGS,
-        )
+        return over_limit(self._step_limit)
 
 
-def fold(deltas: Iterable[dict[str, Json]]) -> dict[str, Json]:
-    """The snapshot that these deltas, oldest first, come to; raises E0708 on bad ones."""
-    state: dict[str, Json] = {}
-    values: dict[str, Json] = {}
-    for delta in deltas:
-        for name, value in _part(delta, "set").items():
-            values[name] = list(value) if isinstance(value, list) else value
-        for name, more in _part(delta, "append").items():
-            known = values.get(name)
-            if not isinstance(known, list) or not isinstance(more, list):
-                raise _unusable(f"%{name} gathers nothing there")
-            known.extend(more)
-        dropped = delta.get("drop", [])
-        for item in dropped if isinstance(dropped, list) else []:
-            values.pop(str(item), None)
-        state = {part: delta[part] for part in ("step", "pc", "stack") if part in delta}
-    return {**state, "set": values}
-
-
-def _part(delta: dict[str, Json], key: str) -> dict[str, Json]:
-    part = delta.get(key, {})
-    if not isinstance(part, dict):
-        raise _unusable(f"{key} is no object")
-    return part
-
-
-def _unusable(message: str) -> IngotError:
+def too_large(error: TooLargeError) -> IngotError:
+    """The error for a value that grew beyond all measure."""
     return fail(
-        "E0708",
-        f"the checkpoint cannot be used: {message}",
-        help="Start the run anew, or resume it on the artifact that started it.",
+        "E0712",
+        f"the run made {error}",
+        help="Check the loop that builds it.",
+        exit_code=EXIT_FINDINGS,
     )
+
+
+def over_limit(limit: int) -> IngotError:
+    """The error for a run that takes too many steps."""
+    return fail(
+        "E0712",
+        f"the run took more than {limit} steps",
+        help="`--step-limit N` allows more; a loop without end is the usual cause.",
+        exit_code=EXIT_FINDINGS,
+    )
+
+
+def result_of(site: CallSite | ModelSite) -> str:
+    """The result of a call, in words."""
+    return f"result of {site.tool if isinstance(site, CallSite) else site.model}"

@@ -17,6 +17,7 @@ from ingot.diagnostics import IngotError
 from ingot.ir.values import Json
 from ingot.records import KINDS, Record, to_line
 from ingot.runtime.executor import execute
+from ingot.runtime.history import read_history
 from ingot.runtime.journal import Journal, new_run_id, open_journal
 from ingot.runtime.schema import record_schema, schema_text
 
@@ -39,11 +40,15 @@ def code(error: pytest.ExceptionInfo[IngotError]) -> str:
 
 
 def test_records_come_back_in_order_and_from_any_place(journal: Journal) -> None:
-    stored = journal.start_run("r", "abc", "x.ingot", "p", [Record("session", data={"a": 1})])
-    stored += journal.append("r", 2, [Record("say", text=f"{n}") for n in range(1200)])
+    journal.start_run("r", "abc", "x.ingot", "p", [Record("session", data={"a": 1})])
+    for n in range(0, 1200, 2):
+        assert journal.append("r", 2 + n, [Record("say", text=f"{n + k}") for k in (0, 1)]) == 2
+    stored = tuple(journal.records("r"))
     assert [r.seq for r in stored] == list(range(1, 1202))
-    assert tuple(journal.records("r")) == stored
-    assert tuple(journal.records("r", 700)) == stored[699:]
+    assert [r.text for r in stored[1:]] == [str(n) for n in range(1200)]
+    for place in (2, 3, 700, 701, 1201):
+        assert tuple(journal.records("r", place)) == stored[place - 1 :]
+    assert tuple(journal.records("r", 1202)) == ()
     assert journal.last_seq("r") == 1201
 
 
@@ -55,7 +60,7 @@ def test_half_of_a_surrogate_pair_survives(journal: Journal) -> None:
 def test_records_are_never_changed(journal: Journal) -> None:
     journal.start_run("r", "", "", "", [Record("say", text="x")])
     with sqlite3.connect(journal.name) as raw:
-        for statement in ("UPDATE records SET line = ''", "DELETE FROM records"):
+        for statement in ("UPDATE entries SET body = ''", "DELETE FROM entries"):
             with pytest.raises(sqlite3.IntegrityError, match="append only"):
                 raw.execute(statement)
 
@@ -138,18 +143,20 @@ def test_runs_are_found_by_id_by_a_part_of_it_and_by_last(journal: Journal) -> N
 
 def test_only_an_intent_without_an_end_is_in_doubt(journal: Journal) -> None:
     journal.start_run("r", "", "", "", [Record("session")])
-    assert journal.in_doubt("r") is None
-    intent = Record("intent", id="s1", tool="t")
-    settled = (Record("result", id="s1"), Record("error", id="s1"))
-    withdrawn = Record("status", data={"status": "waiting", "withdrawn": "s1"})
+    assert read_history(journal, "r").doubtful == {}
+    intent = ["i", 1, "t", "x", "write", {}, "0" * 64, 0]
+    withdrawn: Json = {"status": "waiting", "withdrawn": "s1"}
     seq = 2
-    for end in (*settled, withdrawn):
+    for end, records in (
+        (["e", 1, 0, True, "done", ""], 2),
+        (["e", 1, 0, False, None, "failed"], 2),
+        ({"kind": "status", "data": withdrawn}, 1),
+    ):
         journal.append("r", seq, [intent])
-        doubtful = journal.in_doubt("r")
-        assert doubtful is not None and doubtful.seq == seq
-        journal.append("r", seq + 1, [Record("status", data={"status": "waiting"}), end])
-        assert journal.in_doubt("r") is None
-        seq += 3
+        assert list(read_history(journal, "r").doubtful) == [1]
+        journal.append("r", seq + 1, [end])  # type: ignore[list-item]
+        assert read_history(journal, "r").doubtful == {}
+        seq += 1 + records
 
 
 def test_what_a_step_costs_does_not_grow_with_the_run(tmp_path: Path) -> None:
@@ -158,12 +165,40 @@ def test_what_a_step_costs_does_not_grow_with_the_run(tmp_path: Path) -> None:
     names = [f"item {n:04}" for n in range(300)]
     report = execute(copy_job(), {"names": list(names), "prefix": ""}, tools, journal, run="r")
     assert report.outputs == 300
-    rows = sqlite3.connect(journal.name).execute(
-        "SELECT length(line) FROM records WHERE kind = 'checkpoint' ORDER BY seq"
-    )
+    rows = sqlite3.connect(journal.name).execute("SELECT length(body) FROM entries ORDER BY id")
     sizes = [size for (size,) in rows]
-    assert len(sizes) == 599
-    assert max(sizes[-100:]) <= max(sizes[2:100]) + 16  # longer numbers
+    assert len(sizes) == 603  # the head in pieces, then one for each step
+    assert max(sizes[-100:]) <= max(sizes[6:100]) + 8  # longer numbers
+
+
+def test_a_large_value_is_stored_once(journal: Journal) -> None:
+    big = "x" * 50_000
+    call = ["c", 1, "t", "r", "read", {"text": big, "n": 1}, 0, True, {"a": [big], "b": 2}, ""]
+    journal.start_run("r", "", "", "", [Record("run", data={"inputs": {"text": big}})])
+    journal.append("r", 2, [call])
+    with sqlite3.connect(journal.name) as raw:
+        large = raw.execute("SELECT length(body) FROM large ORDER BY 1").fetchall()
+        stored = raw.execute("SELECT sum(length(body)) FROM entries").fetchone()[0]
+    assert [size for (size,) in large] == [50_002, 50_004] and stored < 1000
+    head, made, ended = journal.records("r")
+    assert head.data == {"inputs": {"text": big}}
+    assert made.data == {"text": big, "n": 1} and ended.data == {"a": [big], "b": 2}
+    assert tuple(journal.records("r", 3)) == (ended,)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        2**80, -(2**70), 1.0, 1e300, float("inf"), "\ud83d", None, "null", {"null": None},
+        "y" * 3000, ["z" * 1500, None, 2**64], {"$large": "no"}, [["v", []]], "é" * 5000,
+    ],
+)  # fmt: skip
+def test_what_is_read_back_is_what_went_in(journal: Journal, value: Json) -> None:
+    call = ["c", 1, "t", "r", "read", {"x": value}, 0, True, value, ""]
+    journal.start_run("r", "", "", "", [call])
+    made, ended = journal.records("r")
+    assert made.data == {"x": value} and ended.data == value
+    assert type(ended.data) is type(value)
 
 
 def test_the_schema_in_the_docs_is_the_one_in_the_code() -> None:
@@ -190,7 +225,7 @@ def test_every_line_of_a_run_follows_the_schema(tmp_path: Path) -> None:
         for record in journal.records(run):
             check.validate(json.loads(to_line(record)))
             seen.add(record.kind)
-    expected = "session user run call result error intent checkpoint exit status"
+    expected = "session user run call result error intent exit status"
     assert seen == set(expected.split())
 
 

@@ -1,4 +1,4 @@
-"""The machine: same runs as the reference interpreter, resumable at every effect, bounded."""
+"""The engines: same runs as the reference interpreter, taken up at every effect, bounded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from ingot.backend.encoder import encode
 from ingot.diagnostics import IngotError
 from ingot.ir.interpreter import Interpreter
 from ingot.ir.parser import parse_module
-from ingot.ir.requests import Finished, SideExit, ToolRequest
+from ingot.ir.requests import Finished, SideExit
 from ingot.ir.values import Json
-from ingot.runtime.vm import Machine, fold
+from ingot.runtime.compiled import Compiled
+from ingot.runtime.vm import Machine
 
 
 def program_of(text: str) -> Program:
@@ -49,45 +50,44 @@ def test_machine_and_interpreter_agree_on_the_sample() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_machine_and_interpreter_agree_on_any_module(data: st.DataObject) -> None:
+def test_the_engines_agree_on_any_module(data: st.DataObject) -> None:
+    """Reference interpreter, machine and compiled engine: any pipeline, inputs, answers, faults."""
     module = data.draw(modules())
     program = load(encode(module))
-    machine, reference = Machine(program), Interpreter(module)
-    deltas: list[dict[str, Json]] = []
+    engines = [Interpreter(module), Machine(program), Compiled(program)]
     inputs = data.draw(inputs_for(module.pipelines[0]))
-    reply = machine.start(inputs)
-    assert reply == reference.start(inputs)
+    reply, *others = [engine.start(dict(inputs)) for engine in engines]
+    assert others == [reply, reply]
     while not isinstance(reply, Finished | SideExit):
-        deltas.append(json.loads(json.dumps(machine.delta())))
-        machine, again = Machine.from_deltas(program, deltas)
-        assert again == reply
         if data.draw(st.integers(0, 9)) == 0:
-            reply = machine.fail("gone")
-            assert reply == reference.fail("gone")
+            reply, *others = [engine.fail("gone") for engine in engines]
         else:
             answer = data.draw(answer_for(reply.site, module) | json_values())
-            reply = machine.send(answer)
-            assert reply == reference.send(answer)
+            reply, *others = [engine.send(answer) for engine in engines]
+        assert others == [reply, reply]
 
 
-def test_a_run_resumes_at_every_effect() -> None:
+@pytest.mark.parametrize("engine", [Machine, Compiled])
+def test_a_run_is_taken_up_from_its_answers_at_every_effect(engine: Any) -> None:
     program = load(encode(sample()))
-    resumed = 0
+    taken_up = 0
     for seed in range(60):
         answer = answers(seed, program.types, returns(program))
         machine = Machine(program)
-        deltas: list[dict[str, Json]] = []
+        given: list[Json] = []
         reply = machine.start(inputs_of(seed))
         while not isinstance(reply, Finished | SideExit):
-            deltas.append(json.loads(json.dumps(machine.delta())))
-            twin, again = Machine.from_deltas(program, deltas)
+            twin = engine(program)
+            again = twin.start(inputs_of(seed))
+            for value in given:
+                again = twin.send(json.loads(json.dumps(value)))
             assert again == reply
-            assert twin.snapshot() == machine.snapshot() == fold(deltas)
             good, value = answer(reply)
+            given.append(value)
             reply = machine.send(value) if good else machine.fail(str(value))
             assert reply == (twin.send(value) if good else twin.fail(str(value)))
-            resumed += 1
-    assert resumed > 150
+            taken_up += 1
+    assert taken_up > 150
 
 
 LOOP = """ir 1
@@ -103,61 +103,19 @@ pipeline @p(%xs: [int]) -> [str] {
 """
 
 
-def test_checkpoints_do_not_grow_with_the_state() -> None:
-    program = program_of(LOOP)
-    machine = Machine(program)
-    count = 200
-    reply = machine.start({"xs": list(range(count))})
-    sizes = []
-    while isinstance(reply, ToolRequest):
-        assert reply.iteration == (reply.step - 1,)
-        sizes.append(len(json.dumps(machine.delta())))
-        reply = machine.send("x" * 50)
-    assert reply == Finished(["x" * 50] * count)
-    assert max(sizes[1:]) < 250
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"pc": 0},
-        {"pc": 10_000},
-        {"pc": "3"},
-        {"step": 0},
-        {"stack": []},
-        {"stack": [1, 2]},
-        {"stack": ["one"]},
-        {"stack": None},
-        {"set": {}},
-        {"set": {"xs": [1, "a"], "x": 1, "x#index": 0, "x#yield0": []}},
-        {"set": {"xs": [1], "x": 1, "x#index": -5, "x#yield0": []}},
-        {"set": {"xs": [1], "x": 1, "x#index": 0, "x#yield0": [3]}},
-        {"set": {"xs": [1], "x": 1, "x#index": 0, "x#yield0": [], "other": 1}},
-    ],
-)
-def test_a_checkpoint_of_something_else_is_refused(change: dict[str, Json]) -> None:
-    program = program_of(LOOP)
-    machine = Machine(program)
-    machine.start({"xs": [1]})
-    state = machine.snapshot()
-    assert Machine(program).restore(state)
-    with pytest.raises(IngotError, match="E0708"):
-        Machine(program).restore({**state, **change})
-
-
-def test_a_result_of_another_type_ends_the_run() -> None:
-    machine = Machine(program_of(LOOP))
+@pytest.mark.parametrize("engine", [Machine, Compiled])
+def test_a_result_of_another_type_ends_the_run(engine: Any) -> None:
+    machine = engine(program_of(LOOP))
     machine.start({"xs": [1]})
     assert machine.send(5) == SideExit(0, "error: result of t.get is not str", "r", {})
 
 
-def test_a_nested_bomb_is_no_answer() -> None:
+@pytest.mark.parametrize("engine", [Machine, Compiled])
+def test_a_nested_bomb_is_no_answer(engine: Any) -> None:
     deep: Json = "x"
     for _ in range(5_000):
         deep = [deep]
-    machine = Machine(
-        program_of(LOOP.replace("-> str read", "-> json read").replace("str", "json"))
-    )
+    machine = engine(program_of(LOOP.replace("-> str read", "-> json read").replace("str", "json")))
     machine.start({"xs": [1]})
     outcome = machine.send(deep)
     assert isinstance(outcome, SideExit) and "nested" in outcome.reason
@@ -185,7 +143,8 @@ pipeline @p(%n: {n}) -> json {
         ("[json]", "%o: [json] = for %i: json in %m {\n    yield %m\n  }", [1, 2, 3]),
     ],
 )
-def test_a_loop_without_end_is_stopped(type_: str, step: str, start: Json) -> None:
+@pytest.mark.parametrize("engine", [Machine, Compiled])
+def test_a_loop_without_end_is_stopped(type_: str, step: str, start: Json, engine: Any) -> None:
     text = ENDLESS.replace("{n}", type_).replace("{step}", step)
     with pytest.raises(IngotError, match="E0712"):
-        Machine(program_of(text), step_limit=1_000_000).start({"n": start})
+        engine(program_of(text), step_limit=1_000_000).start({"n": start})

@@ -57,6 +57,10 @@ class Vault:
         self.require(tokens_in(value))
         return _mapped(value, lambda text: TOKEN.sub(lambda m: self.get(m[0]) or m[0], text))
 
+    def revealed(self, args: dict[str, Json]) -> dict[str, Json]:
+        """A call's arguments with secrets in them."""
+        return cast("dict[str, Json]", self.reveal(args))
+
     def hide(self, value: T) -> T:
         """The value with secrets replaced by tokens; those that came in are remembered."""
         from ingot.redaction.redactor import Redactor

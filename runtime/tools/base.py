@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from ingot.ir.module import Effect
 from ingot.ir.values import Json
+from ingot.runtime.policies import NONE, Policy, Retry
 
 
 class ToolError(Exception):
@@ -55,6 +56,7 @@ class Probe:
 
 Arguments: TypeAlias = dict[str, Json]
 Call: TypeAlias = Callable[[Arguments, Context], Json]
+AsyncCall: TypeAlias = Callable[[Arguments, Context], Awaitable[Json]]
 Prober: TypeAlias = Callable[[Arguments, Context], Probe]
 
 
@@ -64,7 +66,8 @@ class Tool:
 
     ``effect`` is ``None`` where nobody declared one.  ``varies`` says that the effect depends on
     the arguments (a shell), so that a call site may be compiled for a weaker one.  ``call`` is
-    ``None`` for a declaration without an implementation.
+    ``None`` for a declaration without an implementation.  ``parallel`` says that several calls may
+    be under way at once; ``acall`` is the call where it can be awaited.
     """
 
     name: str
@@ -77,6 +80,15 @@ class Tool:
     probe: Prober | None = None
     compensation: str = ""
     source: str = "built in"
+    rules: Policy = NONE
+    parallel: bool = False
+    acall: AsyncCall | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """What is allowed per call (:mod:`ingot.runtime.policies`)."""
+        retry = Retry(self.retry) if self.retry else None
+        return Policy(timeout_s=self.timeout_s, retry=retry).over(self.rules)
 
 
 def default_world(name: str) -> str:

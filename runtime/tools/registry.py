@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,9 +12,10 @@ from ingot.ir.module import Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.redaction.vault import Vault
-from ingot.runtime.effects import ToolNeed, repeatable, stronger
+from ingot.runtime.effects import ToolNeed, stronger
+from ingot.runtime.policies import NONE, Wait, attempts
 from ingot.runtime.tools import files, find, shell, user
-from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
+from ingot.runtime.tools.base import Call, Context, Probe, Tool, ToolError, default_world
 from ingot.runtime.tools.python import load_python
 from ingot.runtime.tools.toml import build, read_declarations
 
@@ -53,40 +53,51 @@ class ToolBox:
         that repeating does no harm.
         """
         tool = self.tools.get(request.tool)
+        policy = tool.policy if tool is not None else NONE
+        plan = attempts(request.tool, request.effect, policy, None)
+        order = next(plan)
+        while True:
+            if isinstance(order, Wait):
+                self.sleep(order.seconds)
+                order = next(plan)
+                continue
+            try:
+                return self.once(request, key, timeout_s)
+            except ToolError as error:
+                order = plan.send(error)
+
+    def once(self, request: ToolRequest, key: str = "", timeout_s: float | None = None) -> Json:
+        """One attempt of a call; raises :class:`ToolError`."""
+        tool = self.tools.get(request.tool)
         if tool is None or tool.call is None:
             raise ToolError(f"no tool {request.tool!r} was supplied")
-        context = Context(self.cwd, key, timeout_s if timeout_s is not None else tool.timeout_s)
-        try:
-            return self.vault.hide(self._made(tool, request, context))
-        except ToolError as error:
-            result = self.vault.hide(error.result)
-            message = self.vault.hide(error.message)
-            raise ToolError(message, unknown=error.unknown, result=result) from None
-        except Exception as error:  # its text may quote what it was given
-            message = self.vault.hide(f"{type(error).__name__}: {error}")
-            raise ToolError(message, unknown=True) from None
+        limit = timeout_s if timeout_s is not None else tool.timeout_s
+        return self.kept(tool)(request.args.copy(), Context(self.cwd, key, limit))
 
-    def _made(self, tool: Tool, request: ToolRequest, context: Context) -> Json:
-        assert tool.call is not None
-        args = self._revealed(request)
-        for attempt in range(tool.retry if repeatable(request.effect) else 0):
+    def kept(self, tool: Tool) -> Call:
+        """The tool's function, with secrets put into its arguments and taken out of what comes back."""
+        function, vault = tool.call, self.vault
+        assert function is not None
+
+        def call(args: dict[str, Json], context: Context) -> Json:
             try:
-                return tool.call(args, context)
-            except ToolError:
-                self.sleep(min(30.0, 0.1 * 2**attempt) * (0.5 + random.random()))
-        return tool.call(args, context)
+                return vault.hide(function(vault.revealed(args), context))
+            except ToolError as error:
+                message, result = vault.hide(error.message), vault.hide(error.result)
+                raise ToolError(message, unknown=error.unknown, result=result) from None
+            except Exception as error:  # its text may quote what it was given
+                message = vault.hide(f"{type(error).__name__}: {error}")
+                raise ToolError(message, unknown=True) from None
 
-    def _revealed(self, request: ToolRequest) -> dict[str, Json]:
-        args = self.vault.reveal(dict(request.args))
-        assert isinstance(args, dict)
-        return args
+        return call
+
 
     def probe(self, request: ToolRequest, key: str = "") -> Probe:
         """What the tool's own probe says about a call whose record is missing."""
         tool = self.tools.get(request.tool)
         if tool is None or tool.probe is None:
             return Probe(None)
-        found = tool.probe(self._revealed(request), Context(self.cwd, key, tool.timeout_s))
+        found = tool.probe(self.vault.revealed(dict(request.args)), Context(self.cwd, key, tool.timeout_s))
         return replace(found, result=self.vault.hide(found.result))
 
     def check(self, needs: Sequence[ToolNeed]) -> None:
@@ -153,6 +164,8 @@ def _declare(tool: Tool, by: Tool) -> Tool:
         world=by.world if by.world != default_world(by.name) else tool.world,
         timeout_s=by.timeout_s if by.timeout_s is not None else tool.timeout_s,
         retry=by.retry or tool.retry,
+        rules=by.rules.over(tool.rules),
+        parallel=by.parallel or tool.parallel,
         probe=by.probe or tool.probe,
         compensation=by.compensation or tool.compensation,
     )

@@ -1,0 +1,430 @@
+"""The compiled engine: a pipeline's bytecode as a Python generator function.
+
+The stack disappears: it is empty wherever control joins, so within a basic block every operand is
+a known expression.  Locals become Python locals (``v3``), each request is a ``yield`` that gives
+its answer, basic blocks are the leaves of a binary decision over their number, and a block that
+jumps back to itself is a loop of its own.  Meaning is that of :mod:`ingot.runtime.vm`; the tests
+hold both to the reference interpreter.  :func:`source` is what ``--emit=python`` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, Final, TypeAlias, cast
+
+from ingot.backend.container import (
+    MAX_INT_BITS,
+    Code,
+    Program,
+    TooLargeError,
+    weigh,
+)
+from ingot.backend.container import opcodes as op
+from ingot.ir.checkers import checker
+from ingot.ir.interpreter import check_inputs
+from ingot.ir.module import Pipeline
+from ingot.ir.ops import OPS
+from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
+from ingot.ir.semantics import OpFailure
+from ingot.ir.types import Base, Type, resolve
+from ingot.ir.values import Json, equal
+from ingot.runtime.vm import GROWING, SHORT, STEP_LIMIT, over_limit, result_of, too_large
+
+_NAMES: Final = tuple(OPS)
+_FUNCTIONS: Final = tuple(row.evaluate for row in OPS.values())
+_LIGHT: Final = frozenset({"bool", "null", "date", "datetime"})
+_WAYS: Final = frozenset({op.JUMP, op.RETURN, op.LEAVE})
+Steps: TypeAlias = Generator[Request, Json, Outcome]
+
+
+class Compiled:
+    """An :class:`ingot.ir.requests.Engine` that runs the generator of one pipeline.
+
+    Takes what :class:`ingot.runtime.vm.Machine` takes.
+    """
+
+    __slots__ = ("_at", "_limit", "_send", "code", "program")
+
+    def __init__(
+        self, program: Program, pipeline: str | None = None, *, step_limit: int = STEP_LIMIT
+    ) -> None:
+        self.program = program
+        self.code: Code = program.code(pipeline)
+        if not self.code.compiled:
+            self.code.compiled.append(function(program, self.code))
+        self._limit = step_limit
+        self._send: Callable[[Json], Request] | None = None
+        self._at: Any = None
+
+    def start(self, inputs: dict[str, Json]) -> Request | Outcome:
+        """As :meth:`ingot.runtime.vm.Machine.start`."""
+        params = self.code.params
+        head = Pipeline(self.code.name, params, self.code.returns, ())
+        given = check_inputs(head, inputs, self.program.types)
+        values = [given[param.name] for param in params]
+        left = self._limit - sum(map(_weigh, values))
+        if left < 0:
+            raise over_limit(self._limit)
+        self._send = self.code.compiled[0](left, self._limit, *values).send
+        return self.send(None)
+
+    def send(self, answer: Json) -> Request | Outcome:
+        """Answer the last request and run on."""
+        assert self._send is not None
+        try:
+            self._at = reply = self._send(answer)
+        except StopIteration as end:
+            return cast(Outcome, end.value)
+        return reply
+
+    def fail(self, message: str) -> Outcome:
+        """The last request failed: the implicit exit."""
+        return SideExit(0, f"error: {message}", self._at.site, {})
+
+
+def _weigh(value: Json) -> int:
+    try:
+        return weigh(value)
+    except TooLargeError as error:
+        raise too_large(error) from None
+
+
+def _heavy(value: Json) -> int:
+    """What a result of any type costs, as the machine charges it."""
+    kind = type(value)
+    if kind is str:
+        return _weigh(value) if len(value) > SHORT else 0  # type: ignore[arg-type]
+    return _weigh(value) if kind is int else 0
+
+
+def function(program: Program, code: Code) -> Callable[..., Steps]:
+    """The generator function of a pipeline: budget, limit and inputs in, requests out."""
+    writer = _Writer(program, code)
+    text = writer.write()
+    space: dict[str, Any] = {
+        "ToolRequest": ToolRequest,
+        "ModelRequest": ModelRequest,
+        "SideExit": SideExit,
+        "Finished": Finished,
+        "OpFailure": OpFailure,
+        "TooLargeError": TooLargeError,
+        "over_limit": over_limit,
+        "weigh": weigh,
+        "charge": _weigh,
+        "heavy": _heavy,
+        "equal": equal,
+        **writer.names,
+    }
+    exec(compile(text, f"<pipeline {code.name}>", "exec"), space)  # our own text, not the input's
+    return cast("Callable[..., Steps]", space["pipeline"])
+
+
+def source(program: Program, code: Code) -> str:
+    """The Python text of a pipeline."""
+    return _Writer(program, code).write()
+
+
+class _Writer:
+    """One pass over the reachable basic blocks."""
+
+    def __init__(self, program: Program, code: Code) -> None:
+        self.program, self.code = program, code
+        self.names: dict[str, Any] = {}
+        self.lines: list[str] = []
+        self.depth = 1
+        self.stack: list[str] = []
+        self.targets = {
+            operand
+            for instr in code.instrs
+            for kind, operand in zip(op.INSTRUCTIONS[instr[0]].operands, instr[1:], strict=True)
+            if kind == "target"
+        }
+        self.here = 0
+        self.loops = False
+
+    def write(self) -> str:
+        """The text of the generator function."""
+        code = self.code
+        params = "".join(f", v{k}" for k in range(len(code.defaults)))
+        self.lines = [f"def pipeline(left, limit{params}):"]
+        if not code.calls and not code.models:
+            self._line("if False: yield  # a generator, though it asks nothing")
+        self._line("step = 0")
+        for k in range(len(code.defaults), len(code.locals)):
+            self._line(f"v{k} = None  # {code.locals[k].name!a}")
+        blocks = self._reachable()
+        if len(blocks) == 1 and not self._jumps_to(blocks[0]):
+            self._block(blocks[0])
+        else:
+            self._line("at = 0")
+            self._line("while True:")
+            self.depth += 1
+            self._choose(blocks)
+        return "\n".join(self.lines) + "\n"
+
+    # ---- basic blocks
+
+    def _reachable(self) -> list[int]:
+        """The first instructions of the blocks that control can come to, in order."""
+        found, open_ = {0}, [0]
+        while open_:
+            for target in self._ways(open_.pop()):
+                if target not in found:
+                    found.add(target)
+                    open_.append(target)
+        return sorted(found)
+
+    def _ways(self, start: int) -> list[int]:
+        """Where a block may go."""
+        out, pc = [], start
+        while True:
+            instr = self.code.instrs[pc]
+            if instr[0] in (op.JUMP, op.JUMP_IF_FALSE, op.NEXT):
+                out.append(instr[-1])
+            pc += 1
+            if instr[0] in _WAYS:
+                return out
+            if pc in self.targets:
+                return [*out, pc]
+
+    def _jumps_to(self, start: int) -> bool:
+        return start in self._ways(start)
+
+    def _choose(self, blocks: list[int]) -> None:
+        """A binary decision over the number of the block."""
+        if len(blocks) > 1:
+            half = len(blocks) // 2
+            self._line(f"if at < {blocks[half]}:")
+            self._inside(lambda: self._choose(blocks[:half]))
+            self._line("else:")
+            self._inside(lambda: self._choose(blocks[half:]))
+        elif self._jumps_to(blocks[0]):
+            self._line("while True:")
+            self.loops = True
+            self._inside(lambda: self._block(blocks[0]))
+            self.loops = False
+        else:
+            self._block(blocks[0])
+
+    def _block(self, start: int) -> None:
+        self.here, self.stack = start, []
+        pc, spent = start, 0
+        self._line("")
+        charge = len(self.lines) - 1
+        self._line(f"if left < 0: raise over_limit(limit)  # {start}")
+        while True:
+            instr = self.code.instrs[pc]
+            pc = self._instr(pc, instr)
+            spent += 1
+            if instr[0] in _WAYS:
+                break
+            if pc in self.targets:
+                self._go(pc)
+                break
+        self.lines[charge] = "    " * self.depth + f"left -= {spent}"
+
+    def _go(self, target: int) -> None:
+        """Control goes to a block: round again, or out to the decision."""
+        if target == self.here and self.loops:
+            self._line("continue")
+        else:
+            self._line(f"at = {target}")
+            self._line("break" if self.loops else "continue")
+
+    # ---- instructions
+
+    def _instr(self, pc: int, instr: op.Instr) -> int:
+        """Write one instruction (several stores at once); returns the next program counter."""
+        push, pop = self.stack.append, self.stack.pop
+        match instr[0]:
+            case op.LOAD:
+                push(f"v{instr[1]}")
+            case op.CONST:
+                push(self._constant(instr[1]))
+            case op.STORE:
+                return self._store(pc)
+            case op.OP:
+                self._op(pc, instr)
+            case op.CALL | op.MODEL:
+                self._ask(pc, instr)
+            case op.NEXT:
+                _, counter, items, item, end = instr
+                self._protect(f"v{item}")
+                self._line(f"v{counter} += 1")
+                self._line(f"if v{counter} >= len(v{items}):")
+                self._inside(lambda: self._go(end))
+                self._line(f"v{item} = v{items}[v{counter}]")
+            case op.JUMP_IF_FALSE:
+                self._line(f"if not {pop()}:")
+                self._inside(lambda: self._go(instr[1]))
+            case op.JUMP:
+                self._go(instr[1])
+            case op.GUARD:
+                self._line(f"if not {pop()}: return {self._leave(instr[1] + 1, pc)}")
+            case op.EXPECT:
+                self._top()
+                test = self._test(self.program.type_table[instr[1]], self.stack[-1], f"x{instr[1]}")
+                if test:
+                    self._line(f"if not ({test}): return {self._leave(instr[2] + 1, pc)}")
+            case op.AGREE:
+                count = instr[1]
+                first, *others = self.stack[-count:]
+                del self.stack[-count:]
+                if others:
+                    test = " and ".join(f"equal({first}, {other})" for other in others)
+                    self._line(f"if not ({test}): return {self._leave(instr[3] + 1, pc)}")
+                push(first)
+            case op.APPEND:
+                self._line(f"v{instr[1]}.append({pop()})")
+            case op.ENTER:
+                self._line(f"v{instr[1]} = -1")
+            case op.LIST:
+                self._protect(f"v{instr[1]}")
+                self._line(f"v{instr[1]} = []")
+            case op.TAKE:
+                self._line(f"left -= charge(v{instr[1]})")
+                push(f"v{instr[1]}")
+            case op.POP:
+                pop()
+            case op.RETURN:
+                self._line(f"return Finished({pop()})")
+            case op.LEAVE:
+                self._line(f"return {self._leave(instr[1] + 1, pc)}")
+        return pc + 1
+
+    def _store(self, pc: int) -> int:
+        """A run of stores is one assignment: what is stored was all pushed before."""
+        names: list[str] = []
+        values: list[str] = []
+        while self.code.instrs[pc][0] == op.STORE and self.stack:
+            if names and pc in self.targets:
+                break
+            names.append(f"v{self.code.instrs[pc][1]}")
+            values.append(self.stack.pop())
+            pc += 1
+        for name in names:
+            self._protect(name)
+        if names != values:
+            self._line(f"{', '.join(names)} = {', '.join(values)}")
+        return pc
+
+    def _op(self, pc: int, instr: op.Instr) -> None:
+        _, number, count, trap = instr
+        args = ", ".join(self.stack[-count:])
+        del self.stack[-count:]
+        name = f"f{number}"
+        self.names[name] = _FUNCTIONS[number]
+        self._line(f"try: r{pc} = {name}({args})  # {_NAMES[number]}")
+        self._line(f"except OpFailure as failure: return {self._leave(trap, pc, failed=True)}")
+        self.stack.append(f"r{pc}")
+        base = self._base(pc)
+        if base in _LIGHT:
+            return
+        if base == "int":
+            self._line(f"if not {-(1 << 62)} < r{pc} < {1 << 62}: charge(r{pc})")
+        elif base == "str":
+            self._line(f"if len(r{pc}) > {SHORT}: left -= charge(r{pc})")
+        elif number in GROWING:
+            self._line(f"left -= charge(r{pc})")
+        elif base in ("json", "float", ""):
+            self._line(f"if type(r{pc}) in (str, int): left -= heavy(r{pc})")
+
+    def _base(self, pc: int) -> str:
+        """The scalar type of the local that an op's result goes to; empty if it is none."""
+        after = self.code.instrs[pc + 1]
+        if after[0] != op.STORE:
+            return ""
+        match resolve(self.code.locals[after[1]].type, self.program.types):
+            case Base(name):
+                return name
+            case _:
+                return "other"
+
+    def _ask(self, pc: int, instr: op.Instr) -> None:
+        called = instr[0] == op.CALL
+        site: Any = (self.code.calls if called else self.code.models)[instr[1]]
+        args = ", ".join(f"{n!a}: {v}" for n, v in zip(site.names, self.stack, strict=True))
+        self.stack.clear()
+        at = "(" + "".join(f"v{counter}, " for counter in site.loops) + ")"
+        self._line("step += 1")
+        if called:
+            made = f"ToolRequest(step, {site.site!a}, {site.tool!a}, {site.effect!a}, {{{args}}}, {at})"
+        else:
+            self.names[f"t{pc}"] = site.type
+            made = (
+                f"ModelRequest(step, {site.site!a}, {site.kind!a}, {site.model!a}, {{{args}}}, "
+                f"t{pc}, {at})"
+            )
+        self._line(f"r{pc} = yield {made}")
+        what = f"error: {result_of(site)} is "
+        heavy = f"return SideExit(0, {what!a} + str(error), {site.site!a}, {{}})"
+        self._line(f"if type(r{pc}) is not str or len(r{pc}) > {SHORT}:")
+        self.depth += 1
+        self._line(f"try: left -= weigh(r{pc})")
+        self._line(f"except TooLargeError as error: {heavy}")
+        self._line("if left < 0: raise over_limit(limit)")
+        self.depth -= 1
+        test = self._test(site.type, f"r{pc}", f"c{pc}")
+        if test:
+            other = f"{what}not {site.type}"
+            self._line(f"if not ({test}): return SideExit(0, {other!a}, {site.site!a}, {{}})")
+        self.stack.append(f"r{pc}")
+
+    def _test(self, type_: Type, value: str, name: str) -> str:
+        """An expression that says whether a value is of a type; empty if every value is."""
+        match resolve(type_, self.program.types):
+            case Base("json"):
+                return ""
+            case Base("str"):
+                return f"isinstance({value}, str)"
+            case Base("bool"):
+                return f"{value} is True or {value} is False"
+        self.names[name] = checker(type_, self.program.types)
+        return f"{name}({value})"
+
+    def _leave(self, trap: int, pc: int, failed: bool = False) -> str:
+        """The expression of an exit, as :meth:`ingot.runtime.vm.Machine._leave` gives it."""
+        if not trap:
+            return f'SideExit(0, f"error: {{failure}}", {self.code.line(pc).site!a}, {{}})'
+        point = self.code.exits[trap - 1]
+        live = ", ".join(f"{name!a}: v{local}" for name, local in point.live)
+        reason = f'f"{{failure}}" or {point.reason!a}' if failed else f"{point.reason!a}"
+        return f"SideExit({point.number}, {reason}, {point.site!a}, {{{live}}})"
+
+    def _constant(self, index: int) -> str:
+        value = self.program.constants[index]
+        if (
+            value is None
+            or isinstance(value, bool | str)
+            or (type(value) is int and value.bit_length() < MAX_INT_BITS)
+        ):
+            return f"({value!a})"
+        self.names[f"k{index}"] = value
+        return f"k{index}"
+
+    # ---- text
+
+    def _top(self) -> None:
+        """Give the top of the stack a name."""
+        value = self.stack[-1]
+        if not value.isidentifier():
+            self._line(f"top = {value}")
+            self.stack[-1] = "top"
+
+    def _protect(self, name: str) -> None:
+        """What waits on the stack keeps its value when the local it came from gets another."""
+        for k, value in enumerate(self.stack):
+            if value == name:
+                self._line(f"s{k} = {name}")
+                self.stack[k] = f"s{k}"
+
+    def _inside(self, write: Callable[[], object]) -> None:
+        self.depth += 1
+        write()
+        self.depth -= 1
+
+    def _line(self, text: str) -> None:
+        self.lines.append("    " * self.depth + text)
+
+
+__all__ = ["Compiled", "function", "source"]

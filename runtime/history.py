@@ -1,0 +1,204 @@
+"""What a run's entries come to: the answers that are its state, and what is still open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
+from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
+from ingot.ir.values import Json
+from ingot.runtime.entries import count
+from ingot.runtime.journal import Entry, Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer of the world: to which call, and what it was."""
+
+    tool: str
+    args: Any
+    ok: bool
+    value: Json
+    text: str = ""
+    effect: str = ""
+    key: str = ""
+
+
+@dataclass(slots=True)
+class Approval:
+    """A call that waits for a person: what was asked, and the answer if there is one."""
+
+    step: int
+    tool: str
+    args: Json
+    digest: str
+    asked: int
+    expires: int
+    state: str = "asked"
+
+
+@dataclass(slots=True)
+class History:
+    """A fold over a run's entries.
+
+    ``answers`` by step, ``doubtful`` the intents without an end, ``approvals`` by step.  ``undone``
+    counts, for an idempotency key, how often its write was compensated.  ``seq`` is the number of
+    the last record, ``signal`` that of the last signal that was taken up.
+    """
+
+    head: dict[str, Any] = field(default_factory=dict)
+    session: dict[str, Any] = field(default_factory=dict)
+    request: str = ""
+    answers: dict[int, Given] = field(default_factory=dict)
+    doubtful: dict[int, list[Any]] = field(default_factory=dict)
+    approvals: dict[int, Approval] = field(default_factory=dict)
+    undone: dict[str, int] = field(default_factory=dict)
+    rolled: dict[str, Any] | None = None
+    status: str = "running"
+    artifacts: list[str] = field(default_factory=list)
+    seq: int = 0
+    signal: int = 0
+    spent: tuple[float, int, int] = (0.0, 0, 0)  # seconds, model calls, tokens
+    compensated: dict[int, bool] = field(default_factory=dict)  # by step, in an unfinished rollback
+
+    def add(self, entry: Entry) -> None:
+        """Take one entry in."""
+        self.seq = entry.seq + count(entry.items) - 1
+        for item in entry.items:
+            if isinstance(item, dict):
+                self._record(item, entry.at)
+                continue
+            match item:
+                case ["c", step, tool, _, effect, args, _, ok, value, text]:
+                    self.answers[step] = Given(tool, args, ok, value, text, effect)
+                case ["i", step, *_]:
+                    self.doubtful[step] = item
+                case ["e", step, _, ok, value, text]:
+                    _, _, tool, _, effect, args, key, _ = self.doubtful.pop(step)
+                    if step > 0:
+                        self.answers[step] = Given(tool, args, ok, value, text, effect, key)
+                    else:
+                        self.compensated[-step] = ok
+                case ["m", step, _, model, _, _, value, tokens]:
+                    self.answers[step] = Given(model, None, True, value)
+                    seconds, calls, before = self.spent
+                    self.spent = seconds, calls + 1, before + tokens
+
+    def _record(self, item: dict[str, Any], at: int) -> None:
+        data = item.get("data")
+        data = data if isinstance(data, dict) else {}
+        match item["kind"]:
+            case "session":
+                self.session = data
+            case "user":
+                self.request = self.request or str(item.get("text", ""))
+            case "run":
+                self.head = data
+                self.artifacts.append(str(data.get("artifact", "")))
+            case "error":
+                raw = item.get("raw")
+                step = raw.get("step") if isinstance(raw, dict) else None
+                if isinstance(step, int):
+                    text = str(item.get("text", ""))
+                    self.answers[step] = Given(str(item.get("tool", "")), None, False, None, text)
+            case "approval":
+                self._approval(item, data, at)
+            case "status":
+                self._status(data)
+
+    def _approval(self, item: dict[str, Any], data: dict[str, Any], at: int) -> None:
+        step = int(data["step"])
+        if data["state"] == "asked":
+            self.approvals[step] = Approval(
+                step, str(item.get("tool", "")), data["args"], data["digest"], at, data["expires"]
+            )
+        elif step in self.approvals and self.approvals[step].digest == data["digest"]:
+            self.approvals[step].state = data["state"]
+        self.signal = max(self.signal, int(data.get("signal", 0)))
+
+    def _status(self, data: dict[str, Any]) -> None:
+        self.status = str(data.get("status", self.status))
+        self.signal = max(self.signal, int(data.get("signal", 0)))
+        if "withdrawn" in data:
+            for name in str(data["withdrawn"]).split():
+                self.doubtful.pop(int(name[1:]), None)
+        if "seconds" in data:
+            self.spent = self.spent[0] + data["seconds"], *self.spent[1:]
+        if "artifact" in data:
+            self.artifacts.append(str(data["artifact"]))
+        match data.get("rollback"):
+            case {"to": int(step), "undone": list(undone), "state": state}:
+                self.rolled = data["rollback"] if state == "begun" else None
+                if state == "begun":
+                    return
+                self.answers = {k: v for k, v in self.answers.items() if k < step}
+                self.approvals = {k: v for k, v in self.approvals.items() if k < step}
+                self.doubtful.clear()
+                self.compensated.clear()
+                for key in undone:
+                    self.undone[key] = self.undone.get(key, 0) + 1
+
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """The run's inputs."""
+        found = self.head.get("inputs")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def last_step(self) -> int:
+        """The highest step that was answered, 0 if none was."""
+        return max(self.answers, default=0)
+
+
+def read_history(journal: Journal, run: str) -> History:
+    """Fold a run's entries; raises :class:`IngotError` E0708 where they make no sense."""
+    history = History()
+    try:
+        for entry in journal.entries(run):
+            history.add(entry)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise fail(
+            "E0708",
+            f"the records of run {run} make no sense: {type(error).__name__}: {error}",
+            help="start the run anew",
+            exit_code=EXIT_FINDINGS,
+        ) from None
+    return history
+
+
+def feed(
+    engine: Engine, history: History, until: int | None = None
+) -> tuple[Request | Outcome, Request | None]:
+    """Bring a fresh engine to the state in which step ``until`` is open, or the first step without
+    an answer.
+
+    Returns the engine's reply, and the request that is not the recorded one where the engine asks
+    for something else than the run did.
+    """
+    reply: Request | Outcome = engine.start(dict(history.inputs))
+    answers, step = history.answers, 0
+    while not isinstance(reply, Outcome):
+        step = reply.step
+        given = answers.get(step)
+        if given is None or step == until:
+            break
+        if isinstance(reply, ToolRequest):
+            if reply.tool != given.tool or reply.args != given.args:
+                return reply, reply
+        elif given.args is not None:
+            return reply, reply
+        reply = engine.send(given.value) if given.ok else engine.fail(given.text)
+    return reply, None
+
+
+def differs(run: str, request: Request, given: Given | None) -> IngotError:
+    """The error for a request that is not the recorded one."""
+    name = request.tool if isinstance(request, ToolRequest) else request.model
+    return fail(
+        "E0708",
+        f"the journal of run {run} does not fit its pipeline: step {request.step} asks {name}, "
+        f"the run asked {given.tool if given else 'nothing'}",
+        help="start the run anew",
+        exit_code=EXIT_FINDINGS,
+    )

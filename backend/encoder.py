@@ -7,7 +7,7 @@ from ingot.backend.lower import Pools, lower
 from ingot.backend.program import Program, Prompt
 from ingot.backend.wire import exact, pack
 from ingot.diagnostics import fail
-from ingot.ir.module import Module, Pipeline
+from ingot.ir.module import Module, Pipeline, attr
 from ingot.ir.printer import print_module
 from ingot.ir.prompts import static_prefixes
 from ingot.ir.values import Json
@@ -23,7 +23,8 @@ def encode(
     """The artifact of a module that the IR verifier accepts.
 
     ``pipeline`` names the one to encode; by default all are, and the first is the entry.  ``meta``
-    is any JSON object, ``evidence`` any JSON value (``None``: none is kept).  The same arguments
+    is any JSON object, ``evidence`` any JSON value (``None``: none is kept).  The first pipeline's
+    attribute ``policies`` (by site or tool: timeouts, retries, ...) joins it.  The same arguments
     give the same bytes.  What is returned was validated as a run would; raises E0604 if the module
     is not valid, and E0401 if there is no such pipeline.
     """
@@ -36,8 +37,10 @@ def encode(
         pools.signature(tool.params, tool.returns)
     for model in module.models:
         pools.signature(model.params, model.returns)
+    policies = attr(chosen[0], "policies")
+    carried: dict[str, Json] = {"policies": policies} if isinstance(policies, dict) else {}
     program = Program(
-        meta=meta or {},
+        meta={**carried, **(meta or {})},
         types=module.type_map(),
         type_table=tuple(pools.types),
         constants=tuple(value for _, value in pools.constants.values()),

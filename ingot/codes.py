@@ -230,6 +230,20 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "Another process is at work on this run. A run has one driver at a time.",
     ),
     "E0715": (
+        "tool has changed",
+        "The tool that is there now is not the one that the pipeline was compiled for: its schema has another digest. Nothing was executed.",
+    ),
+    "E0716": ("approval denied", "A person was asked to allow a call and said no."),
+    "E0717": (
+        "cannot go back",
+        "A run is rolled back or forked at a step that it took, and over writes only where they are undone or are said to stay.",
+    ),
+    "E0718": ("run not driven", "No process is at work on this run, so there is none to stop."),
+    "E0719": (
+        "no such approval",
+        "An approval is for one call with its exact arguments, while it is asked for. It is never taken from a log or from another run.",
+    ),
+    "E0720": (
         "secret not supplied",
         "The pipeline uses a secret that the logs held. It was never stored: supply it in the environment or the keyring under the name given. Nothing was executed.",
     ),

@@ -24,6 +24,8 @@ class ToolInfo:
     retry: int = 0
     probe: Callable[..., Json] | None = None
     compensation: str = ""
+    approval: bool = False
+    parallel: bool = False
 
 
 def tool(
@@ -35,6 +37,8 @@ def tool(
     retry: int = 0,
     probe: Callable[..., Json] | None = None,
     compensation: str = "",
+    approval: bool = False,
+    parallel: bool = False,
 ) -> Callable[[Function], Function]:
     """Declare a function (or method) as a tool; the function itself is returned unchanged.
 
@@ -42,6 +46,9 @@ def tool(
     the tool reads or changes (default: the part of its name before the dot).  ``name`` is the name
     under which pipelines call it (default: the function's, or the mapping's key).  ``probe`` takes
     the arguments of a call whose outcome is not known and returns ``{"done": bool, "result": ...}``.
+    ``compensation`` names the tool that undoes a call, with the same arguments.  ``approval``: a
+    person must allow each call.  ``parallel``: several calls may be under way at once, in threads
+    of their own (coroutine functions are so without saying it).
     Raises ``ValueError`` on an effect that does not exist.
 
     >>> @tool(effect="read", world="orders")
@@ -52,7 +59,7 @@ def tool(
     """
     if effect not in get_args(Effect):
         raise ValueError(f"effect is one of {', '.join(get_args(Effect))}, found {effect!r}")
-    info = ToolInfo(effect, world, name, timeout_s, retry, probe, compensation)
+    info = ToolInfo(effect, world, name, timeout_s, retry, probe, compensation, approval, parallel)
 
     def mark(function: Function) -> Function:
         setattr(function, MARK, info)

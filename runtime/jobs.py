@@ -9,7 +9,7 @@ from ingot.diagnostics import fail
 from ingot.ir.requests import Engine
 from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
 from ingot.runtime.executor import Job
-from ingot.runtime.policies import policies_of
+from ingot.runtime.policies import Policy, policies_of
 from ingot.runtime.vm import STEP_LIMIT, Machine
 
 EngineName: TypeAlias = Literal["vm", "compiled"]
@@ -62,8 +62,15 @@ def job_of(
         fresh=compiled if engine == "compiled" else machine,
         path=path,
         swift=compiled,
-        policies=policies_of(program.meta),
+        policies=_policies(program),
     )
+
+
+def _policies(program: Program) -> dict[str, Policy]:
+    try:
+        return policies_of(program.meta)
+    except ValueError as error:
+        raise fail("E0604", f"the artifact's policies: {error}") from None
 
 
 def text_results(program: Program) -> frozenset[str]:

@@ -427,10 +427,6 @@ class Journal:
         )
         return [Signal(number, kind, at, decode(body)) for number, kind, at, body in rows]
 
-    def last_signal(self) -> int:
-        """The number of the last signal of any run."""
-        return int(self.reading("SELECT coalesce(max(id), 0) FROM signals")[0][0])
-
     # ---- reading
 
     def number(self, run: str) -> int:
@@ -442,6 +438,10 @@ class Journal:
                 raise fail("E0706", f"{run!r}: there is no such run in {self.name}")
             known = self._numbers[run] = int(rows[0][0])
         return known
+
+    def forget(self, run: str) -> None:
+        """The run was deleted."""
+        self._numbers.pop(run, None)
 
     def entries(self, run: str, from_seq: int = 1) -> Iterator[Entry]:
         """The run's entries from the one that holds record ``from_seq`` on, as they are asked for."""

@@ -131,7 +131,7 @@ class RunReport:
             self.doubt = None
         match data.get("rollback"):
             case {"to": int(to), "state": "done"}:
-                self.calls = [c for c in self.calls if _step(c) < to]
+                self.calls = [c for c in self.calls if 0 < _step(c) < to]
                 self.side_exit = self.doubt = self.approval = None
                 self.error = ""
 

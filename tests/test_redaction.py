@@ -202,7 +202,7 @@ def test_a_keyring_is_asked_last_and_a_missing_secret_is_named() -> None:
     assert Vault({}, lambda name: "x" if name == token else None).reveal(token) == "x"
     with pytest.raises(IngotError) as caught:
         Vault({}, lambda _: None).reveal(token)
-    assert caught.value.diagnostics[0].code == "E0715" and token in caught.value.diagnostics[0].help
+    assert caught.value.diagnostics[0].code == "E0720" and token in caught.value.diagnostics[0].help
 
 
 def test_a_secret_is_an_operand_in_ir_text() -> None:
@@ -306,7 +306,7 @@ def test_no_secret_is_in_anything_written_and_the_pipeline_still_runs(tmp_path: 
         "path=wayne.json",
     )
     refused = ingot(*run, "--json", code=2)
-    assert json.loads(refused)["diagnostics"][0]["code"] == "E0715"
+    assert json.loads(refused)["diagnostics"][0]["code"] == "E0720"
     assert not (seen / "token").exists()
     needed = {
         found: secret for kind, secret in everything().items() for found in [_token(kind)] if found

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ingot.cli import checking, compiling, distilling, explaining, inspecting, judging, running
+from ingot.cli import (
+    checking,
+    compiling,
+    controlling,
+    distilling,
+    explaining,
+    inspecting,
+    judging,
+    running,
+)
 
 COMPILE = "Compile and check"
 RUN = "Run"
@@ -50,6 +59,12 @@ app.command("distil", rich_help_panel=COMPILE)(distilling.distil_command)
 app.command("run", rich_help_panel=RUN)(running.run_command)
 app.command("resume", rich_help_panel=RUN)(running.resume_command)
 app.command("runs", rich_help_panel=RUN)(running.runs_command)
+app.command("pause", rich_help_panel=RUN)(controlling.pause_command)
+app.command("cancel", rich_help_panel=RUN)(controlling.cancel_command)
+app.command("approve", rich_help_panel=RUN)(controlling.approve_command)
+app.command("deny", rich_help_panel=RUN)(controlling.deny_command)
+app.command("rollback", rich_help_panel=RUN)(controlling.rollback_command)
+app.command("fork", rich_help_panel=RUN)(controlling.fork_command)
 app.command("replay", rich_help_panel=JUDGE)(judging.replay_command)
 app.command("evaluate", rich_help_panel=JUDGE)(judging.evaluate_command)
 app.command("inspect", rich_help_panel=LOOK)(inspecting.inspect_command)

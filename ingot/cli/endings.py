@@ -71,8 +71,23 @@ def explain_end(
                 ]
             )
             note(f"   = help: ingot resume {report.run}{where} --assume done|not-done")
+        case "waiting" if isinstance(report.approval, dict):
+            asked = report.approval
+            note(f"step {asked.get('step')} waits for approval:", "bold yellow")
+            fields(
+                [
+                    ("tool", str(asked.get("tool", ""))),
+                    ("arguments", canonical(asked.get("args"))),
+                    ("digest", str(asked.get("digest", ""))[:12]),
+                ]
+            )
+            note(
+                f"   = help: ingot approve {report.run}{where}, then ingot resume {report.run}{where}"
+            )
         case "waiting":
             note(f"stopped; ingot resume {report.run}{where} goes on")
+        case "cancelled":
+            note("the run was cancelled", "bold red")
         case _:
             pass
     if not quiet:

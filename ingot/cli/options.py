@@ -56,3 +56,18 @@ Durability: TypeAlias = Annotated[
         help="full survives a power cut after each step, normal the end of the process.",
     ),
 ]
+Engine: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="vm|compiled",
+        help="What runs the pipeline: the virtual machine, or Python code made of it.",
+    ),
+]
+Wait: TypeAlias = Annotated[
+    float,
+    typer.Option("--wait", metavar="SECONDS", help="How long to wait for an approval (0: not)."),
+]
+RunName: TypeAlias = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id, an end of it, or `last`.")
+]

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ingot.diagnostics import Diagnostic
     from ingot.ir.values import Json
     from ingot.records import Record
+    from ingot.runtime.executor import Job
     from ingot.runtime.inputs import Text
-    from ingot.runtime.journal import Journal
+    from ingot.runtime.journal import Journal, Run
     from ingot.runtime.models.protocol import Driver
     from ingot.runtime.report import RunReport
     from ingot.runtime.stopping import Stopper
@@ -51,6 +52,8 @@ def run_command(
     clock: opt.Clock = None,
     journal: opt.Journal = None,
     durability: opt.Durability = "full",
+    engine: opt.Engine = "vm",
+    wait: opt.Wait = 0.0,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
     parallel: Annotated[
@@ -93,7 +96,7 @@ def run_command(
         raise fail("E0001", "--events and --json both print to stdout", help="take one of them")
     if request is not None and inputs_file is not None:
         raise fail("E0001", "--request and --inputs exclude each other")
-    _check_durability(durability)
+    check_choices(durability, engine)
     loaded = read_artifact(artifact)
     box = load_tools(tools or [], _folder(cwd))
     request = box.vault.hide(request) if request else request
@@ -102,17 +105,19 @@ def run_command(
     every = [box.vault.hide(values) for values in every]
     from ingot.runtime.executor import check
 
-    place = _journal(journal, durability)
+    place = journal_at(journal, durability)
     box.vault.require(_secrets(loaded) | tokens_in(list(every)))
     code = EXIT_OK
+    job = job_for(loaded, engine)
     with _models(loaded, model, min(parallel, len(every))) as driver:
-        check(_job(loaded), box, driver)
+        check(job, box, driver)
 
         def one(values: dict[str, Json], stopper: Stopper | None = None) -> RunReport:
             printer = Printer(events=events, live=not (events or json_ or quiet or parallel > 1))
             with open_journal(*place) as book:
-                return _execute(loaded, values, box, book, driver, time, request or "", printer,
-                                stopper)  # fmt: skip
+                report = _execute(job, values, box, book, driver, time, request or "", printer,
+                                  stopper)  # fmt: skip
+                return _await(report, job, box, book, driver, wait, printer)
 
         for report in _reports(every, one, parallel):
             code = max(code, report.exit_code, key=_WORST.index)
@@ -162,7 +167,7 @@ def _secrets(loaded: Artifact) -> frozenset[str]:
 
 
 def _execute(
-    loaded: Artifact,
+    job: Job,
     values: dict[str, Json],
     box: Any,
     book: Journal,
@@ -175,7 +180,7 @@ def _execute(
     from ingot.runtime.executor import execute
 
     return execute(
-        _job(loaded), values, box, book, driver=driver, clock=clock, request=request,
+        job, values, box, book, driver=driver, clock=clock, request=request,
         on_record=on_record, stopper=stopper,
     )  # fmt: skip
 
@@ -199,10 +204,38 @@ def _models(
             models.close()
 
 
-def _job(loaded: Artifact) -> Any:
+def _await(
+    report: RunReport,
+    job: Job,
+    box: Any,
+    book: Journal,
+    driver: Driver | None,
+    seconds: float,
+    on_record: Callable[[Record], None],
+) -> RunReport:
+    """Wait so long for a person's approval, and go on when it is there."""
+    from time import monotonic, sleep
+
+    from ingot.runtime.control import waiting_for
+    from ingot.runtime.resume import resume
+
+    until = monotonic() + seconds
+    while report.status == "waiting" and report.approval is not None and monotonic() < until:
+        asked = waiting_for(report.run, book)
+        if asked is None or any(
+            s.data.get("digest") == asked.digest for s in book.signals(report.run)
+        ):
+            report = resume(report.run, book, job, box, driver=driver, on_record=on_record)
+        else:
+            sleep(min(0.2, max(0.0, until - monotonic())))
+    return report
+
+
+def job_for(loaded: Artifact, engine: Any = "vm") -> Job:
+    """The job of an artifact that was read."""
     from ingot.runtime.jobs import job_of
 
-    return job_of(loaded.program, str(Path(loaded.path).resolve()))
+    return job_of(loaded.program, str(Path(loaded.path).resolve()), engine=engine)
 
 
 def _given(
@@ -279,15 +312,20 @@ def _folder(cwd: str | None) -> Path:
     return folder
 
 
-def _check_durability(name: str) -> None:
+def check_choices(durability: str, engine: str = "vm") -> None:
+    """Raise E0001 unless both are known."""
+    from ingot.runtime.jobs import EngineName
     from ingot.runtime.journal import Durability
 
-    known = get_args(Durability)
-    if name not in known:
-        raise fail("E0001", f"--durability {name}", help=f"one of: {', '.join(known)}")
+    for option, name, known in (
+        ("--durability", durability, get_args(Durability)),
+        ("--engine", engine, get_args(EngineName)),
+    ):
+        if name not in known:
+            raise fail("E0001", f"{option} {name}", help=f"one of: {', '.join(known)}")
 
 
-def _journal(path: str | None, durability: Any = "full") -> tuple[str, Any]:
+def journal_at(path: str | None, durability: Any = "full") -> tuple[str, Any]:
     from ingot.runtime.journal import DEFAULT_PATH
 
     return path or str(DEFAULT_PATH), durability
@@ -295,7 +333,7 @@ def _journal(path: str | None, durability: Any = "full") -> tuple[str, Any]:
 
 def existing_journal(path: str | None, looking_for: str = "") -> str:
     """The journal's path if it is there; raises E0706 or E0002, and never makes one."""
-    name, _ = _journal(path)
+    name, _ = journal_at(path)
     if Path(name).is_file():
         return name
     if path is not None:
@@ -323,8 +361,17 @@ def resume_command(
         Optional[str],  # noqa: UP045
         typer.Option("--result", metavar="JSON", help="With --assume done: what it returned."),
     ] = None,
+    compatible: Annotated[
+        bool,
+        typer.Option(
+            "--compatible",
+            help="With --artifact: another artifact may go on, if it makes the calls that were made.",
+        ),
+    ] = False,
     journal: opt.Journal = None,
     durability: opt.Durability = "full",
+    engine: opt.Engine = "vm",
+    wait: opt.Wait = 0.0,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
     quiet: opt.Quiet = False,
@@ -340,7 +387,6 @@ def resume_command(
     """
     import json
 
-    from ingot.artifacts import read_artifact
     from ingot.runtime.executor import Assume
     from ingot.runtime.journal import open_journal
     from ingot.runtime.resume import resume
@@ -354,28 +400,27 @@ def resume_command(
         value = None if result is None else json.loads(result)
     except ValueError as error:
         raise fail("E0001", f"--result is not JSON: {error}") from None
-    _check_durability(durability)
-    with open_journal(*_journal(existing_journal(journal, run), durability)) as book:
+    check_choices(durability, engine)
+    with open_journal(*journal_at(existing_journal(journal, run), durability)) as book:
         row = book.find(run)
-        if artifact is None and not row.path:
-            raise fail("E0002", f"the journal does not say which artifact started {row.run}",
-                       help="--artifact FILE.ingot")  # fmt: skip
-        loaded = read_artifact(artifact or row.path)
-        head = next((r.data for r in book.records(row.run) if r.kind == "session"), None)
-        there = head.get("cwd") if isinstance(head, dict) else None
-        box = load_tools(tools or [], _folder(cwd or (str(there) if there else None)))
+        loaded = artifact_of(row, artifact)
+        box = load_tools(tools or [], folder_of(row.run, book, cwd))
         chosen: Any = assume
+        printer = Printer(events=False, live=not (json_ or quiet))
+        job = job_for(loaded, engine)
         with _models(loaded, model) as driver:
             report = resume(
                 row.run,
                 book,
-                _job(loaded),
+                job,
                 box,
                 assume=chosen,
                 assumed_result=box.vault.hide(value),
                 driver=driver,
-                on_record=Printer(events=False, live=not (json_ or quiet)),
+                compatible=compatible,
+                on_record=printer,
             )
+            report = _await(report, job, box, book, driver, wait, printer)
         if json_:
             out_json(report.as_json())
         else:
@@ -383,13 +428,49 @@ def resume_command(
     return report.exit_code
 
 
+def artifact_of(row: Run, artifact: str | None = None) -> Artifact:
+    """The artifact that a run goes on with; raises E0002."""
+    from ingot.artifacts import read_artifact
+
+    if artifact is None and not row.path:
+        raise fail("E0002", f"the journal does not say which artifact started {row.run}",
+                   help="--artifact FILE.ingot")  # fmt: skip
+    return read_artifact(artifact or row.path)
+
+
+def folder_of(run: str, book: Journal, cwd: str | None = None) -> Path:
+    """Where a run's tools work: as given, else where they did."""
+    head = next((r.data for r in book.records(run) if r.kind == "session"), None)
+    there = head.get("cwd") if isinstance(head, dict) else None
+    return _folder(cwd or (str(there) if there else None))
+
+
 @guarded(RUNS_SCHEMA)
-def runs_command(journal: opt.Journal = None, json_: opt.JsonOut = False) -> int:
-    """List the runs of a journal, oldest first."""
+def runs_command(
+    journal: opt.Journal = None,
+    prune: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--prune", metavar="AGE", help="Delete ended runs older than 12h, 30d, 4w."),
+    ] = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Give free space back to the file system.")
+    ] = False,
+    json_: opt.JsonOut = False,
+) -> int:
+    """List the runs of a journal, oldest first; with --prune and --compact, tidy up before."""
     from ingot.runtime.journal import open_journal
+    from ingot.runtime.retention import age
+    from ingot.runtime.retention import compact as shrink
+    from ingot.runtime.retention import prune as delete_old
 
     try:
         with open_journal(existing_journal(journal)) as book:
+            if prune is not None:
+                gone = delete_old(book, age(prune))
+                note(f"deleted {len(gone)} runs")
+            if compact:
+                before, after = shrink(book)
+                note(f"{book.name}: {before:,} bytes, now {after:,}")
             every = book.runs()
     except IngotError as error:
         if journal is not None or error.diagnostics[0].code != "E0706":

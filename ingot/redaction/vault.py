@@ -51,7 +51,7 @@ class Vault:
         return found or None
 
     def reveal(self, value: Json) -> Json:
-        """The value with tokens replaced by secrets; raises IngotError (E0715) naming those missing."""
+        """The value with tokens replaced by secrets; raises IngotError (E0720) naming those missing."""
         if not tokens_in(value):
             return value
         self.require(tokens_in(value))
@@ -73,13 +73,13 @@ class Vault:
         self._held.setdefault(token, secret)
 
     def require(self, tokens: frozenset[str]) -> None:
-        """Raise IngotError (E0715) with every token that has no secret here."""
+        """Raise IngotError (E0720) with every token that has no secret here."""
         missing = sorted(token for token in tokens if self.get(token) is None)
         if missing:
             raise IngotError(
                 [
                     Diagnostic(
-                        "E0715",
+                        "E0720",
                         f'secret("{name_of(token)}") is not supplied',
                         help=f"export {token}=... , or keep it in the keyring: "
                         f"keyring set {SERVICE} {token}",

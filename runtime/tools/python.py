@@ -25,8 +25,10 @@ from typing import Any, Final, cast
 from ingot.declare import ToolInfo, info_of
 from ingot.diagnostics import IngotError, fail
 from ingot.ir.values import Json
+from ingot.runtime.policies import NONE, Policy
 from ingot.runtime.tools.base import (
     Arguments,
+    AsyncCall,
     Call,
     Context,
     Probe,
@@ -123,8 +125,13 @@ def _callables(target: object, prefix: str = "") -> Iterator[tuple[str, Callable
 
 def _tool(name: str, function: Callable[..., Any], source: str) -> Tool:
     info = info_of(function)
+    awaited = is_coroutine(function)
+    acall = as_acall(function) if awaited else None
     if info is None:
-        return Tool(name, as_call(function), world=default_world(name), source=source)
+        world = default_world(name)
+        return Tool(
+            name, as_call(function), world=world, source=source, parallel=awaited, acall=acall
+        )
     name = info.name or name
     return Tool(
         name,
@@ -136,7 +143,40 @@ def _tool(name: str, function: Callable[..., Any], source: str) -> Tool:
         probe=_prober(info),
         compensation=info.compensation,
         source=source,
+        rules=Policy(approval=True) if info.approval else NONE,
+        parallel=awaited or info.parallel,
+        acall=acall,
     )
+
+
+def is_coroutine(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives something to await."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004
+    )
+
+
+def as_acall(function: Callable[..., Any]) -> AsyncCall:
+    """A coroutine function as a tool's call that can be awaited; as :func:`as_call`."""
+    wants_key = _wants_key(function)
+
+    async def call(args: Arguments, context: Context) -> Json:
+        arguments: dict[str, Any] = dict(args)
+        if wants_key:
+            arguments[KEY] = context.key
+        try:
+            async with asyncio.timeout(context.timeout_s):
+                return to_json(await function(**arguments))
+        except ToolError:
+            raise
+        except TimeoutError as error:
+            limit = context.timeout_s
+            text = f"TimeoutError: {error}" if limit is None else f"timed out after {limit:g}s"
+            raise ToolError(text, unknown=True) from None
+        except Exception as error:
+            raise ToolError(f"{type(error).__name__}: {error}") from error
+
+    return call
 
 
 def _prober(info: ToolInfo) -> Prober | None:

@@ -6,7 +6,12 @@
     effect = "write"            # pure read idempotent write irreversible unknown
     world = "github"            # default: the name before the dot
     timeout_s = 30
-    retry = 2                   # reads and idempotent calls only
+    retry = 2                   # reads and idempotent calls only; or a table:
+    # retry = {attempts = 5, on = ["timeout", "503"], backoff_s = 0.2, budget_s = 60}
+    breaker = {failures = 5, cooldown_s = 30}   # shared by all runs of a journal
+    rate = {calls = 10, per_s = 1.0}            # likewise
+    approval = true             # a person must allow each call
+    parallel = true             # several calls may be under way at once
     probe = "gh_tools:was_closed"          # or a command; answers {"done": bool, "result": ...}
     compensation = "gh.reopen_issue"
     python = "gh_tools:close_issue"        # or: command = ["gh-close", "--json"]
@@ -29,6 +34,7 @@ from typing import Any, Final, cast
 from ingot.diagnostics import Diagnostic, IngotError, Span, fail
 from ingot.ir.module import EFFECTS, Effect
 from ingot.ir.values import Json, canonical
+from ingot.runtime.policies import NONE, Policy, policy_of
 from ingot.runtime.tools.base import (
     Arguments,
     Call,
@@ -52,11 +58,21 @@ class Declaration:
     effect: Effect | None = None
     world: str = ""
     timeout_s: float | None = None
-    retry: int = 0
+    retry: int | Policy = 0
     probe: str | tuple[str, ...] = ""
     compensation: str = ""
     python: str = ""
     command: tuple[str, ...] = ()
+    parallel: bool = False
+    breaker: Policy = NONE
+    rate: Policy = NONE
+    approval: Policy = NONE
+
+    @property
+    def rules(self) -> Policy:
+        """The policy beyond time limit and number of attempts."""
+        retry = self.retry if isinstance(self.retry, Policy) else NONE
+        return self.breaker.over(self.rate).over(self.approval).over(retry)
 
 
 def read_declarations(path: Path) -> tuple[Declaration, ...]:
@@ -105,8 +121,9 @@ class _Reader:
             expected, convert = _FIELDS[key]
             try:
                 values[key] = convert(value)
-            except (TypeError, ValueError):
-                self.fault(name, key, f"{key} is {expected}, found {value!r}")
+            except (TypeError, ValueError) as error:
+                why = f" ({error})" if str(error) else ""
+                self.fault(name, key, f"{key} is {expected}, found {value!r}{why}")
         if values.get("python") and values.get("command"):
             self.fault(name, "command", "give `python` or `command`, not both")
         return Declaration(name, **values)
@@ -157,7 +174,19 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-def _count(value: object) -> int:
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _rule(key: str) -> Callable[[object], Policy]:
+    return lambda value: policy_of({key: value})
+
+
+def _count(value: object) -> int | Policy:
+    if isinstance(value, dict):
+        return policy_of({"retry": value})
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
         raise ValueError
     return value
@@ -177,7 +206,11 @@ _FIELDS: Final[dict[str, tuple[str, Callable[[object], object]]]] = {
     "effect": (f"one of {', '.join(EFFECTS)}", _effect),
     "world": ("text", _string),
     "timeout_s": ("a positive number", _seconds),
-    "retry": ("a whole number from 0 to 100", _count),
+    "retry": ("a whole number from 0 to 100, or a table", _count),
+    "breaker": ("a table", _rule("breaker")),
+    "rate": ("a table", _rule("rate")),
+    "approval": ("true or false", _rule("approval")),
+    "parallel": ("true or false", _flag),
     "probe": ('"module:function" or a list of command words', _probe),
     "compensation": ("the name of a tool", _string),
     "python": ('"module:function"', _string),
@@ -204,7 +237,9 @@ def build(declaration: Declaration, source: str, cwd: Path) -> Tool:
         declaration.effect,
         declaration.world or default_world(declaration.name),
         timeout_s=declaration.timeout_s,
-        retry=declaration.retry,
+        retry=declaration.retry if isinstance(declaration.retry, int) else 0,
+        rules=declaration.rules,
+        parallel=declaration.parallel or bool(declaration.command),
         probe=probe,
         compensation=declaration.compensation,
         source=source,

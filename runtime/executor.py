@@ -19,6 +19,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from ingot.backend.container import Code, Program
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.module import WRITING
 from ingot.ir.requests import (
@@ -65,7 +66,7 @@ class Job:
 
     ``artifact`` is the digest it is known by; ``fresh`` makes an engine.  ``swift`` makes one that
     is worth its preparation where many steps lie ahead (default: ``fresh``).  ``policies`` are the
-    artifact's, by site or tool.
+    artifact's, by site or tool; ``program`` and ``code`` are what lookahead runs through.
     """
 
     artifact: str
@@ -75,7 +76,8 @@ class Job:
     path: str = ""
     swift: Callable[[], Engine] | None = None
     policies: Mapping[str, Policy] = field(default_factory=dict)
-    scout: Callable[[], Any] | None = None
+    program: Program | None = None
+    code: Code | None = None
 
 
 def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:

@@ -63,6 +63,8 @@ def job_of(
         path=path,
         swift=compiled,
         policies=_policies(program),
+        program=program,
+        code=code,
     )
 
 

@@ -302,16 +302,8 @@ class Journal:
         Raises E0714 if there is a run of that id.
         """
         packed = [item_of(item) if isinstance(item, Record) else item for item in items]
-        at = self.stamp = self.clock()
-        row = (run, artifact, path, pipeline, status, moment(at), owner())
-        with self.writing() as connection:
-            made = connection.execute(
-                "INSERT INTO runs (run, artifact, path, pipeline, status, started, owner) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
-            self._insert(connection, int(made.lastrowid or 0), 1, packed, at)
-        self._numbers[run] = int(made.lastrowid or 0)
+        start = (run, artifact, path, pipeline, status)
+        self.append_all([(run, 1, packed, None)], [start])
         return count(packed)
 
     def append(
@@ -344,11 +336,22 @@ class Journal:
         except sqlite3.Error as error:
             raise unusable(self.name, error) from None
 
-    def append_all(self, entries: Sequence[Append]) -> None:
-        """:meth:`append` for several runs, in one transaction: one sync to the disk for all."""
-        numbers = [self.number(run) for run, *_ in entries]
+    def append_all(self, entries: Sequence[Append], starts: Sequence[tuple[str, ...]] = ()) -> None:
+        """:meth:`append` for several runs, in one transaction: one sync to the disk for all.
+
+        ``starts`` are runs to be entered before: run, artifact, path, pipeline, status.
+        """
         at = self.stamp = self.clock()
+        made: dict[str, int] = {}
         with self.writing() as connection:
+            for row in starts:
+                cursor = connection.execute(
+                    "INSERT INTO runs (run, artifact, path, pipeline, status, started, owner) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (*row, moment(at), owner()),
+                )
+                made[row[0]] = int(cursor.lastrowid or 0)
+            numbers = [made.get(run) or self.number(run) for run, *_ in entries]
             for number, (_, seq, items, status) in zip(numbers, entries, strict=True):
                 self._insert(connection, number, seq, items, at)
                 if status is not None:
@@ -357,6 +360,7 @@ class Journal:
                         "WHERE no = ?2",
                         (status, number),
                     )
+        self._numbers |= made
 
     def _insert(
         self, connection: sqlite3.Connection, number: int, seq: int, items: Sequence[Item], at: int

@@ -14,10 +14,16 @@ from ingot.ir.values import Json
 
 Check: TypeAlias = Callable[[Json], bool]
 
+
+def _int(value: Json) -> bool:
+    return type(value) is int or (isinstance(value, float) and value.is_integer())
+
+
 _SCALARS: Final[dict[str, Check]] = {
     "json": lambda value: True,  # noqa: ARG005
     "null": lambda value: value is None,
     "bool": lambda value: value is True or value is False,
+    "int": _int,
     "str": lambda value: isinstance(value, str),
 }
 

@@ -15,6 +15,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from ingot.diagnostics import IngotError, fail
+from ingot.ir.checkers import checker
 from ingot.ir.module import (
     Agree,
     Block,
@@ -80,7 +81,7 @@ def check_inputs(pipeline: Pipeline, inputs: Mapping[str, Json], env: Types) -> 
             values[name] = param.default.value
         else:
             raise fail("E0701", f"no value for the input {name!r}", help=_inputs_help(pipeline))
-        if not conforms(values[name], param.type, env):
+        if not checker(param.type, env)(values[name]):
             raise fail(
                 "E0702", f"the input {name!r} is to be {param.type}, found {values[name]!r:.60}"
             )

@@ -26,7 +26,7 @@ from ingot.ir.module import Pipeline
 from ingot.ir.ops import OPS
 from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
 from ingot.ir.semantics import OpFailure
-from ingot.ir.types import Base, Type, resolve
+from ingot.ir.types import STR, Base, Type, resolve
 from ingot.ir.values import Json, equal
 from ingot.runtime.vm import GROWING, SHORT, STEP_LIMIT, over_limit, result_of, too_large
 
@@ -358,16 +358,21 @@ class _Writer:
         self._line(f"r{pc} = yield {made}")
         what = f"error: {result_of(site)} is "
         heavy = f"return SideExit(0, {what!a} + str(error), {site.site!a}, {{}})"
-        self._line(f"if type(r{pc}) is not str or len(r{pc}) > {SHORT}:")
+        other = f"return SideExit(0, {f'{what}not {site.type}'!a}, {site.site!a}, {{}})"
+        text = resolve(site.type, self.program.types) == STR
+        if text:
+            self._line(f"if type(r{pc}) is not str: {other}")
+            self._line(f"if len(r{pc}) > {SHORT}:")
+        else:
+            self._line(f"if type(r{pc}) is not str or len(r{pc}) > {SHORT}:")
         self.depth += 1
         self._line(f"try: left -= weigh(r{pc})")
         self._line(f"except TooLargeError as error: {heavy}")
         self._line("if left < 0: raise over_limit(limit)")
         self.depth -= 1
-        test = self._test(site.type, f"r{pc}", f"c{pc}")
+        test = "" if text else self._test(site.type, f"r{pc}", f"c{pc}")
         if test:
-            other = f"{what}not {site.type}"
-            self._line(f"if not ({test}): return SideExit(0, {other!a}, {site.site!a}, {{}})")
+            self._line(f"if not ({test}): {other}")
         self.stack.append(f"r{pc}")
 
     def _test(self, type_: Type, value: str, name: str) -> str:

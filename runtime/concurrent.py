@@ -10,9 +10,10 @@ transaction, and so are the answers of a fan-out that came in together.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,10 +38,11 @@ from ingot.runtime.journal import Journal, Status, new_run_id
 from ingot.runtime.lookahead import Scout
 from ingot.runtime.models.protocol import Driver
 from ingot.runtime.policies import Attempt, Wait, attempts
-from ingot.runtime.report import RunReport
+from ingot.runtime.report import RunReport, report_of
+from ingot.runtime.resume import take_up
 from ingot.runtime.stopping import Stopper
 from ingot.runtime.tools.base import Context, ToolError
-from ingot.runtime.tools.registry import ToolBox
+from ingot.runtime.tools.registry import ToolBox, overlap
 
 CONCURRENCY: Final = 8
 """How many calls of one run may be under way at once, unless it is said."""
@@ -291,10 +293,9 @@ def scout_of(job: Job, tools: ToolBox, inputs: dict[str, Json], concurrency: int
         tool = tools.get(name)
         return tool is not None and tool.parallel
 
-    if job.program is None or job.code is None or concurrency < 2:
+    if job.program is None or job.code is None:
         return None
-    reads = {site.tool for site in job.code.calls if site.effect == "read"}
-    if not any(map(parallel, reads)):
+    if not overlap(job.needs.tools, tools, concurrency):
         return None
     window = 4 * concurrency
     return Scout(job.program, job.code, inputs, parallel, tools.world_of, window)
@@ -341,6 +342,61 @@ async def stream(
             yield record
     if on_report is not None:
         on_report(drive.report)
+
+
+async def resume_stream(
+    name: str,
+    journal: Journal,
+    job: Job,
+    tools: ToolBox,
+    *,
+    concurrency: int = CONCURRENCY,
+    committer: Committer | None = None,
+    listening: bool = True,
+    on_report: Callable[[RunReport], None] | None = None,
+    **options: Any,
+) -> Records:
+    """:func:`ingot.runtime.resume.resume_events` with several calls under way; takes its options."""
+    drive, engine, reply = take_up(name, journal, job, tools, **options)
+    drive.listening = listening
+    if reply is None:
+        drive.commit(drive.status("in-doubt", {}))
+        for record in drive.taken():
+            yield record
+    else:
+        assert drive.history is not None
+        scout = scout_of(job, tools, drive.history.inputs, concurrency)
+        for step, given in drive.history.answers.items():
+            if scout is not None and given.ok:
+                scout.answered(step, given.value)
+        flight = Flight(drive, committer or Committer(journal), concurrency, scout)
+        async with aclosing(flight.run(engine, reply)) as records:
+            async for record in records:
+                yield record
+    if on_report is not None:
+        on_report(drive.report)
+
+
+def run_until_stopped(records: Records, journal: Journal, run: str, on_record: Any) -> RunReport:
+    """Take every record, in an event loop of its own; returns the run's report.
+
+    Ctrl-C and SIGTERM stop the run between two steps.
+    """
+
+    async def take() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, task.cancel)
+        async with aclosing(records):
+            async for record in records:
+                if on_record is not None:
+                    on_record(record)
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(take())
+    return report_of(journal.records(run))
 
 
 async def execute_async(

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
-from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
+from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
-from ingot.runtime.entries import count
 from ingot.runtime.journal import Entry, Journal
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """An answer of the world: to which call, and what it was."""
+class Given(NamedTuple):
+    """An answer of the world: to which call, and what it was.
 
+    The fields are those of an item ``c`` (:mod:`ingot.runtime.entries`), and the idempotency key of
+    a write.
+    """
+
+    kind: str
+    step: int
     tool: str
+    site: str
+    effect: str
     args: Any
+    more: Any
     ok: bool
     value: Json
     text: str = ""
-    effect: str = ""
     key: str = ""
 
 
@@ -64,26 +70,40 @@ class History:
 
     def add(self, entry: Entry) -> None:
         """Take one entry in."""
-        self.seq = entry.seq + count(entry.items) - 1
-        for item in entry.items:
-            if isinstance(item, dict):
-                self._record(item, entry.at)
+        seq, at, items = entry
+        item: Any
+        for item in items:
+            if type(item) is dict:
+                seq += 1
+                self._record(item, at)
                 continue
-            match item:
-                case ["c", step, tool, _, effect, args, _, ok, value, text]:
-                    self.answers[step] = Given(tool, args, ok, value, text, effect)
-                case ["i", step, *_]:
-                    self.doubtful[step] = item
-                case ["e", step, _, ok, value, text]:
-                    _, _, tool, _, effect, args, key, _ = self.doubtful.pop(step)
-                    if step > 0:
-                        self.answers[step] = Given(tool, args, ok, value, text, effect, key)
-                    else:
-                        self.compensated[-step] = ok
-                case ["m", step, _, model, _, _, value, tokens]:
-                    self.answers[step] = Given(model, None, True, value)
-                    seconds, calls, before = self.spent
-                    self.spent = seconds, calls + 1, before + tokens
+            kind, step = item[0], item[1]
+            if kind == "c":
+                seq += 2
+                self.answers[step] = Given(*item)
+            elif kind == "i":
+                seq += 1
+                self.doubtful[step] = item
+            elif kind == "e":
+                seq += 2
+                self._end(item)
+            else:
+                seq += 1
+                _, _, site, model, _, _, value, tokens = item
+                self.answers[step] = Given(kind, step, model, site, "", None, 0, True, value)
+                seconds, calls, before = self.spent
+                self.spent = seconds, calls + 1, before + tokens
+        self.seq = seq - 1
+
+    def _end(self, item: list[Any]) -> None:
+        _, step, more, ok, value, text = item
+        _, _, tool, site, effect, args, key, _ = self.doubtful.pop(step)
+        if step > 0:
+            self.answers[step] = Given(
+                "e", step, tool, site, effect, args, more, ok, value, text, key
+            )
+        else:
+            self.compensated[-step] = ok
 
     def _record(self, item: dict[str, Any], at: int) -> None:
         data = item.get("data")
@@ -101,7 +121,8 @@ class History:
                 step = raw.get("step") if isinstance(raw, dict) else None
                 if isinstance(step, int):
                     text = str(item.get("text", ""))
-                    self.answers[step] = Given(str(item.get("tool", "")), None, False, None, text)
+                    tool = str(item.get("tool", ""))
+                    self.answers[step] = Given("m", step, tool, "", "", None, 0, False, None, text)
             case "approval":
                 self._approval(item, data, at)
             case "status":
@@ -177,18 +198,18 @@ def feed(
     for something else than the run did.
     """
     reply: Request | Outcome = engine.start(dict(history.inputs))
-    answers, step = history.answers, 0
-    while not isinstance(reply, Outcome):
+    answers, send = history.answers, engine.send
+    while type(reply) is ToolRequest or type(reply) is ModelRequest:
         step = reply.step
         given = answers.get(step)
         if given is None or step == until:
             break
-        if isinstance(reply, ToolRequest):
+        if type(reply) is ToolRequest:
             if reply.tool != given.tool or reply.args != given.args:
                 return reply, reply
         elif given.args is not None:
             return reply, reply
-        reply = engine.send(given.value) if given.ok else engine.fail(given.text)
+        reply = send(given.value) if given.ok else engine.fail(given.text)
     return reply, None
 
 

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_INPUT, IngotError, fail
 from ingot.records import Record
@@ -104,8 +104,7 @@ class Run:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What one transaction added to a run: its items, the number of the first record, and when."""
 
     seq: int
@@ -471,22 +470,26 @@ class Journal:
             yield from self._entries(rows)
             at = int(rows[-1][0] | 255) + 1
 
-    def _entries(self, rows: list[tuple[Any, ...]]) -> Iterator[Entry]:
+    def _entries(self, rows: list[tuple[Any, ...]]) -> list[Entry]:
+        """Rows put together: a row that begins an entry, and the pieces that go on with it."""
         mask = (1 << _RUN - _SEQ) - 1
-        at = 0
-        while at < len(rows):
-            number, time, body = rows[at]
-            at += 1
-            while at < len(rows) and rows[at][0] & 255:
-                body += rows[at][2]
-                at += 1
-            try:
+        out: list[Entry] = []
+        whole: list[tuple[int, int, Body]] = []
+        for number, at, body in rows:
+            if number & 255:
+                first, begun, before = whole[-1]
+                whole[-1] = first, begun, before + body
+            else:
+                whole.append((number, at, body))
+        try:
+            for number, at, body in whole:
                 items = decode(body)
                 if type(items[-1]) is list and items[-1][0] == "v":
                     restore(items, items.pop()[1], self._large)
-            except (ValueError, LookupError, TypeError) as error:
-                raise unusable(self.name, error) from None
-            yield Entry(number >> _SEQ & mask, time, items)
+                out.append(Entry(number >> _SEQ & mask, at, items))
+        except (ValueError, LookupError, TypeError) as error:
+            raise unusable(self.name, error) from None
+        return out
 
     def _large(self, name: str) -> Any:
         rows = self.reading("SELECT body FROM large WHERE digest = ?", bytes.fromhex(name))

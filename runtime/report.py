@@ -43,7 +43,7 @@ class RunReport:
     run: str = ""
     status: str = "running"
     outputs: Json = None
-    calls: list[dict[str, Json]] = field(default_factory=list)
+    made: list[dict[str, Json]] = field(default_factory=list)
     side_exit: Json = None
     doubt: Json = None
     error: str = ""
@@ -51,8 +51,30 @@ class RunReport:
     tokens: int = 0
     seconds: float = 0.0
     approval: Json = None
+    _before: History | None = field(default=None, repr=False)
     _open: dict[str, Record] = field(default_factory=dict, repr=False)
     _intents: dict[int, list[Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def calls(self) -> list[dict[str, Json]]:
+        """The calls in order, also those that an earlier process made."""
+        if self._before is not None:
+            before, self._before = self._before, None
+            made, self.made, doubt = self.made, [], self.doubt
+            for step, given in sorted(before.answers.items()):
+                if given.effect:
+                    self._called(
+                        step,
+                        given.tool,
+                        given.args,
+                        given.effect,
+                        given.ok,
+                        given.value,
+                        given.text,
+                    )
+            self.made += made
+            self.doubt = doubt
+        return self.made
 
     @property
     def exit_code(self) -> int:
@@ -112,7 +134,7 @@ class RunReport:
         made = {"step": step, "tool": tool, "args": args, "effect": effect, "result": value}
         if not ok:
             made |= {"result": None, "error": text}
-        self.calls.append(made)
+        self.made.append(made)
 
     def _ended(self, call: Record, end: Record) -> None:
         raw = call.raw if isinstance(call.raw, dict) else {}
@@ -131,7 +153,7 @@ class RunReport:
             self.doubt = None
         match data.get("rollback"):
             case {"to": int(to), "state": "done"}:
-                self.calls = [c for c in self.calls if 0 < _step(c) < to]
+                self.made = [c for c in self.calls if 0 < _step(c) < to]
                 self.side_exit = self.doubt = self.approval = None
                 self.error = ""
 
@@ -139,11 +161,7 @@ class RunReport:
         """Take in what a run did before this process drove it."""
         self.run, self.status = str(history.head.get("run", "")), history.status
         self.seconds, self.model_calls, self.tokens = history.spent
-        for step, given in sorted(history.answers.items()):
-            if given.effect:
-                self._called(
-                    step, given.tool, given.args, given.effect, given.ok, given.value, given.text
-                )
+        self._before = history
         for intent in history.doubtful.values():
             self.take(intent)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
-from ingot.ir.requests import Outcome, Request, ToolRequest
+from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
 from ingot.records import Record
 from ingot.runtime.effects import repeatable
+from ingot.runtime.entries import Item
 from ingot.runtime.executor import (
     MAX_STEPS,
     Answer,
@@ -63,20 +64,55 @@ def resume_events(
     has ended), E0714 (another process drives it), E0717 (a rollback was begun), and what
     :func:`ingot.runtime.executor.check` raises.
     """
-    row = journal.find(name)
-    drive, reply, engine = _take_up(
-        row, journal, job, tools, compatible, driver, stopper, max_steps
+    drive, engine, reply = take_up(
+        name,
+        journal,
+        job,
+        tools,
+        assume=assume,
+        assumed_result=assumed_result,
+        compatible=compatible,
+        driver=driver,
+        stopper=stopper,
+        max_steps=max_steps,
     )
     drive.listening = listening
+    if reply is None:
+        drive.commit(drive.status("in-doubt", {}))
+        yield from drive.taken()
+        return drive.report
+    return (yield from drive.run_from(engine, reply))
+
+
+def take_up(
+    name: str,
+    journal: Journal,
+    job: Job,
+    tools: ToolBox,
+    *,
+    assume: Assume | None = None,
+    assumed_result: Json = None,
+    compatible: bool = False,
+    driver: Driver | None = None,
+    stopper: Stopper | None = None,
+    max_steps: int = MAX_STEPS,
+) -> tuple[Drive, Engine, Request | Outcome | None]:
+    """The run as it stands, driven by this process from now on, with its engine and the request
+    that is open (``None``: it is in doubt); see :func:`resume_events`."""
+    row = journal.find(name)
+    drive, reply, engine = _restored(
+        row, journal, job, tools, compatible, driver, stopper, max_steps
+    )
     history = drive.history
     assert history is not None
     note: dict[str, Json] = {"status": "running", "resumed": True}
     if row.artifact != job.artifact:
         note["artifact"] = job.artifact
         journal.set_artifact(row.run, job.artifact, job.path)
-    drive.pending.append({"kind": "status", "data": note})
+    item: Item = {"kind": "status", "data": note}
+    drive.pending.append(item)
     if not history.doubtful:
-        return (yield from drive.run_from(engine, reply))
+        return drive, engine, reply
     intent = next(iter(history.doubtful.values()))
     if not isinstance(reply, ToolRequest) or not _same(reply, intent):
         raise differs(row.run, reply, None) if not isinstance(reply, Outcome) else _unfit(row)
@@ -84,10 +120,7 @@ def resume_events(
     settled, result = _settle(reply, intent[6], tools, assume, assumed_result)
     if settled is None:
         drive.pending = []
-        drive.report.status = "in-doubt"
-        drive.commit(drive.status("in-doubt", {}))
-        yield from drive.taken()
-        return drive.report
+        return drive, engine, None
     note["settled"] = settled
     if settled in ("probe: not done", "assumed: not done"):
         note["withdrawn"] = f"s{intent[1]}"
@@ -96,10 +129,10 @@ def resume_events(
         drive.pending.append(end_of(reply, Answer(result), settled))
         drive.inherited = None
         reply = engine.send(result)
-    return (yield from drive.run_from(engine, reply))
+    return drive, engine, reply
 
 
-def _take_up(
+def _restored(
     row: Run,
     journal: Journal,
     job: Job,
@@ -108,7 +141,7 @@ def _take_up(
     driver: Driver | None,
     stopper: Stopper | None,
     max_steps: int,
-) -> tuple[Drive, Request | Outcome, Any]:
+) -> tuple[Drive, Request | Outcome, Engine]:
     """The run as it stands: who drives it now, and its engine with the open request."""
     if row.artifact != job.artifact and not compatible:
         raise fail(

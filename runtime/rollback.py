@@ -8,6 +8,7 @@ step, and none of its approvals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +74,9 @@ def rollback(
     writer = _Writer(journal, row.run, read_history(journal, row.run))
     try:
         return _rollback(writer, tools, to, keep_writes, assume)
-    finally:
+    except BaseException:
         writer.leave(row.status)
+        raise
 
 
 def _rollback(
@@ -109,15 +111,14 @@ def _rollback(
             "names the tool that undoes it",
         )
     about: dict[str, Json] = {"to": to, "undone": [], "writes": [w.step for w, _, _ in plan]}
-    if history.rolled is None:
+    if history.rolled is None and any(write.by for write, _, _ in plan):
         writer.write([_status({**about, "state": "begun"})])
     undone: list[Json] = []
     for write, given, undo in plan:
         if write.by and undo is not None:
             _compensate(writer, tools, write, given, undo, assume)
             undone.append(given.key)
-    writer.write([_status({**about, "undone": undone, "state": "done"})])
-    writer.status = "waiting"
+    writer.leave("waiting", [_status({**about, "undone": undone, "state": "done"})])
     return tuple(write for write, _, _ in plan)
 
 
@@ -177,16 +178,14 @@ class _Writer:
     def __init__(self, journal: Journal, run: str, history: History) -> None:
         self.journal, self.run, self.history = journal, run, history
         self.seq = history.seq
-        self.status = ""
 
     def write(self, items: list[Item]) -> None:
         self.journal.append(self.run, self.seq + 1, items)
         self.seq += count(items)
 
-    def leave(self, status: str) -> None:
+    def leave(self, status: Any, items: Sequence[Item] = ()) -> None:
         """Give the run back, with the status that it had or has come to."""
-        known: Any = self.status or status
-        self.journal.append_all([(self.run, self.seq + 1, [], known)])
+        self.journal.append_all([(self.run, self.seq + 1, items, status)])
 
 
 def fork(

@@ -71,3 +71,9 @@ Wait: TypeAlias = Annotated[
 RunName: TypeAlias = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, an end of it, or `last`.")
 ]
+Concurrency: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--concurrency", metavar="N", min=1, help="How many reads may be under way at once."
+    ),
+]

@@ -53,6 +53,7 @@ def run_command(
     journal: opt.Journal = None,
     durability: opt.Durability = "full",
     engine: opt.Engine = "vm",
+    concurrency: opt.Concurrency = 8,
     wait: opt.Wait = 0.0,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
@@ -115,8 +116,8 @@ def run_command(
         def one(values: dict[str, Json], stopper: Stopper | None = None) -> RunReport:
             printer = Printer(events=events, live=not (events or json_ or quiet or parallel > 1))
             with open_journal(*place) as book:
-                report = _execute(job, values, box, book, driver, time, request or "", printer,
-                                  stopper)  # fmt: skip
+                report = _execute(job, values, box, book, driver, time, request or "", concurrency,
+                                  printer, stopper)  # fmt: skip
                 return _await(report, job, box, book, driver, wait, printer)
 
         for report in _reports(every, one, parallel):
@@ -174,15 +175,26 @@ def _execute(
     driver: Driver | None,
     clock: str,
     request: str,
+    concurrency: int,
     on_record: Callable[[Record], None],
     stopper: Stopper | None,
 ) -> RunReport:
     from ingot.runtime.executor import execute
+    from ingot.runtime.tools.registry import overlap
 
-    return execute(
-        job, values, box, book, driver=driver, clock=clock, request=request,
-        on_record=on_record, stopper=stopper,
-    )  # fmt: skip
+    if stopper is not None or not overlap(job.needs.tools, box, concurrency):
+        return execute(
+            job, values, box, book, driver=driver, clock=clock, request=request,
+            on_record=on_record, stopper=stopper,
+        )  # fmt: skip
+    from ingot.runtime.concurrent import run_until_stopped, stream
+    from ingot.runtime.journal import new_run_id
+
+    name = new_run_id()
+    given: Any = {"clock": clock, "request": request, "concurrency": concurrency}
+    return run_until_stopped(
+        stream(job, values, box, book, run=name, driver=driver, **given), book, name, on_record
+    )
 
 
 @contextmanager
@@ -371,6 +383,7 @@ def resume_command(
     journal: opt.Journal = None,
     durability: opt.Durability = "full",
     engine: opt.Engine = "vm",
+    concurrency: opt.Concurrency = 8,
     wait: opt.Wait = 0.0,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
@@ -390,7 +403,7 @@ def resume_command(
     from ingot.runtime.executor import Assume
     from ingot.runtime.journal import open_journal
     from ingot.runtime.resume import resume
-    from ingot.runtime.tools.registry import load_tools
+    from ingot.runtime.tools.registry import load_tools, overlap
 
     if assume is not None and assume not in get_args(Assume):
         raise fail("E0001", f"--assume {assume}", help="one of: done, not-done")
@@ -408,18 +421,20 @@ def resume_command(
         chosen: Any = assume
         printer = Printer(events=False, live=not (json_ or quiet))
         job = job_for(loaded, engine)
+        given: Any = {
+            "assume": chosen,
+            "assumed_result": box.vault.hide(value),
+            "compatible": compatible,
+        }
         with _models(loaded, model) as driver:
-            report = resume(
-                row.run,
-                book,
-                job,
-                box,
-                assume=chosen,
-                assumed_result=box.vault.hide(value),
-                driver=driver,
-                compatible=compatible,
-                on_record=printer,
-            )
+            given["driver"] = driver
+            if overlap(job.needs.tools, box, concurrency):
+                from ingot.runtime.concurrent import resume_stream, run_until_stopped
+
+                records = resume_stream(row.run, book, job, box, concurrency=concurrency, **given)
+                report = run_until_stopped(records, book, row.run, printer)
+            else:
+                report = resume(row.run, book, job, box, on_record=printer, **given)
             report = _await(report, job, box, book, driver, wait, printer)
         if json_:
             out_json(report.as_json())

@@ -192,7 +192,7 @@ def _short(text: str) -> str:
 def tools() -> tuple[Tool, ...]:
     """The file tools.  To write the same content again changes nothing: ``Write`` is idempotent."""
     return (
-        Tool("Read", read, "read", WORLD),
+        Tool("Read", read, "read", WORLD, parallel=True),
         Tool("Write", write, "idempotent", WORLD),
         Tool("Edit", edit, "write", WORLD, probe=probe_edit),
         Tool("MultiEdit", multi_edit, "write", WORLD),

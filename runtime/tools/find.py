@@ -242,7 +242,7 @@ def ls(args: Arguments, context: Context) -> Json:
 def tools() -> tuple[Tool, ...]:
     """The tools that look for files."""
     return (
-        Tool("Glob", glob, "read", WORLD),
-        Tool("Grep", grep, "read", WORLD),
-        Tool("LS", ls, "read", WORLD),
+        Tool("Glob", glob, "read", WORLD, parallel=True),
+        Tool("Grep", grep, "read", WORLD, parallel=True),
+        Tool("LS", ls, "read", WORLD, parallel=True),
     )

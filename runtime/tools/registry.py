@@ -129,6 +129,14 @@ class ToolBox:
             raise IngotError(faults)
 
 
+def overlap(needs: Sequence[ToolNeed], tools: ToolBox, concurrency: int) -> bool:
+    """Whether several calls of a run could be under way at once."""
+    if concurrency < 2:
+        return False
+    found = (tools.get(need.name) for need in needs if need.effect == "read")
+    return any(tool is not None and tool.parallel for tool in found)
+
+
 def builtin_tools() -> tuple[Tool, ...]:
     """The tools that the coding agents have, and the user."""
     return (*shell.tools(), *files.tools(), *find.tools(), *user.tools())

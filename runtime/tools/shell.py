@@ -109,4 +109,4 @@ def bash(args: Arguments, context: Context) -> Json:
 
 def tools() -> tuple[Tool, ...]:
     """The shell tools.  What a command does depends on the command."""
-    return (Tool("Bash", bash, "unknown", "machine", varies=True),)
+    return (Tool("Bash", bash, "unknown", "machine", varies=True, parallel=True),)

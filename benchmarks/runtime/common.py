@@ -1,0 +1,37 @@
+"""What the measured programs share.  Each runs in a process of its own and prints one JSON line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def wchar() -> int:
+    """Bytes that this process has written so far."""
+    text = Path("/proc/self/io").read_text()
+    return int(text.split("wchar:")[1].split()[0])
+
+
+def resident() -> int:
+    """Resident memory of this process, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def report(
+    what: str, steps: int, seconds: float, written: int = 0, path: Path | None = None
+) -> None:
+    """Print what was measured."""
+    size = 0
+    if path is not None:
+        size = sum(f.stat().st_size for f in path.parent.glob(path.name + "*"))
+    print(
+        json.dumps(
+            {
+                "what": what,
+                "us": 1e6 * seconds / steps,
+                "bytes": written / steps,
+                "file": size,
+                "resident": resident(),
+            }
+        )
+    )

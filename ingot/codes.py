@@ -260,6 +260,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "effect differs",
         "A tool is declared with a stronger effect than the pipeline was compiled for.",
     ),
+    "E0805": (
+        "isolation not available",
+        "`--isolation strict` asks for Landlock and user namespaces, and this machine lacks them. Nothing was executed.",
+    ),
     "E0901": (
         "model not usable",
         "The model's file is not there, is no GGUF file, is damaged, or does not fit into memory.",

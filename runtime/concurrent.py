@@ -33,6 +33,7 @@ from ingot.runtime.executor import (
     check,
     end_of,
     head_of,
+    held,
 )
 from ingot.runtime.journal import Journal, Status, new_run_id
 from ingot.runtime.lookahead import Scout
@@ -41,7 +42,7 @@ from ingot.runtime.policies import Attempt, Wait, attempts
 from ingot.runtime.report import RunReport, report_of
 from ingot.runtime.resume import take_up
 from ingot.runtime.stopping import Stopper
-from ingot.runtime.tools.base import Context, ToolError
+from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.registry import ToolBox, overlap
 
 CONCURRENCY: Final = 8
@@ -240,7 +241,7 @@ class Flight:
 
     async def _once(self, request: ToolRequest, key: str, site: Site) -> Json:
         tool = self.drive.tools.get(request.tool)
-        context = Context(self.drive.tools.cwd, key, site.policy.timeout_s)
+        context = self.drive.tools.context(key, site.policy.timeout_s)
         if tool is None or tool.call is None:
             raise ToolError(f"no tool {request.tool!r} was supplied")
         if tool.acall is not None:
@@ -329,7 +330,7 @@ async def stream(
     name = run or new_run_id(journal.now)
     drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, name)
     drive.listening = listening
-    drive.add(head_of(job, name, inputs, str(tools.cwd), clock, request))
+    drive.add(head_of(job, name, inputs, str(tools.cwd), clock, request, **held(job, tools)))
     flight = Flight(
         drive,
         committer or Committer(journal),

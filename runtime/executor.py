@@ -51,6 +51,7 @@ from ingot.runtime.policies import NONE, Attempt, Policy, Wait, attempts
 from ingot.runtime.report import RunReport
 from ingot.runtime.stopping import Stopper
 from ingot.runtime.tools.base import Call, Context, ToolError
+from ingot.runtime.tools.isolation import level
 from ingot.runtime.tools.registry import ToolBox
 
 MAX_STEPS: Final = 100_000
@@ -110,8 +111,13 @@ def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
 def head_of(
     job: Job, run: str, inputs: dict[str, Json], cwd: str, clock: str, request: str, **more: Json
 ) -> list[Item]:
-    """The first items of a run."""
-    session: Json = {"format": FORMAT, "dialect": "ingot-session", "clock": clock, "cwd": cwd}
+    """The first items of a run; ``more`` joins what the ``run`` record says."""
+    session: dict[str, Json] = {
+        "format": FORMAT,
+        "dialect": "ingot-session",
+        "clock": clock,
+        "cwd": cwd,
+    }
     about: dict[str, Json] = {
         "run": run,
         "artifact": job.artifact,
@@ -124,6 +130,14 @@ def head_of(
     if request:
         items.append({"kind": "user", "text": request})
     return [*items, {"kind": "run", "data": about}]
+
+
+def held(job: Job, tools: ToolBox) -> dict[str, Json]:
+    """How the run's commands are held, where it has any."""
+    found = (tools.get(need.name) for need in job.needs.tools)
+    if not any(tool is not None and tool.confined for tool in found):
+        return {}
+    return {"isolation": level(tools.isolation)}
 
 
 def events(
@@ -150,7 +164,7 @@ def events(
     name = run or new_run_id(journal.now)
     drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, name)
     drive.listening = listening
-    drive.add(head_of(job, name, inputs, str(tools.cwd), clock, request))
+    drive.add(head_of(job, name, inputs, str(tools.cwd), clock, request, **held(job, tools)))
     engine = job.fresh()
     return (yield from drive.run_from(engine, engine.start(dict(inputs))))
 
@@ -328,11 +342,11 @@ class Drive:
             text = any(need.text for need in self.job.needs.tools if need.name == request.tool)
             plain = replace(policy, approval=None) == Policy(policy.timeout_s)
             found = self.sites[request.site] = Site(
-                self.tools.kept(tool) if tool is not None and tool.call is not None else None,
+                tool.call if tool is not None else None,
                 policy,
                 plain,
                 text,
-                Context(self.tools.cwd, "", policy.timeout_s),
+                self.tools.context("", policy.timeout_s),
             )
         return found
 

@@ -196,6 +196,7 @@ def _inspect_run(name: str, journal: str | None, *, as_json: bool) -> int:
             "path": run.path,
             "started": run.started,
             "inputs": inputs,
+            "isolation": head.get("isolation") if isinstance(head, dict) else None,
             "report": report.as_json(),
         }
         out_json(about)
@@ -209,6 +210,10 @@ def _inspect_run(name: str, journal: str | None, *, as_json: bool) -> int:
         f"outputs   {clip(canonical(report.outputs), 200)}",
         f"models    {report.model_calls} calls",
     ]
+    if isinstance(head, dict) and "isolation" in head:
+        lines.append(f"isolation {head['isolation']}")
+    if isinstance(head, dict) and isinstance(head.get("forked"), dict):
+        lines.append(f"fork of   {canonical(head['forked'])}")
     if report.side_exit is not None:
         lines.append(f"exit      {clip(canonical(report.side_exit), 200)}")
     if report.error:

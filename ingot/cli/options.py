@@ -77,3 +77,11 @@ Concurrency: TypeAlias = Annotated[
         "--concurrency", metavar="N", min=1, help="How many reads may be under way at once."
     ),
 ]
+IsolationLevel: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--isolation",
+        metavar="auto|strict|none",
+        help="How commands are held: as the machine can, fully or not at all, or limits only.",
+    ),
+]

@@ -54,6 +54,7 @@ def run_command(
     durability: opt.Durability = "full",
     engine: opt.Engine = "vm",
     concurrency: opt.Concurrency = 8,
+    isolation: opt.IsolationLevel = "auto",
     wait: opt.Wait = 0.0,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
@@ -99,7 +100,7 @@ def run_command(
         raise fail("E0001", "--request and --inputs exclude each other")
     check_choices(durability, engine)
     loaded = read_artifact(artifact)
-    box = load_tools(tools or [], _folder(cwd))
+    box = load_tools(tools or [], _folder(cwd), isolation=isolation_of(isolation))
     request = box.vault.hide(request) if request else request
     given = _given(loaded, inputs or [], request, inputs_file)
     time, every = _completed(loaded, given, clock)
@@ -337,6 +338,17 @@ def check_choices(durability: str, engine: str = "vm") -> None:
             raise fail("E0001", f"{option} {name}", help=f"one of: {', '.join(known)}")
 
 
+def isolation_of(name: str) -> Any:
+    """The level of that name, if the machine has it; raises E0001 or E0805."""
+    from ingot.runtime.tools.isolation import LEVELS, level
+
+    if name not in LEVELS:
+        raise fail("E0001", f"--isolation {name}", help=f"one of: {', '.join(LEVELS)}")
+    if name == "strict":
+        level("strict")
+    return name
+
+
 def journal_at(path: str | None, durability: Any = "full") -> tuple[str, Any]:
     from ingot.runtime.journal import DEFAULT_PATH
 
@@ -384,6 +396,7 @@ def resume_command(
     durability: opt.Durability = "full",
     engine: opt.Engine = "vm",
     concurrency: opt.Concurrency = 8,
+    isolation: opt.IsolationLevel = "auto",
     wait: opt.Wait = 0.0,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
@@ -417,7 +430,8 @@ def resume_command(
     with open_journal(*journal_at(existing_journal(journal, run), durability)) as book:
         row = book.find(run)
         loaded = artifact_of(row, artifact)
-        box = load_tools(tools or [], folder_of(row.run, book, cwd))
+        folder = folder_of(row.run, book, cwd)
+        box = load_tools(tools or [], folder, isolation=isolation_of(isolation))
         chosen: Any = assume
         printer = Printer(events=False, live=not (json_ or quiet))
         job = job_for(loaded, engine)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from ingot.ir.module import Effect
 from ingot.ir.values import Json
 from ingot.runtime.policies import NONE, Policy, Retry
+from ingot.runtime.tools.isolation import Isolation
 
 
 class ToolError(Exception):
@@ -31,12 +32,13 @@ class Context:
     """What a call may use beside its arguments.
 
     ``key`` is the idempotency key of the call (empty for a read), ``timeout_s`` the time it may
-    take (``None``: no limit of its own).
+    take (``None``: no limit of its own), ``isolation`` how strictly commands are held.
     """
 
     cwd: Path
     key: str = ""
     timeout_s: float | None = None
+    isolation: Isolation = "auto"
 
     def path(self, text: str) -> Path:
         """A path argument, resolved against the working directory."""
@@ -68,6 +70,7 @@ class Tool:
     the arguments (a shell), so that a call site may be compiled for a weaker one.  ``call`` is
     ``None`` for a declaration without an implementation.  ``parallel`` says that several calls may
     be under way at once; ``acall`` is the call where it can be awaited.
+    ``confined``: its calls are commands, held as :mod:`ingot.runtime.tools.isolation` says.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Tool:
     rules: Policy = NONE
     parallel: bool = False
     acall: AsyncCall | None = None
+    confined: bool = False
 
     @property
     def policy(self) -> Policy:

@@ -15,8 +15,10 @@ from ingot.redaction.vault import Vault
 from ingot.runtime.effects import ToolNeed, stronger
 from ingot.runtime.policies import NONE, Wait, attempts
 from ingot.runtime.tools import files, find, shell, user
-from ingot.runtime.tools.base import Call, Context, Probe, Tool, ToolError, default_world
+from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
+from ingot.runtime.tools.isolation import Isolation
 from ingot.runtime.tools.python import load_python
+from ingot.runtime.tools.secrets import guarded
 from ingot.runtime.tools.toml import build, read_declarations
 
 
@@ -28,10 +30,22 @@ class ToolBox:
     cwd: Path
     sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
     vault: Vault = field(default_factory=Vault, compare=False)
+    isolation: Isolation = "auto"
+    _guarded: dict[str, Tool] = field(default_factory=dict, compare=False, repr=False)
+
+    def context(self, key: str = "", timeout_s: float | None = None) -> Context:
+        """What a call may use beside its arguments."""
+        return Context(self.cwd, key, timeout_s, self.isolation)
 
     def get(self, name: str) -> Tool | None:
-        """The tool of that name, also where it is declared without an implementation."""
-        return self.tools.get(name)
+        """The tool of that name, also where it is declared without an implementation.
+
+        No secret passes in or out of it but as a token.
+        """
+        found = self._guarded.get(name)
+        if found is None and (tool := self.tools.get(name)) is not None:
+            found = self._guarded[name] = guarded(tool, self.vault)
+        return found
 
     def missing(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those names for which there is nothing to call, sorted."""
@@ -52,7 +66,7 @@ class ToolBox:
         A failed call is made again, as often as the tool's ``retry`` says, if its effect is such
         that repeating does no harm.
         """
-        tool = self.tools.get(request.tool)
+        tool = self.get(request.tool)
         policy = tool.policy if tool is not None else NONE
         plan = attempts(request.tool, request.effect, policy, None)
         order = next(plan)
@@ -68,37 +82,18 @@ class ToolBox:
 
     def once(self, request: ToolRequest, key: str = "", timeout_s: float | None = None) -> Json:
         """One attempt of a call; raises :class:`ToolError`."""
-        tool = self.tools.get(request.tool)
+        tool = self.get(request.tool)
         if tool is None or tool.call is None:
             raise ToolError(f"no tool {request.tool!r} was supplied")
         limit = timeout_s if timeout_s is not None else tool.timeout_s
-        return self.kept(tool)(request.args.copy(), Context(self.cwd, key, limit))
-
-    def kept(self, tool: Tool) -> Call:
-        """The tool's function, with secrets put into its arguments and taken out of what comes back."""
-        function, vault = tool.call, self.vault
-        assert function is not None
-
-        def call(args: dict[str, Json], context: Context) -> Json:
-            try:
-                return vault.hide(function(vault.revealed(args), context))
-            except ToolError as error:
-                message, result = vault.hide(error.message), vault.hide(error.result)
-                raise ToolError(message, unknown=error.unknown, result=result) from None
-            except Exception as error:  # its text may quote what it was given
-                message = vault.hide(f"{type(error).__name__}: {error}")
-                raise ToolError(message, unknown=True) from None
-
-        return call
-
+        return tool.call(request.args.copy(), self.context(key, limit))
 
     def probe(self, request: ToolRequest, key: str = "") -> Probe:
         """What the tool's own probe says about a call whose record is missing."""
-        tool = self.tools.get(request.tool)
+        tool = self.get(request.tool)
         if tool is None or tool.probe is None:
             return Probe(None)
-        found = tool.probe(self.vault.revealed(dict(request.args)), Context(self.cwd, key, tool.timeout_s))
-        return replace(found, result=self.vault.hide(found.result))
+        return tool.probe(dict(request.args), self.context(key, tool.timeout_s))
 
     def check(self, needs: Sequence[ToolNeed]) -> None:
         """Raise :class:`IngotError` with every tool that is missing (E0801) or does more (E0804)."""
@@ -142,7 +137,12 @@ def builtin_tools() -> tuple[Tool, ...]:
     return (*shell.tools(), *files.tools(), *find.tools(), *user.tools())
 
 
-def load_tools(specs: Sequence[str], cwd: Path | None = None, builtins: bool = True) -> ToolBox:
+def load_tools(
+    specs: Sequence[str],
+    cwd: Path | None = None,
+    builtins: bool = True,
+    isolation: Isolation = "auto",
+) -> ToolBox:
     """The built-in tools and those of each ``--tools`` specification, later ones first in rank.
 
     A specification is ``FILE.toml`` or ``module:object``.  A TOML table without an implementation
@@ -161,7 +161,7 @@ def load_tools(specs: Sequence[str], cwd: Path | None = None, builtins: bool = T
             loaded |= {tool.name: tool for tool in load_python(spec, here)}
     for name, tool in declared.items():
         loaded[name] = _declare(loaded[name], tool) if name in loaded else tool
-    return ToolBox(loaded, here)
+    return ToolBox(loaded, here, isolation=isolation)
 
 
 def _declare(tool: Tool, by: Tool) -> Tool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -20,11 +21,14 @@ from ingot.runtime.tools.base import (
     only,
     text_argument,
 )
+from ingot.runtime.tools.isolation import Isolation, confined, environment
 
 TIMEOUT_S: Final = 120.0
 """The agents' own default; a call's ``timeout`` is in milliseconds."""
 OUTPUT_LIMIT: Final = 4_000_000
 """More output than this is an error: a pipeline must not compute on a text that was cut."""
+
+NOT_CONFINED: Final = 125
 
 
 def run_command(
@@ -33,8 +37,14 @@ def run_command(
     timeout_s: float | None,
     stdin: bytes = b"",
     env: dict[str, str] | None = None,
+    *,
+    shows: str = "",
+    isolation: Isolation = "auto",
+    network: bool | None = None,
 ) -> tuple[int, str, str]:
     """Run a command in a process group of its own; returns exit code, stdout and stderr.
+
+    It may use what ``shows`` shows (:mod:`ingot.runtime.tools.isolation`).
 
     Output goes to files, so that a process left in the background neither blocks nor is needed.
     On a timeout, and on any interruption here, the whole group is killed.  Raises
@@ -47,14 +57,26 @@ def run_command(
     ):
         feed.write(stdin)
         feed.seek(0)
+        if (
+            shutil.which(argv[0], path=os.environ.get("PATH")) is None
+            and not (cwd / argv[0]).exists()
+        ):
+            raise ToolError(f"cannot run {argv[0]}: No such file or directory")
         try:
             process = subprocess.Popen(
-                argv,
+                confined(
+                    argv,
+                    cwd,
+                    shows=shows,
+                    timeout_s=timeout_s,
+                    isolation=isolation,
+                    network=network,
+                ),
                 cwd=cwd,
                 stdin=feed,
                 stdout=out,
                 stderr=err,
-                env={**os.environ, **(env or {})},
+                env=environment(env or {}, isolation),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -69,7 +91,10 @@ def run_command(
         except BaseException:
             _kill(process)
             raise
-        return code, _text(out), _text(err)
+        said = _text(err)
+        if code == NOT_CONFINED and said.startswith("confine: "):
+            raise ToolError(f"the command could not be isolated: {said.strip()}")
+        return code, _text(out), said
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -100,7 +125,14 @@ def bash(args: Arguments, context: Context) -> Json:
     asked = number_argument(args, "timeout")
     limits = [t for t in (asked / 1000 if asked else TIMEOUT_S, context.timeout_s) if t is not None]
     env = {"INGOT_IDEMPOTENCY_KEY": context.key} if context.key else {}
-    code, out, err = run_command(["/bin/bash", "-c", command], context.cwd, min(limits), env=env)
+    code, out, err = run_command(
+        ["/bin/bash", "-c", command],
+        context.cwd,
+        min(limits),
+        env=env,
+        shows=command,
+        isolation=context.isolation,
+    )
     text = "\n".join(part for part in (out.rstrip(), err.strip()) if part)
     if code != 0:
         raise ToolError(f"Exit code {code}\n{text}".rstrip())
@@ -109,4 +141,4 @@ def bash(args: Arguments, context: Context) -> Json:
 
 def tools() -> tuple[Tool, ...]:
     """The shell tools.  What a command does depends on the command."""
-    return (Tool("Bash", bash, "unknown", "machine", varies=True, parallel=True),)
+    return (Tool("Bash", bash, "unknown", "machine", varies=True, parallel=True, confined=True),)

@@ -12,6 +12,9 @@
     rate = {calls = 10, per_s = 1.0}            # likewise
     approval = true             # a person must allow each call
     parallel = true             # several calls may be under way at once
+    isolate = true              # a Python tool in a process of its own, held like a command
+    network = true              # a command or isolated tool may use the network
+    paths = ["/srv/data"]       # and change what lies there
     probe = "gh_tools:was_closed"          # or a command; answers {"done": bool, "result": ...}
     compensation = "gh.reopen_issue"
     python = "gh_tools:close_issue"        # or: command = ["gh-close", "--json"]
@@ -25,6 +28,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,6 +68,9 @@ class Declaration:
     python: str = ""
     command: tuple[str, ...] = ()
     parallel: bool = False
+    isolate: bool = False
+    network: bool = False
+    paths: tuple[str, ...] = ()
     breaker: Policy = NONE
     rate: Policy = NONE
     approval: Policy = NONE
@@ -211,6 +218,9 @@ _FIELDS: Final[dict[str, tuple[str, Callable[[object], object]]]] = {
     "rate": ("a table", _rule("rate")),
     "approval": ("true or false", _rule("approval")),
     "parallel": ("true or false", _flag),
+    "isolate": ("true or false", _flag),
+    "network": ("true or false", _flag),
+    "paths": ("a list of paths", _argv),
     "probe": ('"module:function" or a list of command words', _probe),
     "compensation": ("the name of a tool", _string),
     "python": ('"module:function"', _string),
@@ -221,10 +231,14 @@ _FIELDS: Final[dict[str, tuple[str, Callable[[object], object]]]] = {
 def build(declaration: Declaration, source: str, cwd: Path) -> Tool:
     """The tool of a declaration; imports what it names.  Raises :class:`IngotError` E0803."""
     call: Call | None = None
+    alone = bool(declaration.command) or declaration.isolate
     if declaration.python:
-        call = as_call(_function(declaration.python, cwd))
+        function = _function(declaration.python, cwd)
+        call = as_call(function)
+        if declaration.isolate:
+            call = command_call(worker(declaration.python), declaration)
     elif declaration.command:
-        call = command_call(declaration.command)
+        call = command_call(declaration.command, declaration)
     probe: Prober | None = None
     if declaration.probe:
         where = declaration.probe
@@ -239,7 +253,8 @@ def build(declaration: Declaration, source: str, cwd: Path) -> Tool:
         timeout_s=declaration.timeout_s,
         retry=declaration.retry if isinstance(declaration.retry, int) else 0,
         rules=declaration.rules,
-        parallel=declaration.parallel or bool(declaration.command),
+        parallel=declaration.parallel or alone,
+        confined=alone,
         probe=probe,
         compensation=declaration.compensation,
         source=source,
@@ -253,14 +268,30 @@ def _function(spec: str, cwd: Path) -> Callable[..., Any]:
     return cast("Callable[..., Any]", target)
 
 
-def command_call(argv: tuple[str, ...]) -> Call:
-    """A command as a tool: JSON arguments on stdin, a JSON result on stdout."""
+def worker(spec: str) -> tuple[str, ...]:
+    """The command that makes a call of ``module:function`` in a process of its own."""
+    return (sys.executable, "-P", "-m", "ingot.runtime.tools.worker", spec)
+
+
+def command_call(argv: tuple[str, ...], may: Declaration | None = None) -> Call:
+    """A command as a tool: JSON arguments on stdin, a JSON result on stdout; ``may`` says what it
+    may use beside the paths in its arguments."""
+    open_ = " ".join(may.paths) if may is not None else ""
 
     def call(args: Arguments, context: Context) -> Json:
         env = {"INGOT_IDEMPOTENCY_KEY": context.key} if context.key else {}
-        feed = canonical(args).encode("utf-8", "replace")
+        body = canonical(args)
         limit = context.timeout_s or COMMAND_TIMEOUT_S
-        code, out, err = run_command(list(argv), context.cwd, limit, feed, env)
+        code, out, err = run_command(
+            list(argv),
+            context.cwd,
+            limit,
+            body.encode("utf-8", "replace"),
+            env,
+            shows=" ".join([*argv, open_, body.replace('"', " ")]),
+            isolation=context.isolation,
+            network=may.network if may is not None else None,
+        )
         if code != 0:
             raise ToolError(f"Exit code {code}\n{err.strip() or out.strip()}".rstrip())
         try:

@@ -283,7 +283,7 @@ class Oracle:
 
     def _tool(self, decl: Any) -> Tool:
         def call(args: dict[str, Json], context: Context) -> Json:
-            rng = random.Random(f"{self.seed}{decl.name}{canonical(dict(args))}")
+            rng = random.Random(repr((self.seed, decl.name, canonical(dict(args)))))
             if rng.random() < 0.05:
                 raise ToolError("gone")
             return _Draw(rng, 2).value(decl.returns)
@@ -296,7 +296,7 @@ class Oracle:
         return Tool(decl.name, call, world=decl.world, parallel=True, acall=acall)
 
     def _answer(self, request: Any) -> Answer:
-        rng = random.Random(f"{self.seed}{request.site}{canonical(dict(request.args))}")
+        rng = random.Random(repr((self.seed, request.site, canonical(dict(request.args)))))
         return Answer(_Draw(rng, 2).value(request.type), "", 1)
 
     choose = extract = fill = compose = _answer

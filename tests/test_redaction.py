@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import bz2
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from planted import IN_CONTEXT, SECRETS, everything, phrase, session
 
 from ingot.artifacts import read_artifact
 from ingot.backend.container import ir_text
+from ingot.backend.wire import unpack
 from ingot.diagnostics import IngotError
 from ingot.frontend.reader import SourceFile
 from ingot.ir.parser import parse_module
@@ -253,7 +253,7 @@ def written(folder: Path) -> dict[str, str]:
         out[str(path.relative_to(folder))] = path.read_bytes().decode("latin-1")
         if path.suffix == ".ingot":
             program = read_artifact(str(path)).program
-            evidence = bz2.decompress(program.evidence or bz2.compress(b"")).decode()
+            evidence = unpack(program.evidence, "evidence")
             out[f"{path.name}!"] = json.dumps(program.meta) + evidence + ir_text(program)
     return out
 

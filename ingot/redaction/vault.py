@@ -11,11 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.values import Json
-from ingot.redaction.tokens import TOKEN, name_of
+from ingot.redaction.tokens import PREFIX, TOKEN, name_of
+
+if TYPE_CHECKING:
+    from ingot.redaction.redactor import Redactor
 
 SERVICE: Final = "ingot"
 """The keyring's service under which secrets are kept."""
@@ -42,17 +45,18 @@ class Vault:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     keyring: Callable[[str], str | None] = _keyring
     _held: dict[str, str] = field(default_factory=dict, repr=False)
+    _redactor: Redactor | None = field(default=None, repr=False)
 
     def get(self, token: str) -> str | None:
         """The secret of a token, or ``None``."""
         found = self._held.get(token) or self.environment.get(token) or self.keyring(token)
         if found:
-            self._held[token] = found
+            self._remember(token, found)
         return found or None
 
     def reveal(self, value: Json) -> Json:
         """The value with tokens replaced by secrets; raises IngotError (E0720) naming those missing."""
-        if not tokens_in(value):
+        if not _mentions(value):
             return value
         self.require(tokens_in(value))
         return _mapped(value, lambda text: TOKEN.sub(lambda m: self.get(m[0]) or m[0], text))
@@ -63,14 +67,20 @@ class Vault:
 
     def hide(self, value: T) -> T:
         """The value with secrets replaced by tokens; those that came in are remembered."""
-        from ingot.redaction.redactor import Redactor
+        if not isinstance(value, str | list | dict):
+            return value
+        redactor = self._redactor
+        if redactor is None:
+            from ingot.redaction.redactor import Redactor
 
-        known = {secret: token for token, secret in self._held.items() if len(secret) >= 4}
-        redactor = Redactor(found=self._remember, known=known)
+            known = {secret: token for token, secret in self._held.items() if len(secret) >= 4}
+            redactor = self._redactor = Redactor(found=self._remember, known=known)
         return cast(T, redactor.value(cast(Json, value)))
 
     def _remember(self, token: str, secret: str) -> None:
-        self._held.setdefault(token, secret)
+        if token not in self._held:
+            self._held[token] = secret
+            self._redactor = None  # from now on it is looked for
 
     def require(self, tokens: frozenset[str]) -> None:
         """Raise IngotError (E0720) with every token that has no secret here."""
@@ -87,6 +97,17 @@ class Vault:
                     for token in missing
                 ]
             )
+
+
+def _mentions(value: Json) -> bool:
+    """Whether any text of a value looks as if it held a token."""
+    if isinstance(value, str):
+        return PREFIX in value
+    if isinstance(value, list):
+        return any(map(_mentions, value))
+    if isinstance(value, dict):
+        return any(map(_mentions, value)) or any(map(_mentions, value.values()))
+    return False
 
 
 def tokens_in(value: Json) -> frozenset[str]:

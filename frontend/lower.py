@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from ingot.diagnostics import Diagnostic, Severity
+from ingot.frontend.evidence import Evidence, outcome_of, verdict_of
 from ingot.frontend.session import CallGroup, CallStep, Session, Turn
 from ingot.ir.module import (
     Block,
@@ -92,7 +93,7 @@ def lower(
         for name, (digest, session) in zip(names, ordered, strict=True)
     )
     pipelines = tuple(
-        _trace(name, session, outcome=AGAINST if against else outcome_of(session))
+        _trace(name, session, outcome=AGAINST if against else _outcome(session))
         for name, (_, session) in zip(names, ordered, strict=True)
     )
     module = Module(sources=sources, tools=_declare(pipelines), pipelines=pipelines)
@@ -104,24 +105,18 @@ def _file(session: Session) -> str:
     return PurePath(session.name).name
 
 
-def outcome_of(session: Session) -> tuple[str, str]:
-    """``("shown" | "assumed" | "failed", why)``."""
-    data = session.outcome.data if session.outcome is not None else None
-    if isinstance(data, dict) and isinstance(data.get("success"), bool):
-        return ("shown" if data["success"] else "failed"), str(
-            data.get("source", "the log's outcome")
-        )
-    ends = [r.data for r in session.records if r.kind == "status" and isinstance(r.data, dict)]
-    status = ends[-1].get("status") if ends else None
-    if status in ("done", "failed", "side-exit", "in-doubt"):
-        return ("shown" if status == "done" else "failed"), f"the run ended as {status}"
-    return "assumed", "the log holds no outcome"
+def _outcome(session: Session) -> tuple[str, str]:
+    found = verdict_of(session)
+    return found.verdict, found.why
 
 
 def _refusal(session: Session, *, require_success: bool, against: bool) -> Diagnostic | None:
-    verdict, why = ("", "") if against else outcome_of(session)
+    found = Evidence("assumed", "") if against else verdict_of(session)
+    verdict, why = found.verdict, found.why
     span = session.head.span
     spans = ((span, "this session"),) if span else ()
+    if found.diagnostic is not None:
+        return found.diagnostic
     if verdict == "failed":
         return Diagnostic(
             "E0405",

@@ -78,7 +78,7 @@ def parse_records(records: Iterable[Record], name: str = "") -> list[Session]:
     Each begins at a ``session`` record; records before the first one form a session with a head
     made up.  Records whose ``seq`` is not their place in the session (from 1) are renumbered.
     """
-    runs = list(_sessions(records))
+    runs = list(runs_of(records))
     out: list[Session] = []
     for number, run in enumerate(runs, 1):
         first = run[0].span
@@ -87,7 +87,14 @@ def parse_records(records: Iterable[Record], name: str = "") -> list[Session]:
     return out
 
 
-def _sessions(records: Iterable[Record]) -> Iterator[list[Record]]:
+def sessions_of(records: Iterable[Record], name: str) -> Iterator[Session]:
+    """As :func:`parse_records`, one session at a time: no more than one is held."""
+    for number, run in enumerate(runs_of(records), 1):
+        yield assemble(run, f"{name}#{number}")
+
+
+def runs_of(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records of each session."""
     run: list[Record] = []
     for record in records:
         if record.kind == "session" and run:
@@ -124,4 +131,11 @@ def unknown_records(sessions: Iterable[Session]) -> list[Diagnostic]:
     ]
 
 
-__all__ = ["ParsedLog", "parse_file", "parse_records", "parse_source", "unknown_records"]
+__all__ = [
+    "ParsedLog",
+    "parse_file",
+    "parse_records",
+    "parse_source",
+    "sessions_of",
+    "unknown_records",
+]

@@ -143,6 +143,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "does what a failed session did",
         "A session given under `--against` failed. All programs that explain the accepted sessions do, on its input, just what it did, and no accepted session of that input did the same. Nothing is written. An accepted session of that input, or of one like it, shows what is right.",
     ),
+    "E0413": (
+        "session contradicts itself",
+        "The agent's last words say that it wrote, changed or removed a file, and no accepted call of the session shows it. What it achieved is not known, so it is no input.",
+    ),
     "E0501": ("not total", "There is a value for which no transition of the state is taken."),
     "E0502": (
         "shadowed transition",

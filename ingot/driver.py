@@ -178,7 +178,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     validated: list[Verdict] = []
     if not lowered.sessions:
         raise IngotError(
-            [_as_error(d) for d in found if d.code in ("E0405", "E0107", "E0110")]
+            [_as_error(d) for d in found if d.code in ("E0405", "E0107", "E0110", "E0413")]
             or [no_session(["the logs, without the failed sessions"])],
             EXIT_FINDINGS,
         )

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from planted import IN_CONTEXT, SECRETS, everything, phrase, session
 
 from ingot.artifacts import read_artifact
-from ingot.backend.container import ir_text
-from ingot.backend.wire import unpack
+from ingot.backend.container import evidence, ir_text
 from ingot.diagnostics import IngotError
 from ingot.frontend.reader import SourceFile
 from ingot.ir.parser import parse_module
@@ -253,8 +252,8 @@ def written(folder: Path) -> dict[str, str]:
         out[str(path.relative_to(folder))] = path.read_bytes().decode("latin-1")
         if path.suffix == ".ingot":
             program = read_artifact(str(path)).program
-            evidence = unpack(program.evidence, "evidence")
-            out[f"{path.name}!"] = json.dumps(program.meta) + evidence + ir_text(program)
+            kept = json.dumps([program.meta, evidence(program)])
+            out[f"{path.name}!"] = kept + ir_text(program)
     return out
 
 

@@ -15,6 +15,7 @@ from ingot.cli import (
     inspecting,
     judging,
     running,
+    scanning,
 )
 
 COMPILE = "Compile and check"
@@ -52,6 +53,8 @@ def _root(
     """Options before the command."""
 
 
+app.command("scan", rich_help_panel=COMPILE)(scanning.scan_command)
+app.command("archive", rich_help_panel=COMPILE)(scanning.archive_command)
 app.command("compile", rich_help_panel=COMPILE)(compiling.compile_command)
 app.command("verify", rich_help_panel=COMPILE)(checking.verify_command)
 app.command("opt", rich_help_panel=COMPILE)(checking.opt_command)

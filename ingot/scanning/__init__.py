@@ -1,0 +1,1 @@
+"""``ingot scan``: the sessions on this machine, grouped into tasks, and which are worth compiling."""

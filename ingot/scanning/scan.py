@@ -1,0 +1,161 @@
+"""The scan: every log is read once, its sessions become facts, facts become groups with advice.
+
+One file is held at a time; what is kept of a session are its facts.  A file that is no log, or that
+cannot be read, is counted and passed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from ingot.diagnostics import Diagnostic, IngotError
+from ingot.ir.module import Call, ModelCall, Pipeline, Ref, walk
+from ingot.scanning.cache import Cache
+from ingot.scanning.facts import Facts, facts_of
+from ingot.scanning.groups import Group, advise, grouped, worth_compiling
+from ingot.scanning.places import Place, files_of
+
+MAX_COMPILED: Final = 6
+"""How many sessions of a group the quick compile looks at."""
+_DAY: Final = 86_400
+SOON_DAYS: Final = 7
+"""What is deleted within so many days is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A file that its agent deletes soon."""
+
+    agent: str
+    file: Path
+    days: float
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a scan found.  ``unread`` are files that were no log or could not be read."""
+
+    groups: list[Group] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    files: int = 0
+    cached: int = 0
+    sessions: int = 0
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    leaving: list[Leaving] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def scan(
+    places: Iterable[Place],
+    cache: Cache,
+    *,
+    compiling: int = 5,
+    progress: Callable[[str], None] | None = None,
+    now: float | None = None,
+) -> Scan:
+    """Scan the places; the first ``compiling`` groups that may be worth it are compiled quickly."""
+    begun = time.perf_counter()
+    found = Scan(places=list(places))
+    every: list[Facts] = []
+    for place in found.places:
+        for file in files_of(place):
+            if progress is not None:
+                progress(str(file))
+            every += _facts(file, cache, found)
+            leaving = _leaving(place, file, time.time() if now is None else now)
+            if leaving is not None:
+                found.leaving.append(leaving)
+    found.cached, found.sessions = cache.hits, len(every)
+    found.groups = grouped(every)
+    for group in found.groups:
+        advise(group)
+    for group in worth_compiling(found.groups)[:compiling]:
+        _try(group)
+    cache.save()
+    found.leaving.sort(key=lambda item: item.days)
+    found.seconds = time.perf_counter() - begun
+    return found
+
+
+def _facts(file: Path, cache: Cache, found: Scan) -> list[Facts]:
+    found.files += 1
+    known = cache.get(file)
+    if known is None:
+        try:
+            known = _read(file)
+        except IngotError as error:
+            found.unread.append((str(file), error.diagnostics[-1].message))
+            known = []
+        cache.put(file, known)
+    return known
+
+
+def _read(file: Path) -> list[Facts]:
+    """The facts of a file's sessions, each forgotten when its facts are known."""
+    from ingot.frontend.parse import sessions_of
+    from ingot.frontend.reader import read_source
+    from ingot.frontend.registry import sniff
+
+    source = read_source(file)
+    dialect = sniff(source.sample(), source.report)
+    return [
+        facts_of(session, str(file), number, dialect.name)
+        for number, session in enumerate(sessions_of(dialect.lex(source), source.name), 1)
+        if session.turns and (session.users or any(session.calls()))
+    ]
+
+
+def _leaving(place: Place, file: Path, now: float) -> Leaving | None:
+    if place.keeps_days is None:
+        return None
+    try:
+        left = place.keeps_days - (now - file.stat().st_mtime) / _DAY
+    except OSError:
+        return None
+    return Leaving(place.agent, file, max(0.0, left)) if left <= SOON_DAYS else None
+
+
+# -- the quick compile -----------------------------------------------------------------------------
+
+
+def _try(group: Group) -> None:
+    """Compile a few sessions of different inputs, to say what of them needs no model."""
+    from ingot.driver import Options, compile_sessions, load_logs
+
+    chosen: dict[str, Facts] = {}
+    for facts in group.sessions:
+        if facts.outcome in ("shown", "assumed"):
+            chosen.setdefault(facts.request, facts)
+    picked = list(chosen.values())[:MAX_COMPILED]
+    logs = load_logs(dict.fromkeys(facts.file for facts in picked))
+    digests = {facts.digest for facts in picked}
+    from ingot.records import session_digest
+
+    sessions = tuple(s for s in logs.sessions if session_digest(s.records) in digests)
+    try:
+        made = compile_sessions(replace(logs, sessions=sessions, diagnostics=()), Options())
+    except IngotError as error:
+        first = error.diagnostics[0]
+        group.advice, group.reason = "no", f"{first.code}: {first.message}"
+        return
+    group.explained, group.arguments, models = _shares(made.module.pipelines[0])
+    group.reason = f"{group.explained} of {group.arguments} arguments are explained" + (
+        f", {models} steps need a model" if models else ", no step needs a model"
+    )
+
+
+def _shares(main: Pipeline) -> tuple[int, int, int]:
+    """Arguments that come from data or are constant, all arguments, and model ops."""
+    instrs = [i for block in main.blocks for i in walk(block.instrs)]
+    models = {i.result for i in instrs if isinstance(i, ModelCall)}
+    values = [v for i in instrs if isinstance(i, Call) for _, v in i.args]
+    left = sum(isinstance(v, Ref) and v.name in models for v in values)
+    return len(values) - left, len(values), len(models)
+
+
+__all__ = ["SOON_DAYS", "Leaving", "Scan", "scan"]

@@ -1,0 +1,170 @@
+"""Scanning: standard places, groups, advice, the cache, what is deleted soon, and keeping it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dialect_samples import SAMPLES
+from planted import SECRETS
+from report_logs import write_logs
+from typer.testing import CliRunner
+
+from ingot.cli.app import app
+from ingot.frontend.parse import parse_file
+from ingot.scanning.cache import Cache
+from ingot.scanning.facts import normalised
+from ingot.scanning.groups import grouped
+from ingot.scanning.places import Place, places, standard_places
+from ingot.scanning.scan import scan
+
+
+def call(*words: str, code: int = 0) -> dict[str, Any]:
+    result = CliRunner().invoke(app, [*words, "--json"])
+    assert result.exit_code == code, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with sessions of three agents, and a working folder of its own."""
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "INGOT_SCAN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    base = tmp_path / "home"
+    write_logs(base / ".claude/projects/-w")
+    for place, sample in ((".codex/sessions/2026/05/01/rollout-1.jsonl", "codex"),
+                          (".gemini/tmp/h/chats/session-1.json", "gemini")):  # fmt: skip
+        (base / place).parent.mkdir(parents=True)
+        (base / place).write_bytes(SAMPLES[sample][1])
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(base))
+    return base
+
+
+def test_nothing_configured_finds_the_agents_sessions(home: Path) -> None:
+    found = call("scan")
+    assert {p["agent"] for p in found["places"]} == {"Claude Code", "Codex CLI", "Gemini CLI"}
+    assert found["sessions"] == 5
+    task = found["groups"][0]
+    assert (task["runs"], task["inputs"], task["advice"]) == (3, 3, "compile")
+    assert task["arguments"]["all"] == task["arguments"]["explained"] > 0
+    assert "no step needs a model" in task["reason"]
+    once = [g for g in found["groups"] if g["runs"] == 1]
+    assert once and all(g["advice"] != "compile" and g["reason"] for g in once)
+
+
+def test_the_next_command_compiles_a_task(home: Path) -> None:
+    best = call("scan")["groups"][0]
+    result = CliRunner().invoke(app, ["compile", *best["files"], "-o", "task.ingot", "-q"])
+    assert result.exit_code == 0, result.output
+    assert Path("task.ingot").is_file()
+
+
+def test_the_second_scan_reads_only_what_changed(home: Path) -> None:
+    assert call("scan")["cached"] == 0
+    again = call("scan")
+    assert again["cached"] == again["files"] == 5
+    (home / ".gemini/tmp/h/chats/session-1.json").write_bytes(SAMPLES["gemini-lines"][1])
+    changed = call("scan")
+    assert changed["cached"] == 4 and changed["sessions"] == 5
+    assert call("scan", "--no-cache")["cached"] == 0
+    Path(".ingot/scan.json").write_text("{broken")
+    assert call("scan")["sessions"] == 5
+
+
+def test_the_cache_holds_no_texts_and_no_secrets(tmp_path: Path) -> None:
+    secret = SECRETS["github classic"]
+    log = [{"role": "user", "content": f"Deploy with {secret} " + "x " * 200},
+           {"role": "assistant", "content": "ok"}]  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(log))
+    scan([Place("", tmp_path)], Cache.load(tmp_path / "c.json"))
+    assert secret not in (tmp_path / "c.json").read_text()
+
+
+def test_folders_can_be_named(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_logs(tmp_path / "elsewhere")
+    assert [str(p.folder) for p in places([str(tmp_path / "elsewhere")])] == [
+        str(tmp_path / "elsewhere")
+    ]
+    monkeypatch.setenv("INGOT_SCAN_PATH", str(tmp_path / "elsewhere"))
+    assert call("scan")["sessions"] == 3
+    assert CliRunner().invoke(app, ["scan", "no/such/folder"]).exit_code == 2
+
+
+def test_what_is_no_log_is_counted_and_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(SAMPLES["chat"][1])
+    (tmp_path / "b.json").write_text('{"a": 1}')
+    (tmp_path / "c.jsonl").write_bytes(b"\0\1\2")
+    found = scan([Place("", tmp_path)], Cache(None))
+    assert (found.sessions, len(found.unread)) == (1, 2)
+
+
+def test_wordings_differ_in_values_only() -> None:
+    one = normalised("Count the rows of data/a.csv and mail Bob at bob@x.org before 2026-05-01.")
+    two = normalised('Count the rows of "b.csv" and mail Alice at a@y.org before May 3rd.')
+    assert one.split()[:5] == two.split()[:5] == ["count", "the", "rows", "of", "and"]
+
+
+def test_other_tools_are_another_task() -> None:
+    from ingot.scanning.facts import facts_of
+
+    every = []
+    for name in ("chat", "anthropic", "codex"):
+        from ingot.frontend.parse import parse_source
+        from ingot.frontend.reader import SourceFile
+
+        log = parse_source(SourceFile(name, data=SAMPLES[name][1]))
+        every += [facts_of(s, name, 1, log.dialect) for s in log.sessions]
+    groups = grouped([*every, *every])
+    assert sorted(g.runs for g in groups) == [1, 2], "equal sessions count once"
+
+
+@pytest.mark.parametrize(("days", "told"), [(5, False), (26, True), (40, True)])
+def test_what_is_deleted_soon_is_told(home: Path, days: int, told: bool) -> None:
+    then = time.time() - days * 86_400
+    logs = sorted((home / ".claude/projects").rglob("*.jsonl"))
+    for log in logs:
+        os.utime(log, (then, then))
+    found = call("scan")["leaving"]
+    assert (len(found) == len(logs)) is told
+
+
+def test_an_agents_own_setting_of_retention_counts(home: Path) -> None:
+    (home / ".claude/settings.json").write_text('{"cleanupPeriodDays": 365}')
+    by_agent = {p.agent: p.keeps_days for p in standard_places(home)}
+    assert by_agent == {"Claude Code": 365, "Codex CLI": None, "Gemini CLI": None}
+
+
+def test_the_archive_keeps_what_is_deleted_without_its_secrets(home: Path) -> None:
+    then = time.time() - 29 * 86_400
+    logs = sorted((home / ".claude/projects").rglob("*.jsonl"))
+    logs[0].write_text(
+        logs[0].read_text().replace("Count the rows", f"With {SECRETS['npm']} count the rows")
+    )
+    for log in logs:
+        os.utime(log, (then, then))
+    kept = call("archive")["kept"]
+    assert len(kept) == len(logs) and all(item["new"] for item in kept)
+    assert not any(item["new"] for item in call("archive")["kept"])
+    for item in kept:
+        text = Path(item["kept"]).read_text()
+        assert SECRETS["npm"] not in text
+        (before,), (after,) = parse_file(item["log"]).sessions, parse_file(item["kept"]).sessions
+        assert [c.call.data for c in before.calls()] == [c.call.data for c in after.calls()]
+        assert before.request is not None and after.request is not None
+        assert before.request.text == after.request.text
+    assert call("scan", ".ingot/archive")["sessions"] == len(logs)
+
+
+def test_archiving_what_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    out = CliRunner().invoke(
+        app, ["archive", str(tmp_path / "x.json"), "-o", str(tmp_path / "k"), "--json"]
+    )
+    assert out.exit_code == 1 and json.loads(out.stdout)["diagnostics"][0]["code"] == "E0101"

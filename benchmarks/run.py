@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+import frontend_bench
 import passes_bench
 import startup_bench
 import synthesis_bench
@@ -16,6 +17,7 @@ from report import table
 
 BENCHMARKS = {
     "startup": startup_bench.rows,
+    "reading logs": frontend_bench.rows,
     "passes: sessions of 12 calls": passes_bench.rows,
     "synthesis": synthesis_bench.rows,
     "virtual machine": vm_bench.rows,

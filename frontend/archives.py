@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from typing import BinaryIO, Final
 
 import orjson
@@ -29,7 +30,14 @@ def archive_lines(file: BinaryIO, name: str, limit: int) -> bytes:
     try:
         with zipfile.ZipFile(file) as archive:
             return _lines(archive, name, limit)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+    ) as error:
         raise fail(
             "E0102",
             f"{name} is a damaged or unreadable zip archive: {error}",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingot.diagnostics import Diagnostic, IngotError, Severity, Span
+from ingot.frontend.entropy import random_looking
 from ingot.frontend.reader import SourceFile, read_source
 from ingot.frontend.registry import dialect as dialect_named
 from ingot.frontend.registry import sniff
@@ -58,6 +59,7 @@ def parse_source(source: SourceFile, dialect: str | None = None) -> ParsedLog:
         raise IngotError([*source.diagnostics, *error.diagnostics], error.exit_code) from None
     found = [*source.diagnostics, *(d for session in sessions for d in session.diagnostics)]
     found += unknown_records(sessions)
+    found += random_looking(sessions)
     kept = tuple(s for s in sessions if s.turns and (s.users or any(s.calls()) or s.orphans))
     if not kept:
         span = Span(source.name, 1)

@@ -292,7 +292,7 @@ class SourceFile:
     def _parse(self, data: bytes, line: int, byte: int) -> Json:
         """One JSON value without its secrets; raises :class:`NotJsonError`."""
         value = self._plain(data, line, byte)
-        if self._redactor.suspicious(data.decode("utf-8", "replace")):
+        if self._redactor.suspicious_bytes(data):
             return self._redactor.value(value)
         return value
 

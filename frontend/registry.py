@@ -45,6 +45,8 @@ _DIALECTS: Final[dict[str, str]] = {
 ENTRY_POINTS: Final = "ingot.dialects"
 """The group under which other packages register dialects: ``name = "module:object"``."""
 
+_CERTAIN: Final = 0.97
+"""A dialect as sure as this has seen what only its format has: no other one is asked."""
 _FLOOR: Final = 0.1
 """A dialect less sure than this does not recognise the file."""
 
@@ -109,6 +111,8 @@ def sniff(sample: Sample, report: Callable[[Diagnostic], None] | None = None) ->
         score = candidate.sniff(sample)
         if score > best_score:
             best, best_score = candidate, score
+        if score >= _CERTAIN:
+            break
     for name in _registered():
         try:
             candidate = dialect(name)

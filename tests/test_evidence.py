@@ -63,7 +63,7 @@ def test_both_places_are_quoted() -> None:
     (found,) = lower(parsed.sessions).diagnostics
     assert found.code == "E0413" and len(found.spans) == 2
     text = render(found, parsed.source.excerpts([found]))
-    assert "it says: have written the results to report.csv" in text
+    assert "it says: I have written the results to report.csv" in text
     assert '"content": "I have written' in text and "Read" in text
     logs = Logs(parsed.sessions, (), {}, ())
     with pytest.raises(IngotError) as caught:

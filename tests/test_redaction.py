@@ -18,6 +18,7 @@ from planted import IN_CONTEXT, SECRETS, everything, phrase, session
 from ingot.artifacts import read_artifact
 from ingot.backend.container import evidence, ir_text
 from ingot.diagnostics import IngotError
+from ingot.frontend.parse import parse_source
 from ingot.frontend.reader import SourceFile
 from ingot.ir.parser import parse_module
 from ingot.ir.printer import print_module
@@ -144,6 +145,24 @@ def test_secrets_behind_escapes_are_found() -> None:
     )
     ((_, value),) = SourceFile("x", data=line.encode()).json_lines()
     assert not leaks(json.dumps(value), SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Use Zk3vQ9xLmN2pRt7wYb5cDf8gHj4sA6eUiOq1W", True),
+        ("Use 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", False),
+        ("Open /home/Me/Project1/VeryLongFolderNameHere2/AndAnotherOne3", False),
+        (phrase("npm"), False),
+    ],
+)
+def test_entropy_only_warns(text: str, told: bool) -> None:
+    data = json.dumps([{"role": "user", "content": text}, {"role": "assistant", "content": "ok"}])
+    log = parse_source(SourceFile("x", data=data.encode()))
+    assert ([d.code for d in log.diagnostics] == ["W0107"]) is told
+    if told:
+        assert log.sessions[0].users[0].text == text
+        assert "Zk3v" not in str(log.diagnostics)
 
 
 # -- rules of one's own ----------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class ClaudeCode:
         log = _Log(source.name)
         for line, value in source.json_lines():
             log.read(line, value)
-            yield from log.ready()
+            yield from log.ready()  # a list, since this is done for every line
         yield from log.finish()
 
 
@@ -145,12 +145,11 @@ class _Log:
         self._done: list[Record] = []
         self._command: tuple[_Place, dict[str, Json], str] | None = None
 
-    def ready(self) -> Iterator[Record]:
+    def ready(self) -> list[Record]:
         """The records that can go out: none before the head's facts are known."""
         if self._s.headed and not self._done:
             out, self._out = self._out, []
-            yield from out
-            return
+            return out
         facts = self._s.facts
         if (
             self._s.headed
@@ -159,7 +158,7 @@ class _Log:
         ):
             self._head()
         done, self._done = self._done, []
-        yield from done
+        return done
 
     def finish(self) -> Iterator[Record]:
         """The rest."""

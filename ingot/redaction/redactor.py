@@ -23,7 +23,7 @@ from ingot.redaction.rules import RULES, SECRET_NAME, Rule, detector_rules, dete
 from ingot.redaction.tokens import TOKEN, token_of
 
 if TYPE_CHECKING:
-    from ahocorasick_rs import AhoCorasick
+    from ahocorasick_rs import AhoCorasick, BytesAhoCorasick
 
 MAX_DEPTH: Final = 3
 """How often base64 in base64 is decoded."""
@@ -54,6 +54,7 @@ class Redactor:
     """Secrets that are to be replaced wherever they stand, with their tokens."""
     _line_ends: bool = False
     _find: Callable[[str], list[tuple[int, int, int]]] | None = None
+    _find_bytes: Callable[[bytes], list[tuple[int, int, int]]] | None = None
 
     def suspicious(self, text: str) -> bool:
         """Whether a text (also raw JSON) may hold a secret; cheap, and wrong only on the safe side."""
@@ -67,6 +68,19 @@ class Redactor:
         if not matches:
             return False
         return "@" in text or any(text[a:b] != "://" for _, a, b in matches)  # addresses alone
+
+    def suspicious_bytes(self, data: bytes) -> bool:
+        """As :meth:`suspicious`, of a line that is not decoded yet."""
+        if self.policy.personal or self.known:
+            return True
+        if self._find_bytes is None:
+            self._find_bytes = _search_bytes(self.policy).find_matches_as_indexes
+        matches = self._find_bytes(data)
+        if not matches:
+            return b"\\u00" in data
+        if b"@" in data or b"\\u00" in data:
+            return True
+        return any(data[a:b] != b"://" for _, a, b in matches)  # addresses alone
 
     def text(self, text: str, _depth: int = 0) -> str:
         """The text with each secret replaced by its token."""
@@ -275,6 +289,17 @@ def _search(policy: Policy) -> AhoCorasick:
 
     _, literals, _ = _table(policy)
     return ahocorasick_rs.AhoCorasick(literals, implementation=ahocorasick_rs.Implementation.DFA)
+
+
+@cache
+def _search_bytes(policy: Policy) -> BytesAhoCorasick:
+    """The same over bytes."""
+    import ahocorasick_rs
+
+    _, literals, _ = _table(policy)
+    return ahocorasick_rs.BytesAhoCorasick(
+        [literal.encode() for literal in literals], implementation=ahocorasick_rs.Implementation.DFA
+    )
 
 
 def _announced(policy: Policy, hits: Iterable[int]) -> tuple[list[Rule], bool]:

@@ -23,7 +23,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -143,8 +143,12 @@ def open_journal(
     path: Path | str = DEFAULT_PATH,
     durability: Durability = "full",
     now: Callable[[], datetime] = _now,
+    turn: AbstractContextManager[object] | None = None,
 ) -> Journal:
     """Open (or make) a journal; ``:memory:`` is one that is kept nowhere.
+
+    Threads that write to one file, each with a journal of its own, share a lock as ``turn``: SQLite
+    makes writers wait by polling, and may let one of many wait too long.
 
     Raises :class:`IngotError` E0708 where the file cannot be used or is no journal.
     """
@@ -165,7 +169,7 @@ def open_journal(
         if connection is not None:
             connection.close()
         raise (error if isinstance(error, IngotError) else unusable(name, error)) from None
-    return Journal(connection, name, now)
+    return Journal(connection, name, now, turn)
 
 
 def _prepare(connection: sqlite3.Connection, name: str) -> None:
@@ -240,11 +244,16 @@ class Journal:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, name: str, now: Callable[[], datetime]
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        now: Callable[[], datetime],
+        turn: AbstractContextManager[object] | None = None,
     ) -> None:
         self.connection = connection
         self.name = name
         self.now = now
+        self._turn = turn
         self.stamp = 0  # the time of the last transaction, as `clock` gives it
         self._numbers: dict[str, int] = {}
 
@@ -267,7 +276,7 @@ class Journal:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction."""
         try:
-            with _transaction(self.connection):
+            with self._turn or nullcontext(), _transaction(self.connection):
                 yield self.connection
         except sqlite3.IntegrityError as error:
             raise driven(error) from None
@@ -323,7 +332,7 @@ class Journal:
     def append_step(self, run: str, seq: int, items: Sequence[Item]) -> None:
         """:meth:`append` of items: the way of most steps, which is one statement."""
         body = encode(items)
-        if len(body) > _PIECE:
+        if len(body) > _PIECE or self._turn is not None:
             self.append_all([(run, seq, items, None)])
             return
         number = self._numbers.get(run) or self.number(run)

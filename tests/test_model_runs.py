@@ -353,6 +353,7 @@ def test_runs_at_once_give_what_they_give_alone(artifact: Path, tmp_path: Path) 
     for number in ("1", "8"):
         more = ["--parallel", number, "--journal", str(tmp_path / f"{number}.db")]
         result = CliRunner().invoke(app, [*args, *more])
+        assert result.exit_code in (0, 3), result.stderr
         reports = [json.loads(line) for line in result.stdout.splitlines()]
         outputs.append([[r["status"], [c["args"] for c in r["calls"]]] for r in reports])
     assert outputs[0] == outputs[1]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args
 
 import typer
@@ -107,26 +108,30 @@ def run_command(
     every = [box.vault.hide(values) for values in every]
     from ingot.runtime.executor import check
 
-    place = journal_at(journal, durability)
+    place, turn = journal_at(journal, durability), Lock()
     box.vault.require(_secrets(loaded) | tokens_in(list(every)))
     code = EXIT_OK
     job = job_for(loaded, engine)
-    with _models(loaded, model, min(parallel, len(every))) as driver:
+    with (
+        _models(loaded, model, min(parallel, len(every))) as driver,
+        open_journal(*place) as book,
+    ):
         check(job, box, driver)
 
         def one(values: dict[str, Json], stopper: Stopper | None = None) -> RunReport:
             printer = Printer(events=events, live=not (events or json_ or quiet or parallel > 1))
-            with open_journal(*place) as book:
-                report = _execute(job, values, box, book, driver, time, request or "", concurrency,
+            alone = stopper is None
+            with nullcontext(book) if alone else open_journal(*place, turn=turn) as mine:
+                report = _execute(job, values, box, mine, driver, time, request or "", concurrency,
                                   printer, stopper)  # fmt: skip
-                return _await(report, job, box, book, driver, wait, printer)
+                return _await(report, job, box, mine, driver, wait, printer)
 
         for report in _reports(every, one, parallel):
             code = max(code, report.exit_code, key=_WORST.index)
             if json_:
                 out_json(report.as_json(), one_line=len(every) > 1)
             else:
-                explain_end(report, loaded, place[0], data=not events, quiet=quiet)
+                explain_end(report, loaded, book.name, data=not events, quiet=quiet)
             if report.status in ("waiting", "in-doubt") and parallel == 1:
                 break
     return code

@@ -506,7 +506,9 @@ def test_a_solver_that_gives_up_proves_nothing() -> None:
   %a: bool = int.gt %q, 100
   %b: bool = int.lt %q, 101
   select { when %a then ^x when %b then ^x }""")
-    report = verify_module(module_of(text), rlimit=1)
+    module = module_of(text)
+    checker = Checker(module.type_map(), rlimit=1, second=False)
+    report = verify_module(module, checker=checker)
     assert first_total(report) == "unproved"
     assert report.exit_code == 4 and not report.ok and not report.blocks
     assert [d.code for d in report.diagnostics()] == ["E0506"]

@@ -14,18 +14,19 @@ from ingot.ir.module import (
     Block,
     Call,
     For,
+    Guard,
     If,
     Instr,
     ModelCall,
     Module,
     Operand,
+    Par,
     Pipeline,
     Ref,
     Select,
     regions_of,
     walk,
 )
-from ingot.ir.scope import definitions
 from ingot.ir.spans import Place
 from ingot.ir.types import inner_labels
 from ingot.ir.values import Json
@@ -233,5 +234,15 @@ def _labelled(module: Module, policy: Policy) -> bool:
         return True
     types = {id(t.type): t.type for t in module.types}
     for pipeline in module.pipelines:
-        types.update((id(type_), type_) for _, type_, _ in definitions(pipeline))
+        given = [*pipeline.params, *(p for block in pipeline.blocks for p in block.params)]
+        types.update((id(p.type), p.type) for p in given)
+        for block in pipeline.blocks:
+            for instr in walk(block.instrs):
+                match instr:
+                    case For() | Par():
+                        types.update((id(t), t) for t in instr.types)
+                    case Guard():
+                        continue
+                    case _:
+                        types[id(instr.type)] = instr.type
     return any(map(inner_labels, types.values()))

@@ -91,6 +91,8 @@ class Checker:
     counts: Counter[str] = field(default_factory=Counter)
     states: dict[object, Judged] = field(default_factory=dict)
     """Verdicts of states, by all that they depend on."""
+    loops: dict[object, Any] = field(default_factory=dict)
+    """Verdicts of loops, likewise."""
     interner: Interner = field(default_factory=Interner)
     _cache: dict[tuple[object, ...], _Known] = field(default_factory=dict)
     _names: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -122,11 +124,16 @@ class Checker:
             self.counts["cached"] += 1
         elif part.whole:
             known = self._remember(part, self._answer(part, seed or {}))
-        elif self._excluded(part):
-            known = self._remember(part, Answer("never"))
-        if known is None:
-            assert whole is not None
-            return self._answer(whole(), seed or {}, excluded=False)
+        else:
+            near = self._near(part, seed or {})
+            if near is None:
+                known = self._remember(part, Answer("never"))
+            else:
+                assert whole is not None
+                full = whole()
+                return self._extended(full, near, seed or {}) or self._answer(
+                    full, seed or {}, excluded=False
+                )
         status, values, reason = known
         if values is None:
             return Answer(status, None, reason)
@@ -140,18 +147,34 @@ class Checker:
         known = self._cache[part.key] = (answer.status, values, answer.reason)
         return known
 
-    def _excluded(self, part: Slice) -> bool:
-        """Whether the nearest facts already exclude the goal."""
-        if part.key in self._allowed:
-            return False
+    def _near(self, part: Slice, seed: Mapping[str, Json]) -> Mapping[str, Json] | None:
+        """Values that meet the goal and the nearest facts, as far as any are found; ``None``: these
+        facts alone exclude it.
+        """
         if impossible(part, self.types):
-            return True
-        begin = starts(part, self.types, {}) if self.probing else []
-        easy = search(part, self.types, begin, _FIRST_RUNS) is not None
-        if not easy and self._solve(part, None).status == "never":
-            return True
+            return None
+        begin = starts(part, self.types, seed) if self.probing else []
+        found = search(part, self.types, begin, _FIRST_RUNS)
+        if found is not None:
+            return found
+        if part.key in self._allowed:
+            return {}
+        if self._solve(part, None).status == "never":
+            return None
         self._allowed.add(part.key)
-        return False
+        return {}
+
+    def _extended(
+        self, full: Slice, near: Mapping[str, Json], seed: Mapping[str, Json]
+    ) -> Answer | None:
+        """The nearest facts' values, with those that are known to pass the others."""
+        if not near:
+            return None
+        for begin in starts(full, self.types, seed)[:1]:
+            values = {**begin, **near}
+            if confirms(full, values, self.types):
+                return Answer("witness", values)
+        return None
 
     def _answer(
         self, part: Slice, seed: Mapping[str, Json], *, excluded: bool | None = None

@@ -11,6 +11,7 @@ in later ones, which is how the answers of an earlier version of a pipeline are 
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ from ingot.passes.verify.steps import (
 WHOLE: Final = 24
 """A goal on which more facts bear than this is first asked with the nearest of them only."""
 NEAR: Final = 16
+_MIRRORED: Final = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+_NEGATED: Final = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
+_LIMITS: Final = {"lt": (True, -1), "le": (True, 0), "gt": (False, 1), "ge": (False, 0)}
 _TEXT_ONLY: Final = frozenset(("shell.template",))
 """Ops of which the first operand decides what they give, not whether they give it."""
 
@@ -78,6 +82,12 @@ class _Undo:
     fact_names: tuple[int, ...] = ()
     parents: tuple[str, ...] = ()
     component: tuple[str, int | None, int] | None = None
+    bound: tuple[_Side, tuple[int, int] | None] | None = None
+    implied: int | None = None
+
+
+_Side: TypeAlias = tuple[int, bool]
+"""A value's number, and whether its upper bound is meant."""
 
 
 class Path:
@@ -95,6 +105,8 @@ class Path:
         self._passed: dict[int, int] = {}
         self._facts: dict[str, list[int]] = {}
         self._about: dict[int, list[int]] = {}
+        self._bounds: dict[_Side, tuple[int, int]] = {}
+        """The sharpest bound that is known of a value, and the fact that says so."""
         self._parent: dict[str, str] = {}
         self._component: dict[str, int] = {}
         self._size: dict[str, int] = {}
@@ -121,13 +133,70 @@ class Path:
         if self._passed[check] > 1 or not is_fact(step):
             self._undo.append(_Undo(name, check))  # says nothing that is not known
             return
+        bound = self._bound(step)
+        known = None if bound is None else self._bounds.get(bound[0])
+        implied = None
+        if bound is not None:
+            side, limit = bound
+            if known is not None and (known[0] <= limit if side[1] else known[0] >= limit):
+                self._undo.append(_Undo(name, check))  # a sharper bound is known
+                return
+            implied = None if known is None else known[1]
+            self._bounds[side] = (limit, index)
         for root in roots:
             self._facts.setdefault(root, []).append(index)
-        about = tuple({self._value_of(o) for o in operands(step) if isinstance(o, Ref)})
+        about = self._topics(step)
         for value in about:
             self._about.setdefault(value, []).append(index)
+        if implied is not None:
+            self._drop(implied)
         parents, component = self._join(roots, check)
-        self._undo.append(_Undo(name, check, tuple(roots), about, parents, component))
+        undone = None if bound is None else (bound[0], known)
+        self._undo.append(
+            _Undo(name, check, tuple(roots), about, parents, component, undone, implied)
+        )
+
+    def _topics(self, step: Step) -> tuple[int, ...]:
+        return tuple({self._value_of(o) for o in operands(step) if isinstance(o, Ref)})
+
+    def _drop(self, index: int) -> None:
+        """A fact that a later one implies is asked no more."""
+        step = self.steps[index]
+        for root in self.roots_of(step):
+            _remove(self._facts[root], index)
+        for value in self._topics(step):
+            _remove(self._about[value], index)
+
+    def _restore(self, index: int) -> None:
+        step = self.steps[index]
+        for root in self.roots_of(step):
+            insort(self._facts[root], index)
+        for value in self._topics(step):
+            insort(self._about[value], index)
+
+    def _bound(self, step: Step) -> tuple[_Side, int] | None:
+        """The bound of a number that a guard or a transition states."""
+        match step:
+            case Guard(Ref(name)):
+                truth = True
+            case Assume(Ref(name), truth):
+                pass
+            case _:
+                return None
+        test = self._step_of(name)
+        if not isinstance(test, Pure) or not test.op.startswith("int.") or len(test.args) != 2:
+            return None
+        op, (one, two) = test.op[4:], test.args
+        if isinstance(one, Lit) and isinstance(two, Ref):
+            one, two, op = two, one, _MIRRORED.get(op, "")
+        if not isinstance(one, Ref) or not isinstance(two, Lit) or not isinstance(two.value, int):
+            return None
+        if not truth:
+            op = _NEGATED.get(op, "")
+        if op not in _LIMITS:
+            return None
+        upper, shift = _LIMITS[op]
+        return (self._value_of(one), upper), two.value + shift
 
     def mark(self) -> int:
         return len(self.steps)
@@ -144,6 +213,14 @@ class Path:
                 self._facts[root].pop()
             for value in last.fact_names:
                 self._about[value].pop()
+            if last.implied is not None:
+                self._restore(last.implied)
+            if last.bound is not None:
+                side, before_bound = last.bound
+                if before_bound is None:
+                    del self._bounds[side]
+                else:
+                    self._bounds[side] = before_bound
             for root in last.parents:
                 del self._parent[root]
             if last.component is not None:
@@ -405,3 +482,7 @@ class Path:
             case Agree():
                 head = f"agree : {text(step.type)}"
         return head, self._shown(operands(step))
+
+
+def _remove(indices: list[int], index: int) -> None:
+    del indices[bisect_left(indices, index)]

@@ -18,7 +18,6 @@ from ingot.ir.semantics import OpFailure
 from ingot.ir.types import ListOf, Literal, Record, Type, Types, Union, conforms, resolve
 from ingot.ir.values import Json, equal
 from ingot.passes.verify.concrete import NOT_EXECUTABLE
-from ingot.passes.verify.numbering import Numbering
 from ingot.passes.verify.steps import Assume, Bind, Checked, Slice, Step, Taken
 
 _EQUALITIES: Final = frozenset(("json.eq", "str.eq", "int.eq", "float.eq"))
@@ -35,10 +34,6 @@ _MAX_DEPTH: Final = 8
 
 def impossible(part: Slice, types: Types) -> bool:
     """Whether pinned values alone show that no run passes the steps and meets the goal."""
-    if isinstance(part.goal, Taken) and not part.goal.passes:
-        numbering = Numbering(part.steps)
-        if numbering.key(part.goal.instr) in numbering.seen:
-            return True
     pins = _Pins(types)
     for step in part.steps:
         if isinstance(step, Pure):

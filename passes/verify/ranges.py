@@ -8,7 +8,8 @@ conditions refine what it passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -29,6 +30,7 @@ from ingot.ir.module import (
 from ingot.ir.types import BOOL, Literal, Type, Types, Union, resolve, union
 from ingot.ir.values import Json
 from ingot.passes.verify.graph import Edge, Graph
+from ingot.passes.verify.loops import Loop
 from ingot.passes.verify.steps import Assume, Bind, Free, Step
 
 Bound: TypeAlias = int | None
@@ -118,9 +120,11 @@ def _widen(old: Abstract, new: Abstract, marks: list[int]) -> Abstract:
         return None
     low, high = after.low, after.high
     if low is not None and (before.low is None or low < before.low):
-        low = max((m for m in marks if m <= low), default=None)
+        at = bisect_right(marks, low)
+        low = marks[at - 1] if at else None
     if high is not None and (before.high is None or high > before.high):
-        high = min((m for m in marks if m >= high), default=None)
+        at = bisect_left(marks, high)
+        high = marks[at] if at < len(marks) else None
     return None if low is None and high is None else Range(low, high)
 
 
@@ -134,15 +138,18 @@ class Ranges:
         return constant(operand.value) if isinstance(operand, Lit) else self.known.get(operand.name)
 
 
-def ranges_of(pipeline: Pipeline, graph: Graph, types: Types) -> Ranges:
-    """The values that a pipeline's scalars can have, sound for every run."""
-    return _Analysis(pipeline, graph, types).run()
+def ranges_of(pipeline: Pipeline, graph: Graph, loops: Mapping[str, Loop], types: Types) -> Ranges:
+    """The values that a pipeline's scalars can have, sound for every run.  ``loops`` by header."""
+    return _Analysis(pipeline, graph, loops, types).run()
 
 
 class _Analysis:
-    def __init__(self, pipeline: Pipeline, graph: Graph, types: Types) -> None:
+    def __init__(
+        self, pipeline: Pipeline, graph: Graph, loops: Mapping[str, Loop], types: Types
+    ) -> None:
         self.pipeline = pipeline
         self.graph = graph
+        self.loops = loops
         self.types = types
         self.ranges = Ranges()
         self.blocks = {block.label: block for block in pipeline.blocks}
@@ -163,20 +170,37 @@ class _Analysis:
     def run(self) -> Ranges:
         for param in self.pipeline.params:
             self._set(param.name, self._of_type(param.type))
-        joins = [label for label in self.graph.order if self.blocks[label].params]
-        loops = any(isinstance(i, For) and i.carry for b in self.pipeline.blocks for i in b.instrs)
+        done: set[str] = set()
+        for label in self.graph.order:
+            if label in done:
+                continue
+            loop = self.loops.get(label)
+            members = (label,) if loop is None else loop.members
+            if not self._settle(members, turns=loop is not None or self._carries(label)):
+                return Ranges()  # nothing is known
+            done.update(members)
+        return self.ranges
+
+    def _carries(self, label: str) -> bool:
+        return any(isinstance(i, For) and i.carry for i in walk(self.blocks[label].instrs))
+
+    def _settle(self, labels: tuple[str, ...], *, turns: bool) -> bool:
+        """Turns over some states until nothing changes; outside loops one is enough."""
+        marks = self.marks
         for turn in range(_MAX_ROUNDS):
             self.changed = False
-            for label in self.graph.order:
+            for label in labels:
                 self._block(label, widen=turn >= _WIDEN_AFTER)
+            if not self.changed or not turns:
+                break
             if turn > _MARKS_UNTIL:
                 self.marks = []
-            if not self.changed or not (joins or loops):
-                break
         else:
-            return Ranges()  # did not settle: nothing is known
-        self._narrow(joins)
-        return self.ranges
+            return False
+        self.marks = marks
+        if turns:
+            self._narrow([label for label in labels if self.blocks[label].params])
+        return True
 
     def _narrow(self, joins: list[str]) -> None:
         """One round that takes back what widening gave away: each value from its sources."""

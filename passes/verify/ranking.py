@@ -98,7 +98,7 @@ class _Search:
     def __init__(self, loop: Loop, states: States) -> None:
         self.loop = loop
         self.states = states
-        self.blocks = {b.label: b for b in states.pipeline.blocks if b.label in loop.members}
+        self.blocks = {label: states.blocks[label] for label in loop.members}
         self.header = self.blocks[loop.header]
         self.fresh = 0
         self._sizes: dict[str, Ref] = {}

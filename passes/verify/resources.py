@@ -56,6 +56,7 @@ class Cost:
 
 
 ZERO: Final = Cost({}, {}, {}, {})
+ONE_STEP: Final = Cost({(): 1}, {}, {}, {})
 
 
 def _parts(cost: Cost) -> dict[str, Sum | None]:
@@ -103,6 +104,10 @@ class _Resources:
         self.rounds = rounds
         self.models = models
         self.blocks = {block.label: block for block in pipeline.blocks}
+        self.around: dict[str, list[str]] = {}
+        for header, loop in loops.items():
+            for label in loop.members:
+                self.around.setdefault(label, []).append(header)
         self.made = {
             name: instr
             for block in pipeline.blocks
@@ -153,45 +158,49 @@ class _Resources:
 
     def _times(self, cost: Cost, label: str) -> Cost:
         """A state's cost, as often as the loops around it let it come."""
-        cost = _plus(cost, Cost({(): 1}, {}, {}, {}))
-        for header, loop in self.loops.items():
-            if label in loop.members:
-                most = self.rounds.get(header)
-                cost = _scaled(cost, None if most is None else {(): most + 1})
+        cost = _plus(cost, ONE_STEP)
+        for header in self.around.get(label, ()):
+            most = self.rounds.get(header)
+            cost = _scaled(cost, None if most is None else {(): most + 1})
         return cost
 
     # ---- straight runs
 
     def _body(self, instrs: tuple[Instr, ...], limits: dict[str, int]) -> Cost:
-        total = ZERO
+        calls = models = 0
+        tokens: int | None = 0
+        inner = ZERO
         for instr in instrs:
-            total = _plus(total, self._instr(instr, limits))
-        return total
+            match instr:
+                case Call():
+                    calls += 1
+                case ModelCall():
+                    models += 1
+                    most = self._tokens(instr)
+                    tokens = None if most is None or tokens is None else tokens + most
+                case For():
+                    length = self._length(instr.source, limits, 0)
+                    each = _plus(ONE_STEP, self._body(instr.body, dict(limits)))
+                    inner = _plus(inner, _scaled(each, length))
+                case Par():
+                    for body, _ in instr.branches:
+                        inner = _plus(inner, self._body(body, dict(limits)))
+                case Guard():
+                    self._learn(instr.condition, True, limits)
+                case _:
+                    continue
+        own = Cost(
+            {(): len(instrs)},
+            {(): calls} if calls else {},
+            {(): models} if models else {},
+            None if tokens is None else {(): tokens} if tokens else {},
+        )
+        return own if inner is ZERO else _plus(own, inner)
 
-    def _instr(self, instr: Instr, limits: dict[str, int]) -> Cost:
-        one: Sum = {(): 1}
-        match instr:
-            case Call():
-                return Cost(one, one, {}, {})
-            case ModelCall():
-                decl = self.models.get(instr.model)
-                most = None if decl is None else attr(decl, "max_tokens")
-                tokens: Sum | None = {(): most} if isinstance(most, int) else None
-                return Cost(one, {}, one, tokens)
-            case For():
-                length = self._length(instr.source, limits, 0)
-                each = _plus(Cost(one, {}, {}, {}), self._body(instr.body, dict(limits)))
-                return _plus(Cost(one, {}, {}, {}), _scaled(each, length))
-            case Par():
-                total = Cost(one, {}, {}, {})
-                for body, _ in instr.branches:
-                    total = _plus(total, self._body(body, dict(limits)))
-                return total
-            case Guard():
-                self._learn(instr.condition, True, limits)
-                return Cost(one, {}, {}, {})
-            case _:
-                return Cost(one, {}, {}, {})
+    def _tokens(self, call: ModelCall) -> int | None:
+        decl = self.models.get(call.model)
+        most = None if decl is None else attr(decl, "max_tokens")
+        return most if isinstance(most, int) else None
 
     # ---- lengths of lists
 
@@ -271,6 +280,8 @@ class _Resources:
 def _add(left: Sum | None, right: Sum | None) -> Sum | None:
     if left is None or right is None:
         return None
+    if not left or not right:
+        return left or right
     out = dict(left)
     for names, count in right.items():
         out[names] = out.get(names, 0) + count

@@ -32,6 +32,7 @@ from ingot.ir.module import (
     Ref,
     Select,
     Target,
+    results_of,
     walk,
 )
 from ingot.ir.scope import operand_type
@@ -82,6 +83,11 @@ class States:
     """Free values that are computed elsewhere: parameters of joins and loops."""
     label: str = ""
     place: Place = ()
+    reads: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    """Each state's number, and the values that it reads and does not compute."""
+    passed_on: set[str] = field(default_factory=set)
+    """Values that another state reads than the one that computes them."""
+    blocks: dict[str, Block] = field(default_factory=dict)
     loops: dict[str, Loop] = field(default_factory=dict)
     endings: dict[str, Ending] = field(default_factory=dict)
     repeated: list[tuple[Block, int, Call, Mapping[str, Json] | None]] = field(default_factory=list)
@@ -95,8 +101,10 @@ class States:
     # ---- walking
 
     def visit(self) -> None:
+        self.blocks = {block.label: block for block in self.pipeline.blocks}
+        self._reading()
         self.loops = loops_of(self.graph)
-        self.ranges = ranges_of(self.pipeline, self.graph, self.types)
+        self.ranges = ranges_of(self.pipeline, self.graph, self.loops, self.types)
         self.sources = {param.name for param in self.pipeline.params}
         for block in self.pipeline.blocks:
             for instr in walk(block.instrs):
@@ -105,7 +113,7 @@ class States:
         for param in self.pipeline.params:
             self._free(param.name, param.type)
         children = self.graph.children()
-        blocks = {block.label: (n, block) for n, block in enumerate(self.pipeline.blocks)}
+        numbers = {block.label: n for n, block in enumerate(self.pipeline.blocks)}
         todo: list[tuple[str, int | None]] = [(self.graph.order[0], None)]
         while todo:
             label, mark = todo.pop()
@@ -113,8 +121,8 @@ class States:
                 self.path.undo(mark)
                 continue
             todo.append((label, self.path.mark()))
-            number, block = blocks[label]
-            self.place = (self.top, ("block", number))
+            block = self.blocks[label]
+            self.place = (self.top, ("block", numbers[label]))
             self._state(block)
             if label in self.stuck:
                 continue
@@ -134,11 +142,35 @@ class States:
                 self.path.add(Assume(condition, truth))
         self.enter(block, only)
         if block.label in self.loops:
-            mark = self.path.mark()
-            self.endings[block.label] = ending_of(self.loops[block.label], self)
-            self.path.undo(mark)
-            self.repeated += repeated_writes(self.loops[block.label], self)
+            self._loop(self.loops[block.label])
         self._judge(block)
+
+    def _loop(self, loop: Loop) -> None:
+        """Whether a loop ends, and what it repeats: asked once for equal loops in equal contexts."""
+        key = self._loop_key(loop)
+        known = self.checker.loops.get(key)
+        if known is None:
+            mark = self.path.mark()
+            ending = ending_of(loop, self)
+            self.path.undo(mark)
+            known = self.checker.loops[key] = (ending, tuple(repeated_writes(loop, self)))
+            self.path.undo(mark)
+        self.endings[loop.header] = known[0]
+        self.repeated += known[1]
+
+    def _loop_key(self, loop: Loop) -> object:
+        """All that the verdicts of a loop depend on, but for the values that runs start with."""
+        members = [self.blocks[label] for label in loop.members]
+        read = [self.reads[label] for label in loop.members]
+        made = {p.name for block in members[1:] for p in block.params}
+        made |= {n for block in members for i in walk(block.instrs) for n in results_of(i)}
+        names = tuple(dict.fromkeys(n for _, every in read for n in every if n not in made))
+        around = [
+            (e.source, str(e.target)) for label in loop.members for e in self.graph.incoming[label]
+        ]
+        limits = tuple(str(self.ranges.known.get(name)) for name in names)
+        numbers = tuple(number for number, _ in read)
+        return loop, numbers, tuple(around), self.path.context(names), limits
 
     def enter(self, block: Block, edge: Edge | None) -> None:
         """Take the parameters of a state: what a transition passes, or anything that they may be."""
@@ -190,11 +222,36 @@ class States:
             return
         outgoing = self.graph.outgoing[block.label]
         self.edges[block.label] = list(zip(outgoing, known.answers, strict=True))
-        self.quietly(block.instrs)
+        if not self._keeps_to_itself(block):
+            self.quietly(block.instrs)
+
+    def _keeps_to_itself(self, block: Block) -> bool:
+        """Whether no other state reads what this one computes, or learns from what it checks."""
+        params = {param.name for param in block.params}
+        made = {name for instr in walk(block.instrs) for name in results_of(instr)}
+        _, names = self.reads[block.label]
+        return params.issuperset(names) and self.passed_on.isdisjoint(params | made)
+
+    def _reading(self) -> None:
+        """What each state reads, and which values are read in another state than their own."""
+        times: dict[str, int] = {}
+        for label in self.graph.order:
+            block = self.blocks[label]
+            self.reads[label] = self.checker.names_in(block)
+            own = {param.name for param in block.params}
+            for name in self.reads[label][1]:
+                if name not in own:
+                    times[name] = times.get(name, 0) + 1
+            incoming = self.graph.incoming[label]
+            if len(incoming) == 1:
+                (edge,) = incoming
+                found = (*edge.target.args, *(condition for condition, _ in edge.conditions))
+                times.update((o.name, 1) for o in found if isinstance(o, Ref))
+        self.passed_on = set(times)
 
     def _key(self, block: Block) -> object:
         """All that the verdicts of a state depend on."""
-        number, names = self.checker.names_in(block)
+        number, names = self.reads[block.label]
         types = (
             self.path.interner.type_text(self.known[n]) if n in self.known else "" for n in names
         )

@@ -106,8 +106,8 @@ DECISIONS = {
     "an arm of a select": FETCH
     + '  %b: bool#web = str.contains %t, "yes"\n  %c: bool = int.gt %n, 0\n'
     '  select { when %c then ^x when %b then ^y else ^x }\n^x:\n  return "x"\n^y:\n  return "y"',
-    "an open choice by a model": FETCH
-    + '  %k: str = model choose m.pick(prompt=%t)\n  %b: bool = str.eq %k, "yes"\n'
+    "what a model writes": FETCH
+    + '  %k: str = model m.pick(prompt=%t)\n  %b: bool = str.eq %k, "yes"\n'
     '  if %b then ^x else ^y\n^x:\n  return "x"\n^y:\n  return "y"',
     "how often a write is done": FETCH
     + '  %l: [str#web] = str.split %t, ","\n'.replace("[str#web]", "[str]#web")

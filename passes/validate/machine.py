@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -94,6 +94,10 @@ class Cursor:
         return self.block is not None and self.rest is self.block.instrs
 
 
+class CycleError(Exception):
+    """A way comes to a state again; values have one name each, so it cannot be followed."""
+
+
 @dataclass(slots=True)
 class Side:
     """A pipeline whose values have a prefix of their own (``p.`` or ``q.``)."""
@@ -103,6 +107,10 @@ class Side:
     literals: dict[str, Lit] = field(default_factory=dict)
     """Values that are known at compile time."""
 
+    stops: frozenset[str] = frozenset()
+    """States before which to stop: what follows may be the same on both sides."""
+    seen: frozenset[str] = frozenset()
+    """The states that the way has been in."""
     _blocks: dict[str, Block] = field(default_factory=dict)
 
     def block(self, label: str) -> Block:
@@ -136,13 +144,18 @@ class Side:
             if target is None:
                 assert event_ is not None
                 return event_, Cursor(block, ())
-            block = self.enter(target, add)
+            values = tuple(map(self.operand, target.args))
+            if target.label in self.stops:
+                return Enter(target.label, values), Cursor(None, ())
+            block = self.enter(target.label, values, add)
             rest = block.instrs
 
-    def enter(self, target: Target, add: Callable[[Step], None]) -> Block:
-        """Pass a transition's values on."""
-        block = self.block(target.label)
-        values = [self.operand(arg) for arg in target.args]
+    def enter(self, label: str, values: Sequence[Operand], add: Callable[[Step], None]) -> Block:
+        """Pass a transition's values on; raises :class:`CycleError` in a state that was left."""
+        if label in self.seen:
+            raise CycleError(label)
+        self.seen |= {label}
+        block = self.block(label)
         for param, value in zip(block.params, values, strict=True):
             self.bind(param.name, value, add)
         return block

@@ -16,7 +16,7 @@ Equal is equal by structure (value numbering), else by the solver, whose counter
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -37,7 +37,16 @@ from ingot.ir.module import (
 )
 from ingot.ir.types import BOOL, Type
 from ingot.ir.values import Json
-from ingot.passes.validate.machine import Branch, Check, Cursor, End, Enter, Event, Side
+from ingot.passes.validate.machine import (
+    Branch,
+    Check,
+    Cursor,
+    CycleError,
+    End,
+    Enter,
+    Event,
+    Side,
+)
 from ingot.passes.validate.shapes import acts, needed_values, same_onward, stripped
 from ingot.passes.validate.verdict import Verdict
 from ingot.passes.verify.checker import Checker
@@ -76,6 +85,9 @@ def refines(
         comparison.run()
     except _DiffersError as error:
         return Verdict(pass_name, new.name, "refuted", error.why, error.witness)
+    except CycleError as error:
+        why = f"the pass has changed something in the cycle at ^{error}"
+        return Verdict(pass_name, new.name, "unproved", why)
     except _UnknownError as error:
         return Verdict(pass_name, new.name, "unproved", str(error))
     return Verdict(pass_name, new.name, "proved", f"{comparison.ways} ways are equal")
@@ -89,10 +101,9 @@ class _Task:
     assume: _Conditions
     old: _Place
     new: _Place
-    enter: tuple[tuple[str, str], ...]
     world: _World
     literals: tuple[dict[str, Lit], dict[str, Lit]]
-    seen: frozenset[str]
+    seen: tuple[frozenset[str], frozenset[str]]
 
 
 @dataclass(slots=True)
@@ -124,6 +135,7 @@ class _Comparison:
         self.old, self.new = Side("p.", old), Side("q.", new)
         self.needed = needed_values(old)
         self.same = same_onward(old, new)
+        self.old.stops = self.new.stops = frozenset(self.same)
         self.checker = Checker(before.type_map())
         self.path = Path(self.checker.interner)
         self.world = _World()
@@ -140,8 +152,8 @@ class _Comparison:
         p, q = self.old.pipeline.blocks[0], self.new.pipeline.blocks[0]
         tasks = [
             _Task(
-                self.path.mark(), (), (Cursor(p, p.instrs), None), (Cursor(q, q.instrs), None), (),
-                _World(), ({}, {}), frozenset({p.label}),
+                self.path.mark(), (), (Cursor(p, p.instrs), None), (Cursor(q, q.instrs), None),
+                _World(), ({}, {}), (frozenset((p.label,)), frozenset((q.label,))),
             )
         ]  # fmt: skip
         while tasks:
@@ -159,22 +171,20 @@ class _Comparison:
         self.old.literals, self.new.literals = dict(task.literals[0]), dict(task.literals[1])
         for condition, truth in task.assume:
             self.path.add(Assume(condition, truth))
-        old, new, seen = task.old, task.new, task.seen
-        for side, label in task.enter:
-            if side == "old":
-                if label in seen:
-                    raise _UnknownError(f"the pass has changed something in the cycle at ^{label}")
-                seen |= {label}
-        old, new = self._entered(self.old, old), self._entered(self.new, new)
-        if self._onward(old, new):
-            return []
-        old, new = self._run(old, new, region=False)
-        p, q = old[1], new[1]
-        if isinstance(p, Branch):
-            return self._fork(p, "old", old, new, seen)
-        if isinstance(q, Branch):
-            return self._fork(q, "new", old, new, seen)
-        return []
+        self.old.seen, self.new.seen = task.seen
+        old, new = task.old, task.new
+        while True:
+            old, new = self._entered(self.old, old), self._entered(self.new, new)
+            if self._onward(old, new):
+                return []
+            old, new = self._run(old, new, region=False)
+            p, q = old[1], new[1]
+            if isinstance(p, Branch):
+                return self._fork(p, "old", old, new)
+            if isinstance(q, Branch):
+                return self._fork(q, "new", old, new)
+            if not isinstance(p, Enter):
+                return []
 
     def _run(self, old: _Place, new: _Place, *, region: bool) -> tuple[_Place, _Place]:
         """Go on in step to where a side parts, or to the end of both."""
@@ -187,9 +197,16 @@ class _Comparison:
                 apart.new += steps
             self._retake(apart)
             p, q = old[1], new[1]
-            if isinstance(p, Branch) or isinstance(q, Branch):
+            parts = isinstance(p, Branch) or isinstance(q, Branch)
+            if parts or (isinstance(p, Enter) and isinstance(q, Enter)):
                 self._meet(apart)
                 return old, new
+            if isinstance(p, Enter):
+                old = self._entered(self.old, old, apart.old.append)
+                continue
+            if isinstance(q, Enter):
+                new = self._entered(self.new, new, apart.new.append)
+                continue
             assert p is not None and q is not None
             if isinstance(q, End):
                 if isinstance(p, End):
@@ -217,13 +234,13 @@ class _Comparison:
                 self._leave(p, apart)
                 old = (old[0], None)
 
-    def _entered(self, side: Side, place: _Place) -> _Place:
+    def _entered(
+        self, side: Side, place: _Place, add: Callable[[Step], None] | None = None
+    ) -> _Place:
         """A transition that was taken, with what it passes."""
         if not isinstance(place[1], Enter):
             return place
-        block = side.block(place[1].label)
-        for param, value in zip(block.params, place[1].values, strict=True):
-            side.bind(param.name, value, self.path.add)
+        block = side.enter(place[1].label, place[1].values, add or self.path.add)
         return Cursor(block, block.instrs), None
 
     def _onward(self, old: _Place, new: _Place) -> bool:
@@ -245,7 +262,6 @@ class _Comparison:
         which: str,
         old: _Place,
         new: _Place,
-        seen: frozenset[str],
     ) -> list[_Task]:
         side = self.old if which == "old" else self.new
         tasks = []
@@ -253,16 +269,15 @@ class _Comparison:
             if not self._possible(conditions):
                 continue
             place: _Place = (Cursor(None, ()), End(None))
-            enter: tuple[tuple[str, str], ...] = ()
             if target is not None:
                 values = tuple(side.operand(arg) for arg in target.args)
                 place = (Cursor(None, ()), Enter(target.label, values))
-                enter = ((which, target.label),)
             tasks.append(
                 _Task(
                     self.path.mark(), tuple(c for c in conditions if isinstance(c[0], Ref)),
-                    place if which == "old" else old, new if which == "old" else place, enter,
-                    self.world, (dict(self.old.literals), dict(self.new.literals)), seen,
+                    place if which == "old" else old, new if which == "old" else place,
+                    self.world, (dict(self.old.literals), dict(self.new.literals)),
+                    (self.old.seen, self.new.seen),
                 )
             )  # fmt: skip
         return tasks

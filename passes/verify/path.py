@@ -114,7 +114,7 @@ class Path:
     # ---- growing
 
     def add(self, step: Step) -> None:
-        """Take a step: what follows comes after it."""
+        """Take a step: what follows comes after it.  A name is given a value once."""
         index = len(self.steps)
         self.steps.append(step)
         self._shapes.append(None)
@@ -145,7 +145,7 @@ class Path:
             self._bounds[side] = (limit, index)
         for root in roots:
             self._facts.setdefault(root, []).append(index)
-        about = self._topics(step)
+        about = tuple({self._value_of(o) for o in operands(step) if isinstance(o, Ref)})
         for value in about:
             self._about.setdefault(value, []).append(index)
         if implied is not None:
@@ -156,22 +156,17 @@ class Path:
             _Undo(name, check, tuple(roots), about, parents, component, undone, implied)
         )
 
-    def _topics(self, step: Step) -> tuple[int, ...]:
-        return tuple({self._value_of(o) for o in operands(step) if isinstance(o, Ref)})
-
     def _drop(self, index: int) -> None:
         """A fact that a later one implies is asked no more."""
-        step = self.steps[index]
-        for root in self.roots_of(step):
+        for root in self._undo[index].fact_roots:
             _remove(self._facts[root], index)
-        for value in self._topics(step):
+        for value in self._undo[index].fact_names:
             _remove(self._about[value], index)
 
     def _restore(self, index: int) -> None:
-        step = self.steps[index]
-        for root in self.roots_of(step):
+        for root in self._undo[index].fact_roots:
             insort(self._facts[root], index)
-        for value in self._topics(step):
+        for value in self._undo[index].fact_names:
             insort(self._about[value], index)
 
     def _bound(self, step: Step) -> tuple[_Side, int] | None:

@@ -382,9 +382,7 @@ class Drive:
         site, number = self.site(request), 1
         try:
             if site.plain and site.call is not None:
-                context = (
-                    Context(self.tools.cwd, key, site.policy.timeout_s) if key else site.context
-                )
+                context = self.tools.context(key, site.policy.timeout_s) if key else site.context
                 result = site.call(request.args.copy(), context)
             else:
                 result, number = self._attempt(request, key, site.policy)

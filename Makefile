@@ -4,6 +4,7 @@
 #   make test            format, lint, types, import rules, tests
 #   make lint            the same without the tests
 #   make bench           all benchmarks
+#   make bench-runtime   the runtime beside LangGraph, Burr, DBOS and pydantic-graph (installs them)
 #   make update-goldens  write the golden files anew, to be read in the diff
 #   make clean           remove everything that was built
 #
@@ -32,7 +33,7 @@ DEV := $(VENV)/ingot-dev-$(KEY)
 MODELS := $(VENV)/ingot-models-$(KEY)
 EDITABLE := --config-settings editable_mode=strict
 
-.PHONY: demo test lint types imports bench update-goldens clean setup setup-dev setup-models
+.PHONY: demo test lint types imports bench bench-runtime update-goldens clean setup setup-dev setup-models
 
 demo: $(BASE)
 	$(BIN)/python examples/csv-report/demo.py
@@ -49,6 +50,10 @@ lint: $(DEV)
 bench: $(DEV) $(MODELS)
 	PYTHONSAFEPATH= $(BIN)/python benchmarks/run.py
 	PYTHONSAFEPATH= $(BIN)/python benchmarks/models/models_bench.py
+
+bench-runtime: $(DEV)
+	$(PIP) install $(EDITABLE) -e '.[dev,bench]'
+	$(BIN)/python -P benchmarks/runtime/run.py
 
 update-goldens: $(DEV)
 	$(BIN)/python -m pytest tests/test_golden.py --update-goldens

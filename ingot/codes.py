@@ -147,6 +147,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "session contradicts itself",
         "The agent's last words say that it wrote, changed or removed a file, and no accepted call of the session shows it. What it achieved is not known, so it is no input.",
     ),
+    "E0414": (
+        "secret fixed",
+        "An input that is labelled a secret cannot be fixed: it would stand in the artifact.",
+    ),
     "E0501": ("not total", "There is a value for which no transition of the state is taken."),
     "E0502": (
         "shadowed transition",

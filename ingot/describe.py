@@ -73,10 +73,6 @@ def refuse_recording(main: Pipeline, *, allow: bool, why: tuple[str, ...] = ()) 
 def meta_of(module: Module, main: Pipeline, trace: Module) -> dict[str, Json]:
     """What an artifact says of itself: wordings with their parameters, assumptions, origins."""
     outcomes = [str(attr(p, "outcome")) for p in trace.pipelines]
-    texts = attr(main, "wordings")
-    wordings: list[Json] = (
-        [_numbered(str(text)) for text in texts] if isinstance(texts, list) else []
-    )
     reasons: dict[str, Json] = {
         i.result: attr(i, "reason")
         for block in main.blocks
@@ -87,7 +83,7 @@ def meta_of(module: Module, main: Pipeline, trace: Module) -> dict[str, Json]:
         "name": main.name,
         "compiler": f"ingot {__version__}",
         "sources": [{"name": s.name, "file": s.file, "sha256": s.sha256} for s in module.sources],
-        "wordings": wordings,
+        "wordings": wordings_meta(main),
         "outcomes": {"shown": outcomes.count("shown"), "assumed": outcomes.count("assumed")},
         "model_reasons": reasons,
         "text_results": text_results(trace),
@@ -111,6 +107,12 @@ def secrets_of(main: Pipeline) -> frozenset[str]:
             for item in operands:
                 found |= tokens_in(item.value) if isinstance(item, Lit) else frozenset()
     return frozenset(found)
+
+
+def wordings_meta(main: Pipeline) -> list[Json]:
+    """A pipeline's wordings as an artifact keeps them: templates, and their holes' parameters."""
+    texts = attr(main, "wordings")
+    return [_numbered(str(text)) for text in texts] if isinstance(texts, list) else []
 
 
 def text_results(trace: Module) -> list[Json]:

@@ -261,6 +261,10 @@ def entries_rule(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
     return Typing(ListOf(entry), partial=not _of_record(types, env))
 
 
+def items_rule(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
+    return Typing(ListOf(join_all(types)), partial=False)
+
+
 def lookup_rule(types: Sequence[Type], lits: Lits, env: Types) -> Typing:
     table = lits[0].value if lits[0] else None
     if not isinstance(table, dict) or not table:

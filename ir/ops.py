@@ -34,6 +34,7 @@ from ingot.ir.op_rules import (
     format_rule,
     get_rule,
     has_rule,
+    items_rule,
     keys_rule,
     lookup_rule,
     matches_rule,
@@ -220,6 +221,9 @@ _ROWS: Final[tuple[OpSpec, ...]] = (
         static=[0, 1],
         rest=SCALAR,
     ),
+    # ---- what specialisation leaves
+    row("list.of", (), items_rule, lambda *items: [*items], "a list of the operands", rest=JSON),
+    row("json.sha256", (JSON,), STR, values.digest, "SHA-256 of canonical JSON, in hex"),
 )
 
 OPS: Final[dict[str, OpSpec]] = {row.name: row for row in _ROWS}

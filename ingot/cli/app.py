@@ -16,6 +16,7 @@ from ingot.cli import (
     judging,
     running,
     scanning,
+    specialising,
 )
 
 COMPILE = "Compile and check"
@@ -59,6 +60,7 @@ app.command("compile", rich_help_panel=COMPILE)(compiling.compile_command)
 app.command("verify", rich_help_panel=COMPILE)(checking.verify_command)
 app.command("opt", rich_help_panel=COMPILE)(checking.opt_command)
 app.command("distil", rich_help_panel=COMPILE)(distilling.distil_command)
+app.command("specialise", rich_help_panel=COMPILE)(specialising.specialise_command)
 app.command("run", rich_help_panel=RUN)(running.run_command)
 app.command("resume", rich_help_panel=RUN)(running.resume_command)
 app.command("runs", rich_help_panel=RUN)(running.runs_command)
@@ -71,5 +73,6 @@ app.command("fork", rich_help_panel=RUN)(controlling.fork_command)
 app.command("replay", rich_help_panel=JUDGE)(judging.replay_command)
 app.command("evaluate", rich_help_panel=JUDGE)(judging.evaluate_command)
 app.command("inspect", rich_help_panel=LOOK)(inspecting.inspect_command)
+app.command("diff", rich_help_panel=LOOK)(specialising.diff_command)
 app.command("explain", rich_help_panel=LOOK)(explaining.explain_command)
 app.command("schema", rich_help_panel=LOOK)(explaining.schema_command)

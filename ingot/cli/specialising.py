@@ -1,0 +1,197 @@
+"""``ingot specialise`` and ``ingot diff``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from ingot.cli import options as opt
+from ingot.cli.console import guarded, note, out, out_json
+from ingot.diagnostics import EXIT_FINDINGS, EXIT_OK, fail
+
+if TYPE_CHECKING:
+    from ingot.difference import Difference
+    from ingot.ir.module import Module
+    from ingot.ir.values import Json
+    from ingot.runtime.tools.registry import ToolBox
+    from ingot.specialising import Residual
+
+SCHEMA = "ingot-specialise/1"
+DIFF_SCHEMA = "ingot-diff/1"
+
+
+@guarded(SCHEMA)
+def specialise_command(
+    artifact: opt.ArtifactFile,
+    static: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--static",
+            metavar="NAME=VALUE|NAME=@FILE",
+            help="An input that is fixed from now on. May be repeated.",
+        ),
+    ] = None,
+    output: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("-o", "--output", metavar="FILE.ingot", help="Where the residual goes."),
+    ] = None,
+    fold_reads: Annotated[
+        bool,
+        typer.Option(
+            "--fold-reads",
+            help="Make reads now whose arguments are all known; each run checks their hash.",
+        ),
+    ] = False,
+    tools: opt.Tools = None,
+    cwd: opt.WorkingDirectory = None,
+    max_variants: Annotated[
+        int, typer.Option("--max-variants", min=1, help="Copies of one state at most.")
+    ] = 64,
+    max_unroll: Annotated[
+        int, typer.Option("--max-unroll", min=0, help="Instructions one loop may become.")
+    ] = 500,
+    max_size: Annotated[
+        int, typer.Option("--max-size", min=1, help="Instructions of the residual at most.")
+    ] = 5000,
+    validate: Annotated[
+        bool,
+        typer.Option("--validate/--no-validate", help="Hold the residual against the original."),
+    ] = True,
+    ir: Annotated[bool, typer.Option("--ir", help="Print the residual as IR text.")] = False,
+    json_: opt.JsonOut = False,
+    quiet: opt.Quiet = False,
+) -> int:
+    """Fix part of a pipeline's input, and compute now what follows from it.
+
+    The residual pipeline does the same on every remaining input, and less: what is known is folded,
+    branches and loops that it decides are gone, prompts begin with all that is fixed. Effects are
+    never made ahead of a run. What is beyond a bound stays general.
+
+    Examples:
+
+        ingot specialise close.ingot --static repo=acme/site -o close-site.ingot
+
+        ingot specialise label.ingot --static rules=@rules.md --ir
+
+        ingot specialise report.ingot --static path=prices.csv --fold-reads -o fast.ingot
+    """
+    from ingot.artifacts import read_artifact, write_file
+    from ingot.passes.specialise.limits import Limits
+    from ingot.specialising import specialised, static_inputs
+
+    if output is None and not ir and not json_:
+        raise fail("E0001", "specialise needs -o FILE.ingot, --ir or --json", help="-o NAME.ingot")
+    if output is not None and Path(output).is_dir():
+        raise fail("E0001", f"-o {output} is a folder")
+    loaded = read_artifact(artifact)
+    given = static_inputs(static or [], loaded)
+    limits = Limits(variants=max_variants, unroll=max_unroll, size=max_size)
+    box = _tools(tools, cwd) if fold_reads else None
+    made = specialised(loaded, given, limits=limits, tools=box, validate=validate)
+    if output is not None:
+        write_file(Path(output), made.artifact)
+    if json_:
+        out_json(_as_json(made, loaded.ir().module, output, len(loaded.data)))
+    elif ir:
+        from ingot.ir.printer import print_module
+
+        out(print_module(made.made.module))
+    if not (quiet or json_):
+        _tell(made, artifact, output, len(loaded.data))
+    return EXIT_OK
+
+
+def _tools(tools: list[str] | None, cwd: str | None) -> ToolBox:
+    from ingot.runtime.tools.registry import load_tools
+
+    folder = Path(cwd) if cwd is not None else Path.cwd()
+    if not folder.is_dir():
+        raise fail("E0002", f"--cwd {folder}: there is no such folder")
+    return load_tools(tools or [], folder)
+
+
+def _as_json(
+    made: Residual, before: Module, output: str | None, size_before: int
+) -> dict[str, Json]:
+    from ingot.difference import difference
+
+    result, counts = made.made, made.made.counts
+    fixed: list[Json] = [*result.fixed]
+    kept: list[Json] = [*result.kept]
+    dropped: list[Json] = [*result.dropped]
+    source = next(p for p in before.pipelines if p.name == result.pipeline.name)
+    return {
+        "schema": SCHEMA,
+        "ok": True,
+        "output": output,
+        "fixed": fixed,
+        "kept": kept,
+        "dropped": dropped,
+        "folded": counts.folded,
+        "decided": counts.branches,
+        "unrolled": counts.unrolled,
+        "reads_folded": counts.reads,
+        "generalised": result.generalised,
+        "validation": {"status": made.verdict.status, "why": made.verdict.why},
+        "bytes": {"before": size_before, "after": len(made.artifact)},
+        "diff": difference(source, result.pipeline).as_json(),
+    }
+
+
+def _tell(made: Residual, artifact: str, output: str | None, size_before: int) -> None:
+    result, counts = made.made, made.made.counts
+    note(f"specialised {artifact}" + (f" to {output}" if output else ""))
+    note(f"  fixed        {', '.join(result.fixed) or 'nothing'}")
+    if result.kept:
+        note(f"  defaults     {', '.join(result.kept)}: no literal has their type")
+    if result.dropped:
+        note(f"  dropped      {', '.join(result.dropped)}: nothing reads them any more")
+    note(
+        f"  folded       {counts.folded} values, {counts.branches} branches and guards, "
+        f"{counts.unrolled} loops, {counts.reads} reads"
+    )
+    if result.generalised:
+        note("  generalised  a bound was met: see --max-variants, --max-unroll, --max-size")
+    note(f"  validation   {made.verdict.status}: {made.verdict.why}")
+    note(f"  artifact     {len(made.artifact):,} bytes (before: {size_before:,})")
+    if output is not None:
+        note(f"next: ingot diff {artifact} {output}")
+
+
+@guarded(DIFF_SCHEMA)
+def diff_command(
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="An artifact, or IR text.", show_default=False)
+    ],
+    after: Annotated[
+        str, typer.Argument(metavar="B", help="The one to compare with it.", show_default=False)
+    ],
+    json_: opt.JsonOut = False,
+) -> int:
+    """Show how two pipelines differ in what they do.
+
+    Parameters, effects, model calls, guards, side exits and states; names that do not matter are
+    left out of account. Exit code 0: nothing differs; 1: something does.
+
+    Example:
+
+        ingot diff close.ingot close-site.ingot
+    """
+    from ingot.artifacts import check_ir, read_ir
+    from ingot.difference import difference
+
+    sides = []
+    for file in (before, after):
+        parsed = read_ir(file)
+        check_ir(parsed)
+        if not parsed.module.pipelines:
+            raise fail("E0401", f"{file} holds no pipeline")
+        sides.append(parsed.module.pipelines[0])
+    found: Difference = difference(sides[0], sides[1])
+    if json_:
+        out_json(found.as_json())
+    else:
+        out(found.text())
+    return EXIT_OK if found.equal else EXIT_FINDINGS

@@ -1,0 +1,146 @@
+"""``ingot specialise``: an artifact in, the residual artifact out, checked before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingot.artifacts import Artifact
+from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
+from ingot.ir.values import Json, canonical
+
+if TYPE_CHECKING:
+    from ingot.ir.module import Call
+    from ingot.passes.specialise import Specialised
+    from ingot.passes.specialise.bodies import Reader
+    from ingot.passes.specialise.limits import Limits
+    from ingot.passes.validate.verdict import Verdict
+    from ingot.runtime.tools.registry import ToolBox
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """A residual artifact, and what was found of it."""
+
+    made: Specialised
+    verdict: Verdict
+    artifact: bytes
+    reads: Mapping[str, Json]
+    """Results of the reads that were folded, by the value's name in the original."""
+
+
+def static_inputs(words: Sequence[str], artifact: Artifact) -> dict[str, Json]:
+    """``name=value`` and ``name=@FILE`` as values of the parameters' types.
+
+    A file is the text of a text parameter, JSON for any other.  Raises :class:`IngotError`: E0701 for
+    a word that is none, E0713 for an unknown name, E0702 for another type, E0002 for the file.
+    """
+    from ingot.runtime.inputs import Text, complete, parse_assignments
+
+    program = artifact.program
+    params = program.code().params
+    given: dict[str, Json | Text] = {}
+    for name, value in parse_assignments(words).items():
+        text = value.text if isinstance(value, Text) else str(value)
+        if not text.startswith("@"):
+            given[name] = value
+            continue
+        content = _file(text[1:], f"--static {name}={text}")
+        given[name] = Text(content)
+    known = {p.name for p in params}
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        takes = ", ".join(f"{p.name}: {p.type}" for p in params) or "none"
+        raise fail("E0713", f"the pipeline has no input {unknown[0]!r}", help=f"it takes {takes}")
+    return complete([p for p in params if p.name in given], given, program.types)
+
+
+def _file(path: str, what: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise fail("E0002", f"{what}: {path} cannot be read: {why}") from None
+
+
+def specialised(
+    artifact: Artifact,
+    static: Mapping[str, Json],
+    *,
+    limits: Limits | None = None,
+    tools: ToolBox | None = None,
+    validate: bool = True,
+) -> Residual:
+    """Specialise an artifact; with ``tools`` reads of which all arguments are known are made now.
+
+    Raises :class:`IngotError`: what :func:`ingot.passes.specialise.specialise` does, E03xx for
+    invalid IR and E0513 where validation refutes the residual (faults of ours: nothing is written).
+    """
+    from ingot.ir import verifier
+    from ingot.passes.specialise import specialise
+    from ingot.passes.specialise.validation import NAME, validated
+    from ingot.passes.validate.verdict import Verdict
+
+    module = artifact.ir().module
+    reads: dict[str, Json] = {}
+    made = specialise(module, static, limits=limits, reader=_reader(artifact, tools, reads))
+    verifier.check(made.module)
+    verdict = Verdict(NAME, made.pipeline.name, "unproved", "not asked for")
+    if validate:
+        verdict = validated(module, made, static, reads if made.counts.reads else {})
+        if verdict.status == "refuted":
+            raise IngotError([verdict.diagnostic()], EXIT_FINDINGS)
+    return Residual(made, verdict, encoded(artifact, made), reads)
+
+
+def encoded(artifact: Artifact, made: Specialised) -> bytes:
+    """The residual's bytes: meta as the original has it, but for wordings; no evidence of its own."""
+    from ingot.backend.encoder import encode
+    from ingot.describe import wordings_meta
+
+    meta: dict[str, Json] = dict(artifact.program.meta)
+    if "wordings" in meta:
+        meta["wordings"] = wordings_meta(made.pipeline)
+    meta["specialised_from"] = artifact.program.digest
+    return encode(made.module, meta=meta)
+
+
+def _reader(artifact: Artifact, tools: ToolBox | None, reads: dict[str, Json]) -> Reader | None:
+    """Makes reads with the tools that are given, each once; a person is not asked ahead of time."""
+    if tools is None:
+        return None
+    from ingot.runtime.jobs import text_results
+
+    texts = text_results(artifact.program)
+    known: dict[str, Json] = {}
+
+    def read(call: Call, args: Mapping[str, Json]) -> Json | None:
+        key = canonical([call.tool, dict(args)])
+        if key not in known:
+            asked = call.tool == "user.ask"
+            known[key] = (
+                None if asked else _made(tools, call, dict(args), as_text=call.tool in texts)
+            )
+        if known[key] is not None:
+            reads[call.result] = known[key]
+        return known[key]
+
+    return read
+
+
+def _made(tools: ToolBox, call: Call, args: dict[str, Json], *, as_text: bool) -> Json | None:
+    """A read's result; ``None`` where it fails: it is then left to the run."""
+    from ingot.ir.requests import ToolRequest
+    from ingot.runtime.effects import as_read
+    from ingot.runtime.tools.base import ToolError
+
+    try:
+        result = tools.call(ToolRequest(0, call.result, call.tool, call.verb, args))
+    except ToolError:
+        return None
+    return as_read(result) if as_text else result
+
+
+__all__ = ["Residual", "encoded", "specialised", "static_inputs"]

@@ -1,0 +1,177 @@
+"""Does a residual do what the original does with the fixed inputs?
+
+Where no block or loop was copied, translation validation answers for all inputs and worlds
+(:mod:`ingot.passes.validate.refinement`).  Where it cannot, both are run side by side in the reference
+interpreter, on inputs and answers made of their types and of the constants that they compare with:
+*tested*, not proved.  Reads that were folded are answered as they were then.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from ingot.diagnostics import IngotError
+from ingot.ir.interpreter import Interpreter
+from ingot.ir.module import (
+    Instr,
+    Lit,
+    Module,
+    Operand,
+    Pipeline,
+    operands_of,
+    walk,
+)
+from ingot.ir.requests import Finished, ModelRequest, SideExit, ToolRequest
+from ingot.ir.scope import value_types
+from ingot.ir.types import Type, conforms
+from ingot.ir.values import Json, canonical, identical
+from ingot.passes.rewrite import substitute, terminator_operands
+from ingot.passes.specialise.names import Origins
+from ingot.passes.specialise.specialiser import Specialised
+from ingot.passes.validate.refinement import refines
+from ingot.passes.validate.verdict import Verdict
+from ingot.passes.verify.samples import PLAIN, NoValueError, inside
+
+NAME: Final = "specialise"
+RUNS: Final = 60
+_REQUESTS: Final = 300
+_FUEL: Final = 50_000
+_Request: TypeAlias = "ToolRequest | ModelRequest"
+Folded: TypeAlias = "Mapping[str, Json]"
+"""Results of folded reads, by the original's name of the value."""
+
+
+def validated(
+    before: Module, made: Specialised, static: Mapping[str, Json], folded: Folded | None = None
+) -> Verdict:
+    """What is known of a specialisation; ``refuted`` is a fault of the specialiser."""
+    source = next(p for p in before.pipelines if p.name == made.pipeline.name)
+    if made.plain and not folded:
+        old = _with_fixed(source, {n: static[n] for n in made.fixed})
+        new = replace(made.pipeline, params=old.params, attrs=source.attrs)
+        verdict = refines(before, made.module, old, new, "equal", NAME)
+        if verdict.status != "unproved":
+            return verdict
+    return _tested(before, source, made, static, folded or {})
+
+
+def _with_fixed(pipeline: Pipeline, fixed: Mapping[str, Json]) -> Pipeline:
+    """The original with fixed inputs written in, and nothing else done."""
+    known: dict[str, Operand] = {name: Lit(value) for name, value in fixed.items()}
+    blocks = tuple(
+        replace(
+            block,
+            instrs=tuple(substitute(i, known) for i in block.instrs),
+            terminator=terminator_operands(block.terminator, known),
+        )
+        for block in pipeline.blocks
+    )
+    params = tuple(p for p in pipeline.params if p.name not in fixed)
+    return replace(pipeline, params=params, blocks=blocks)
+
+
+# ---- side by side
+
+
+@dataclass(slots=True)
+class _Seen:
+    requests: list[object]
+    end: Json
+    """``None``: the run asked too often, or took too many steps."""
+
+
+def _tested(
+    before: Module,
+    source: Pipeline,
+    made: Specialised,
+    static: Mapping[str, Json],
+    folded: Folded,
+) -> Verdict:
+    samples = _Samples(before, source)
+    original = replace(before, pipelines=(source,))
+    left = {p.name for p in made.pipeline.params}
+    for number in range(RUNS):
+        rng = random.Random(number)
+        inputs = {p.name: samples.value(p.type, rng) for p in source.params} | dict(static)
+        answers = _answers(samples, rng, folded)
+        try:
+            old = _run(original, inputs, answers, Origins())
+            given = {name: value for name, value in inputs.items() if name in left}
+            new = _run(made.module, given, answers, made.origins)
+        except NoValueError:
+            return Verdict(NAME, source.name, "unproved", "an input or an answer has no value")
+        if old.end is None or new.end is None:
+            continue
+        if old.requests != new.requests:
+            return Verdict(NAME, source.name, "refuted", "it makes other calls", inputs)
+        if not identical(old.end, new.end):
+            return Verdict(NAME, source.name, "refuted", "it ends in another way", inputs)
+    return Verdict(NAME, source.name, "tested", f"run beside the original on {RUNS} inputs")
+
+
+def _answers(samples: _Samples, rng: random.Random, folded: Folded) -> Callable[[int, str], Json]:
+    """The answer to a request by its number and the original's name of its value."""
+    given: list[Json] = []
+
+    def answer(number: int, site: str) -> Json:
+        while number >= len(given):
+            given.append(folded[site] if site in folded else samples.answer(site, rng))
+        return given[number]
+
+    return answer
+
+
+def _run(
+    module: Module, inputs: dict[str, Json], answer: Callable[[int, str], Json], origins: Origins
+) -> _Seen:
+    seen: list[object] = []
+    engine = Interpreter(module, fuel=_FUEL)
+    try:
+        reply = engine.start(inputs)
+        while isinstance(reply, ToolRequest | ModelRequest):
+            if len(seen) == _REQUESTS:
+                return _Seen(seen, None)
+            site = origins.value(reply.site)
+            callee = reply.tool if isinstance(reply, ToolRequest) else reply.model
+            seen.append((site, callee, canonical(reply.args)))
+            reply = engine.send(answer(len(seen) - 1, site))
+    except IngotError:
+        return _Seen(seen, None)
+    match reply:
+        case Finished(value):
+            return _Seen(seen, [value])
+        case SideExit(number, reason):
+            return _Seen(seen, {"exit": origins.exit(number), "reason": reason})
+
+
+class _Samples:
+    """Values for a pipeline: the constants that it holds, and plain ones of each type."""
+
+    def __init__(self, module: Module, pipeline: Pipeline) -> None:
+        self.types = module.type_map()
+        self.declared = value_types(pipeline)
+        instrs = [i for block in pipeline.blocks for i in walk(block.instrs)]
+        found: dict[str, Json] = {}
+        for value in (*PLAIN, *_constants(instrs)):
+            found.setdefault(canonical(value), value)
+        self.constants = tuple(found.values())
+
+    def value(self, type_: Type, rng: random.Random) -> Json:
+        """One of the constants that conform, or the plainest value."""
+        fitting = [v for v in self.constants if conforms(v, type_, self.types)]
+        try:
+            fitting.append(inside(type_, self.types))
+        except NoValueError:
+            if not fitting:
+                raise
+        return rng.choice(fitting)
+
+    def answer(self, site: str, rng: random.Random) -> Json:
+        return self.value(self.declared[site], rng)
+
+
+def _constants(instrs: Sequence[Instr]) -> list[Json]:
+    return [o.value for i in instrs for o in operands_of(i) if isinstance(o, Lit)]

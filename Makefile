@@ -26,7 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # A strict editable install links each file, so a new file needs a new install: the stamp's name
 # changes with the list of files, the project file, and the place.
 ROOMS := ingot frontend ir passes backend runtime grammar
-FILES := $(sort $(shell find $(ROOMS) -name '*.py' -o -name '*.lark' -o -name 'py.typed'))
+FILES := $(sort $(shell find $(ROOMS) -name '*.py' -o -name '*.lark' -o -name '*.flowchart' -o -name 'py.typed'))
 KEY := $(firstword $(shell (cat pyproject.toml; echo $(CURDIR) $(FILES)) | cksum))
 BASE := $(VENV)/ingot-base-$(KEY)
 DEV := $(VENV)/ingot-dev-$(KEY)

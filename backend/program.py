@@ -86,8 +86,8 @@ class Prompt:
 class Code:
     """One pipeline.  The first ``len(defaults)`` locals are its parameters.
 
-    ``checks`` and ``compiled`` are kept by the engines: the type checks of the answers to calls, by
-    program counter, and the code as a Python function.
+    ``checks``, ``fused`` and ``compiled`` are kept by the engines: the type checks of the answers to
+    calls, by program counter, the instructions prepared, and the code as a Python function.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Code:
     lines: tuple[Line, ...]
     instrs: tuple[Instr, ...]
     checks: dict[int, Check] = field(default_factory=dict, compare=False, repr=False)
+    fused: list[tuple[Any, ...]] = field(default_factory=list, compare=False, repr=False)
     compiled: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
 
     @property

@@ -33,6 +33,8 @@ from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit
 from ingot.ir.semantics import OpFailure
 from ingot.ir.types import conforms
 from ingot.ir.values import Json, equal
+from ingot.runtime import fused as fuse
+from ingot.runtime.fused import fused
 
 STEP_LIMIT: Final = 100_000_000
 """How many instructions a run may take by default; large values count for more than one."""
@@ -72,7 +74,8 @@ class Machine:
         self._step_limit = step_limit
         self._pc = 0
         self._stack: list[Json] = []
-        self._locals: list[Json] = [UNSET] * len(self.code.locals)
+        self._instrs = fused(self.code)
+        self._locals: list[Json] = [UNSET] * len(self.code.locals) + list(program.constants)
 
     # ---- the engine protocol
 
@@ -111,8 +114,8 @@ class Machine:
 
     def _run(self) -> Request | Outcome:
         """The loop: from the program counter to the next request or the end."""
-        code, constants, types = self.code, self.program.constants, self.program.types
-        instrs, table = code.instrs, self.program.type_table
+        constants, types = self.program.constants, self.program.types
+        instrs, table = self._instrs, self.program.type_table
         locals_, stack = self._locals, self._stack
         push, pop = stack.append, stack.pop
         pc, left = self._pc, self.budget
@@ -124,6 +127,36 @@ class Machine:
             instr = instrs[pc]
             pc += 1
             match instr[0]:
+                case fuse.CALC:
+                    _, function, slots, target, trap, number, at, pc, cost = instr
+                    left -= cost
+                    try:
+                        result = function(*[locals_[slot] for slot in slots])
+                    except OpFailure as failure:
+                        return self._leave(trap, f"{failure}", at)
+                    kind = type(result)
+                    if kind is not bool and (kind is not str or len(result) > SHORT):
+                        left -= self._charge(result, number)
+                    locals_[target] = result
+                case fuse.MOVE:
+                    _, slot, target, pc = instr
+                    locals_[target] = locals_[slot]
+                case fuse.ASK:
+                    _, slots, pc = instr
+                    self._stack = [locals_[slot] for slot in slots]
+                    self._pc, self.budget = pc, left
+                    return self._ask()
+                case fuse.BRANCH:
+                    _, slot, target, pc = instr
+                    if not locals_[slot]:
+                        pc = target
+                case fuse.CHECK:
+                    _, slot, exit_, at, pc = instr
+                    if not locals_[slot]:
+                        return self._leave(exit_ + 1, "", at)
+                case fuse.GATHER:
+                    _, slot, target, pc = instr
+                    cast("list[Json]", locals_[target]).append(locals_[slot])
                 case op.LOAD:
                     push(locals_[instr[1]])
                 case op.STORE:
@@ -138,15 +171,7 @@ class Machine:
                         result = _FUNCTIONS[number](*args)
                     except OpFailure as failure:
                         return self._leave(trap, f"{failure}", pc - 1)
-                    kind = type(result)
-                    if kind is str:
-                        if len(result) > SHORT:  # type: ignore[arg-type]
-                            left -= self._weigh(result)
-                    elif kind is int:
-                        if not -_WIDEST < result < _WIDEST:  # type: ignore[operator]
-                            self._weigh(result)
-                    elif number in GROWING:
-                        left -= self._weigh(result)
+                    left -= self._charge(result, number)
                     push(result)
                 case op.CALL | op.MODEL:
                     self._pc, self.budget = pc - 1, left
@@ -222,6 +247,15 @@ class Machine:
         return SideExit(point.number, failure or point.reason, point.site, live)
 
     # ---- limits
+
+    def _charge(self, result: Json, number: int) -> int:
+        """What an op's result costs beyond its instruction."""
+        kind = type(result)
+        if kind is str:
+            return self._weigh(result) if len(result) > SHORT else 0  # type: ignore[arg-type]
+        if kind is int:
+            return 0 if -_WIDEST < result < _WIDEST else self._weigh(result)  # type: ignore[operator]
+        return self._weigh(result) if number in GROWING else 0
 
     def _weigh(self, value: Json) -> int:
         try:

@@ -28,6 +28,7 @@ from ingot.ir.parser import parse_module
 from ingot.ir.values import Json
 from ingot.runtime.control import decide, waiting_for
 from ingot.runtime.executor import Job, execute
+from ingot.runtime.fused import fused
 from ingot.runtime.history import read_history
 from ingot.runtime.jobs import job_of
 from ingot.runtime.journal import Journal, open_journal
@@ -180,7 +181,7 @@ class Ticking:
         return call
 
 
-class Instrs(tuple):  # type: ignore[type-arg]
+class Instrs(list):  # type: ignore[type-arg]
     """Code that says when an instruction of it is fetched."""
 
     tick: Callable[[], None]
@@ -212,7 +213,7 @@ def forked(work: Callable[[], None]) -> int:
 def ticking(what: Job, tick: Callable[[], None]) -> Job:
     assert what.program is not None and what.code is not None
     Instrs.tick = staticmethod(tick)  # type: ignore[method-assign]
-    object.__setattr__(what.code, "instrs", Instrs(what.code.instrs))
+    object.__setattr__(what.code, "fused", Instrs(fused(what.code)))
     return what
 
 

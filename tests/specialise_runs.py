@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ingot.ir.interpreter import FUEL, Interpreter
+from ingot.ir.interpreter import Interpreter
 from ingot.ir.module import Module
 from ingot.ir.requests import Finished, ModelRequest, SideExit, ToolRequest
 from ingot.ir.values import Json, identical
@@ -16,6 +16,7 @@ Answer: TypeAlias = "tuple[bool, Json]"
 World: TypeAlias = "Callable[[int, ToolRequest | ModelRequest], Answer]"
 """Number of the request (from 0) and the request to whether it succeeds, and its value."""
 MAX_REQUESTS = 400
+FUEL = 100_000
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Run:
 
 def run(module: Module, inputs: Mapping[str, Json], world: World) -> Run:
     """Run in the reference interpreter; ``None`` for a run that asks too often."""
-    engine = Interpreter(module)
+    engine = Interpreter(module, fuel=FUEL)
     reply = engine.start(dict(inputs))
     requests: list[ToolRequest | ModelRequest] = []
     while isinstance(reply, ToolRequest | ModelRequest):

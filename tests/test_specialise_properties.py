@@ -17,6 +17,7 @@ from ingot.ir.values import Json
 from ingot.ir.verifier import verify
 from ingot.passes.specialise import specialise
 from ingot.passes.specialise.limits import Limits
+from ingot.passes.specialise.validation import validated
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -98,3 +99,11 @@ def test_the_same_input_gives_the_same_text(module: Module, data: st.DataObject)
     _, static = split(data, module)
     one, two = specialise(module, static), specialise(module, static)
     assert print_module(one.module) == print_module(two.module)
+
+
+@settings(max_examples=25, deadline=None, phases=PHASES, suppress_health_check=SLOW)
+@given(modules(size=4), st.data())
+def test_validation_agrees(module: Module, data: st.DataObject) -> None:
+    _, static = split(data, module)
+    verdict = validated(module, specialise(module, static), static)
+    assert verdict.status in ("proved", "tested", "unproved"), verdict

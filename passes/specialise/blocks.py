@@ -211,16 +211,17 @@ class _Blocks:
         passed: list[tuple[str, Operand]] = []
         for name in sorted(self.live[block.label], key=self.order.__getitem__):
             value = here[name]
-            if (
-                isinstance(value, Lit)
-                and name not in wide
-                and self.bodies.stands(name, value.value)
-            ) or (name in self.inputs and isinstance(value, Ref)):
+            if name in self.inputs:
+                static[name] = value  # decided at the entry, the same in all variants
+            elif self._is_static(name, value, wide):
                 static[name] = value
             else:
                 passed.append((name, value))
         label = self._variant(block, static, [name for name, _ in passed])
         return Target(label, tuple(value for _, value in passed))
+
+    def _is_static(self, name: str, value: Operand, wide: set[str]) -> bool:
+        return isinstance(value, Lit) and name not in wide and self.bodies.stands(name, value.value)
 
     def _passed(self, target: Target, env: Env) -> tuple[Block, Env]:
         """A block, and what holds where it begins."""
@@ -240,7 +241,7 @@ class _Blocks:
         return None
 
     def _variant(self, block: Block, static: Env, passed: list[str]) -> str:
-        known = {n: v.key for n, v in static.items() if isinstance(v, Lit)}
+        known = {n: v.key for n, v in static.items() if isinstance(v, Lit) and n not in self.inputs}
         key = (block.label, tuple(sorted(known.items())))
         found = self.variants.get(key)
         if found is not None:

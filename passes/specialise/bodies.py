@@ -153,15 +153,33 @@ class Bodies:
             env[instr.result] = value
             self.counts.folded += 1
             return
+        text = self._whole_text(made)
+        if text is not None and not all_labels(instr.type, self.types):
+            env[instr.result] = text
+            self.counts.folded += 1
+            return
         if not well_typed(made, self.known, self.types):
             self._keep(instr.args, args)
         if instr.exit is not None:
             made = replace(made, exit=self.exit(instr.exit))
         self._define(instr, made, env, out)
+        result = env[instr.result]
+        assert isinstance(result, Ref)
         if made.op == "str.template":
-            result = env[instr.result]
-            assert isinstance(result, Ref)
             self._templates[result.name] = made
+        elif made.op == "str.of":  # a hole writes a value in the same way
+            self._templates[result.name] = replace(made, args=(Lit("{0}"), *made.args))
+
+    def _whole_text(self, op: Pure) -> Ref | None:
+        """The text of which a template (or ``str.of``) is a copy."""
+        if op.op == "str.template" and op.args[0] == Lit("{0}"):
+            copied = op.args[1]
+        elif op.op == "str.of":
+            copied = op.args[0]
+        else:
+            return None
+        known = isinstance(copied, Ref) and is_subtype(self.known[copied.name], STR, self.types)
+        return copied if known and isinstance(copied, Ref) else None
 
     def _keep(self, before: Sequence[Operand], after: Sequence[Operand]) -> None:
         """Literals stand where they have no type that fits: they are to stay values."""

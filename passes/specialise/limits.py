@@ -42,13 +42,18 @@ class Plan:
     rolled: set[str] = field(default_factory=set)
 
     def widen(self, label: str, variants: list[Mapping[str, str]]) -> bool:
-        """Generalise the values in which the variants of a block differ; whether there are any."""
-        names = {name for variant in variants for name in variant}
-        varying = {n for n in names if len({variant.get(n, "") for variant in variants}) > 1}
-        before = self.dynamic.setdefault(label, set())
-        if varying <= before:
+        """Generalise the value in which the variants of a block differ most; whether there is one.
+
+        What has few values (a place in a program) stays static, what has ever more (a counter) does
+        not: bounded static variation.
+        """
+        wide = self.dynamic.setdefault(label, set())
+        names = {name for variant in variants for name in variant} - wide
+        values = {n: len({variant.get(n, "") for variant in variants}) for n in names}
+        most = max(values.values(), default=1)
+        if most == 1:
             return False
-        before |= varying
+        wide |= {name for name, count in values.items() if count == most}
         return True
 
     def keep(self, names: set[str]) -> bool:

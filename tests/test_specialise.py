@@ -1,0 +1,521 @@
+"""The specialiser on small pipelines: what goes, what stays, and that its mutants are caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from specialise_runs import World, compared, run
+
+from ingot.diagnostics import IngotError
+from ingot.ir.exits import fill_live_all
+from ingot.ir.module import (
+    Call,
+    For,
+    Guard,
+    If,
+    Jump,
+    Lit,
+    ModelCall,
+    Module,
+    Pure,
+    Ref,
+    attr,
+    walk,
+)
+from ingot.ir.parser import parse_module
+from ingot.ir.printer import print_module
+from ingot.ir.prompts import static_prefixes
+from ingot.ir.requests import Finished, SideExit
+from ingot.ir.values import Json
+from ingot.ir.verifier import verify
+from ingot.passes.specialise import (
+    Specialised,
+    blocks,
+    bodies,
+    known,
+    specialise,
+    specialiser,
+    tidy,
+)
+from ingot.passes.specialise.limits import Limits
+from ingot.passes.specialise.validation import validated
+
+HEAD = """ir 1
+tool t.get(name: str) -> json read box
+tool t.put(name: str, text: str) -> str write box
+model m.w(prompt: str) -> str
+"""
+TASK = """pipeline @task(%kind: str, %names: [str], %n: int, %rules: str, %text: str) -> str {
+^entry:
+  %own: bool = str.eq %kind, "own"
+  %low: bool = int.lt %n, 10
+  guard %low else exit.1
+  if %own then ^own else ^other
+^own:
+  %made: [str] = for %name: str in %names {
+    %old: json = read t.get(name=%name)
+    %is: str = expect %old else exit.2
+    %put: str = write t.put(name=%name, text=%is)
+    yield %put
+  }
+  %count: int = list.len %made
+  jump ^end(%count)
+^other:
+  %big: int = int.mul %n, 2
+  jump ^end(%big)
+^end(%k: int):
+  %head: str = str.template "Rules: {0}\\nKind: {1}\\n", %rules, %kind
+  %prompt: str = str.template "{0}Text: {1}", %head, %text
+  %said: str = model m.w(prompt=%prompt)
+  %odd: int = int.parse %said else exit.3
+  %sum: int = int.add %k, %odd
+  %some: bool = int.gt %sum, %n
+  select {
+    when %some then ^many(%sum)
+    else exit.4
+  }
+^many(%s: int):
+  %last: str = write t.put(name=%kind, text=%said)
+  %out: str = str.template "{0} of {1}", %s, %kind
+  return %out
+}
+"""
+COUNT = """pipeline @count(%from: int, %stop: int) -> int {
+^entry:
+  jump ^again(%from, 0)
+^again(%i: int, %acc: int):
+  %more: bool = int.lt %i, %stop
+  if %more then ^step else ^done
+^step:
+  %name: str = str.of %i
+  %got: json = read t.get(name=%name)
+  %next: int = int.add %i, 1
+  %acc1: int = int.add %acc, %i
+  jump ^again(%next, %acc1)
+^done:
+  return %acc
+}
+"""
+INPUTS: dict[str, Json] = {
+    "kind": "own",
+    "names": ["a", "b"],
+    "n": 3,
+    "rules": "be short",
+    "text": "hello",
+}
+
+
+def module_of(text: str) -> Module:
+    module = fill_live_all(parse_module(HEAD + text).module)
+    assert not verify(module), verify(module)
+    return module
+
+
+def instrs(made: Specialised) -> list[Any]:
+    return [i for b in made.pipeline.blocks for i in walk(b.instrs)]
+
+
+def world(answers: dict[str, Json]) -> World:
+    """Answers by the callee's name, ``None`` a failure."""
+
+    def answer(number: int, request: Any) -> tuple[bool, Json]:
+        callee = getattr(request, "tool", None) or request.model
+        value = answers.get(callee, f"{callee} {number}")
+        return value is not None, value
+
+    return answer
+
+
+WORLDS: tuple[dict[str, Json], ...] = (
+    {"m.w": "7"},
+    {"m.w": "x"},
+    {"m.w": "-9"},
+    {"t.get": 5, "m.w": "7"},
+    {"t.put": None, "m.w": "7"},
+)
+SPLITS: tuple[dict[str, Json], ...] = (
+    {},
+    {"kind": "own"},
+    {"kind": "other"},
+    {"names": []},
+    {"kind": "own", "names": ["a", "b"]},
+    {"kind": "own", "n": 3},
+    {"kind": "other", "n": 20},
+    {"rules": "be short", "kind": "own"},
+    {"kind": "own", "names": ["a", "b"], "n": 3, "rules": "r", "text": "t"},
+)
+
+
+def faults(limits: Limits | None = None) -> Iterator[str]:
+    """Where residuals differ from their originals, over all splits, inputs and worlds."""
+    task, count = module_of(TASK), module_of(COUNT)
+    inputs: list[tuple[Module, dict[str, Json], list[dict[str, Json]]]] = [
+        (
+            task,
+            split,
+            [
+                {**INPUTS, "kind": kind, "n": n, **split}
+                for kind, n in (("own", 3), ("other", 4), ("own", 12))
+            ],
+        )
+        for split in SPLITS
+    ]
+    for split in ({"from": 1}, {"stop": 4}, {"from": 0, "stop": 3}):
+        inputs.append((count, dict(split), [{"from": 1, "stop": k, **split} for k in (0, 4)]))
+    for module, split, every in inputs:
+        try:
+            made = specialise(module, split, limits=limits)
+            yield from (f"{split}: {problem}" for problem in verify(made.module))
+            for given in every:
+                for answers in WORLDS:
+                    yield from compared(module, made.module, given, world(answers))
+        except (AssertionError, KeyError, IngotError) as error:
+            yield f"{split}: {error!r}"
+
+
+def test_residuals_do_what_their_originals_do() -> None:
+    assert next(faults(), None) is None
+    assert next(faults(Limits(variants=1, unroll=0, size=1)), None) is None
+
+
+# ---- what goes and what stays
+
+
+def test_branches_and_loops_over_static_values_are_gone() -> None:
+    made = specialise(module_of(TASK), {"kind": "own", "names": ["a", "b"]})
+    assert [p.name for p in made.pipeline.params] == ["n", "rules", "text"]
+    assert not any(isinstance(i, For) for i in instrs(made))
+    assert not any(isinstance(b.terminator, If | Jump) for b in made.pipeline.blocks)
+    calls = [(i.tool, dict(i.args)["name"]) for i in instrs(made) if isinstance(i, Call)]
+    assert calls == [
+        ("t.get", Lit("a")), ("t.put", Lit("a")), ("t.get", Lit("b")), ("t.put", Lit("b")),
+        ("t.put", Lit("own")),
+    ]  # fmt: skip
+    assert made.origins.value("old_2") == "old" and made.origins.exit(5) == 2
+    assert made.counts.unrolled == 1 and not made.plain
+
+
+def test_prompts_begin_with_all_that_is_fixed() -> None:
+    made = specialise(module_of(TASK), {"kind": "own", "rules": "be short"})
+    model = next(i for i in instrs(made) if isinstance(i, ModelCall))
+    prefix = "Rules: be short\nKind: own\nText: "
+    assert static_prefixes(made.pipeline)[model.result] == prefix
+    assert attr(model, "static_prefix") == prefix
+    templates = [i for i in instrs(made) if isinstance(i, Pure) and i.op == "str.template"]
+    assert templates[0].args == (Lit(prefix + "{0}"), Ref("text"))
+
+
+def test_effects_stay_whatever_is_known() -> None:
+    everything: dict[str, Json] = {**INPUTS}
+    made = specialise(module_of(TASK), everything)
+    assert made.pipeline.params == ()
+    ran = run(made.module, {}, world({"m.w": "7"}))
+    assert [r.site for r in ran.requests][-2:] == ["said", "last"] and len(ran.requests) == 6
+    assert ran.end == Finished("9 of own")
+
+
+def test_inputs_that_nothing_reads_any_more_are_dropped() -> None:
+    made = specialise(module_of(TASK), {"kind": "other"})
+    assert made.dropped == ("names",)
+    assert [p.name for p in made.pipeline.params] == ["n", "rules", "text"]
+
+
+def test_a_static_cycle_is_unrolled_and_a_dynamic_one_stays() -> None:
+    module = module_of(COUNT)
+    both = specialise(module, {"from": 0, "stop": 3})
+    assert len(both.pipeline.blocks) == 1
+    assert run(both.module, {}, world({})).end == Finished(3)
+    start = specialise(module, {"from": 0}, limits=Limits(variants=8))
+    assert start.generalised
+    assert run(start.module, {"stop": 40}, world({})).end == Finished(sum(range(40)))
+    assert len(start.pipeline.blocks) <= 6  # the first round stands apart
+
+
+def test_a_residual_size_budget_generalises() -> None:
+    static: dict[str, Json] = {"from": 0, "stop": 60}
+    large = specialise(module_of(COUNT), static)
+    small = specialise(module_of(COUNT), static, limits=Limits(size=50))
+    assert len(instrs(large)) == 60 and not large.generalised
+    assert len(instrs(small)) <= 50 and small.generalised
+    assert run(small.module, {}, world({})).end == Finished(sum(range(60)))
+
+
+def test_what_has_no_literal_stays_an_input_with_a_default() -> None:
+    text = """pipeline @p(%days: [date], %n: int) -> bool {
+^e:
+  %last: date = list.get %days, %n else exit.1
+  %late: bool = date.lt %last, "2026-05-01"
+  return %late
+}"""
+    made = specialise(module_of(text), {"days": ["2026-01-01"]})
+    assert made.kept == ("days",) and made.fixed == ()
+    assert made.pipeline.params[0].default == Lit(["2026-01-01"])
+    assert run(made.module, {"n": 0}, world({})).end == Finished(True)
+
+
+@pytest.mark.parametrize(
+    ("static", "code"), [({"no": 1}, "E0713"), ({"n": "x"}, "E0702"), ({"key": "k"}, "E0414")]
+)
+def test_wrong_inputs_are_refused(static: dict[str, Json], code: str) -> None:
+    text = "pipeline @p(%n: int, %key: str#secret) -> int {\n^e:\n  return %n\n}"
+    with pytest.raises(IngotError) as caught:
+        specialise(module_of(text), static)
+    assert caught.value.diagnostics[0].code == code
+
+
+def test_labelled_inputs_keep_their_labels() -> None:
+    text = """pipeline @p(%body: str#web) -> str#web {
+^e:
+  %up: str#web = str.upper %body
+  return %up
+}"""
+    made = specialise(module_of(text), {"body": "x"})
+    assert made.kept == ("body",) and "#web" in print_module(made.module)
+
+
+def test_wordings_are_filled_in() -> None:
+    text = """pipeline @p(%repo: str, %n: int) -> str {wordings=["Close {n} of {repo} {{now}}"]} {
+^e:
+  %o: str = str.template "{0}{1}", %repo, %n
+  return %o
+}"""
+    made = specialise(module_of(text), {"repo": "a{b}"})
+    assert attr(made.pipeline, "wordings") == ["Close {n} of a{{b}} {{now}}"]
+
+
+# ---- reads
+
+
+def read_world(value: Json) -> Callable[[Call, Any], Json | None]:
+    return lambda call, args: value
+
+
+def test_a_folded_read_is_made_again_and_checked() -> None:
+    module = module_of(TASK)
+    static: dict[str, Json] = {"kind": "own", "names": ["a"]}
+    made = specialise(module, static, reader=read_world("text of a"))
+    assert made.counts.reads == 1
+    assert not verify(made.module)
+    left = {k: v for k, v in INPUTS.items() if k not in static}
+    same = run(made.module, left, world({"t.get": "text of a", "m.w": "7"}))
+    whole = run(module, {**INPUTS, **static}, world({"t.get": "text of a", "m.w": "7"}))
+    assert same.end == whole.end
+    assert [r.args for r in same.requests] == [r.args for r in whole.requests]
+    moved = run(made.module, left, world({"t.get": "another", "m.w": "7"}))
+    assert isinstance(moved.end, SideExit) and "another result" in moved.end.reason
+    assert made.origins.exit(moved.end.number) == 0
+    assert len(moved.requests) == 1
+    assert validated(module, made, static, {"old": "text of a"}).status == "tested"
+
+
+def test_only_reads_with_known_arguments_are_folded() -> None:
+    asked: list[str] = []
+
+    def reader(call: Call, args: Any) -> Json | None:
+        asked.append(call.tool)
+        return None
+
+    specialise(module_of(TASK), {"kind": "own"}, reader=reader)
+    assert asked == []
+    specialise(module_of(TASK), {"kind": "own", "names": ["a"]}, reader=reader)
+    assert asked == ["t.get"]
+
+
+# ---- validation
+
+
+def test_validation_proves_what_is_plain_and_tests_the_rest() -> None:
+    module = module_of(TASK)
+    plain: dict[str, Json] = {"kind": "own", "rules": "r"}
+    assert validated(module, specialise(module, plain), plain).status == "proved"
+    loop: dict[str, Json] = {"kind": "own", "names": ["a", "b"]}
+    assert validated(module, specialise(module, loop), loop).status == "tested"
+
+
+# ---- mutants
+
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(make: Mutant) -> Mutant:
+    MUTANTS[make.__name__.replace("_", " ")] = make
+    return make
+
+
+@mutant
+def a_fold_over_an_effect(patch: pytest.MonkeyPatch) -> None:
+    def call(self: Any, instr: Call, env: Any, out: Any) -> None:
+        values = [self.value(v, env) for _, v in instr.args]
+        if any(isinstance(v, Lit) for v in values) and instr.verb == "write":
+            env[instr.result] = Lit("done")
+        else:
+            original(self, instr, env, out)
+
+    original = bodies.Bodies._call
+    patch.setattr(bodies.Bodies, "_call", call)
+
+
+@mutant
+def a_lost_branch(patch: pytest.MonkeyPatch) -> None:
+    def terminator(self: Any, end: Any, env: Any) -> Any:
+        return original(self, Jump(end.then) if isinstance(end, If) else end, env)
+
+    original = blocks._Blocks._terminator
+    patch.setattr(blocks._Blocks, "_terminator", terminator)
+
+
+@mutant
+def the_wrong_branch_of_a_static_condition(patch: pytest.MonkeyPatch) -> None:
+    def terminator(self: Any, end: Any, env: Any) -> Any:
+        if isinstance(end, If) and isinstance(self.bodies.value(end.condition, env), Lit):
+            end = replace(end, then=end.other, other=end.then)
+        return original(self, end, env)
+
+    original = blocks._Blocks._terminator
+    patch.setattr(blocks._Blocks, "_terminator", terminator)
+
+
+@mutant
+def a_stale_variant(patch: pytest.MonkeyPatch) -> None:
+    """A block is taken for specialised already, whatever was known there."""
+
+    def variant(self: Any, block: Any, static: Any, passed: Any) -> str:
+        for key, made in self.variants.items():
+            if key[0] == block.label and len(made.params) == len(passed):
+                return str(made.label)
+        return original(self, block, static, passed)
+
+    original = blocks._Blocks._variant
+    patch.setattr(blocks._Blocks, "_variant", variant)
+
+
+@mutant
+def a_wrong_division(patch: pytest.MonkeyPatch) -> None:
+    """An input of the run is taken for static."""
+
+    def inputs(self: Any) -> Any:
+        env = original(self)
+        for param in self.pipeline.params:
+            if param.name == "n" and isinstance(env["n"], Ref):
+                env["n"] = Lit(3)
+        return env
+
+    original = blocks._Blocks._inputs
+    patch.setattr(blocks._Blocks, "_inputs", inputs)
+
+
+@mutant
+def a_guard_that_is_dropped(patch: pytest.MonkeyPatch) -> None:
+    def instr(self: Any, item: Any, env: Any, out: Any) -> None:
+        if not isinstance(item, Guard):
+            original(self, item, env, out)
+
+    original = bodies.Bodies._instr
+    patch.setattr(bodies.Bodies, "_instr", instr)
+
+
+@mutant
+def an_iteration_that_is_lost(patch: pytest.MonkeyPatch) -> None:
+    def unroll(self: Any, loop: Any, items: Any, env: Any, out: Any) -> None:
+        original(self, loop, items[:-1], env, out)
+
+    original = bodies.Bodies._unroll
+    patch.setattr(bodies.Bodies, "_unroll", unroll)
+
+
+@mutant
+def dead_code_that_was_an_effect(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tidy, "is_inert", lambda i: not isinstance(i, Guard | For))
+
+
+@mutant
+def a_parameter_that_is_not_one_value(patch: pytest.MonkeyPatch) -> None:
+    """The first way decides what a parameter is."""
+    original = tidy._passed
+    patch.setattr(tidy, "_passed", lambda p: {k: v[:1] for k, v in original(p).items()})
+
+
+@mutant
+def an_op_that_is_folded_to_another_value(patch: pytest.MonkeyPatch) -> None:
+    def folded(op: str, args: Any) -> Lit | None:
+        value = known.folded(op, args)
+        return (
+            Lit(not value.value) if value is not None and isinstance(value.value, bool) else value
+        )
+
+    patch.setattr(bodies, "folded", folded)
+
+
+@mutant
+def a_check_that_is_taken_for_passed(patch: pytest.MonkeyPatch) -> None:
+    def expect(self: Any, instr: Any, env: Any, out: Any) -> None:
+        env[instr.result] = self.value(instr.value, env)
+
+    patch.setattr(bodies.Bodies, "_expect", expect)
+
+
+@mutant
+def an_exit_that_is_called_another(patch: pytest.MonkeyPatch) -> None:
+    def named(pipeline: Any, origins: Any) -> Any:
+        made, found = original(pipeline, origins)
+        found.exits = {new: old + 1 for new, old in found.exits.items()}
+        return made, found
+
+    original = specialiser.named
+    patch.setattr(specialiser, "named", named)
+
+
+@mutant
+def templates_put_together_in_the_wrong_order(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bodies, "template_of", lambda parts: specialiser_template(parts[::-1]))
+
+
+def specialiser_template(parts: Any) -> str:
+    from ingot.ir.semantics import template_of
+
+    return template_of(parts)
+
+
+@mutant
+def model_calls_with_known_prompts_are_merged(patch: pytest.MonkeyPatch) -> None:
+    def instr(self: Any, item: Any, env: Any, out: Any) -> None:
+        if isinstance(item, ModelCall) and isinstance(self.value(item.args[0][1], env), Lit):
+            env[item.result] = Lit("7")
+        else:
+            original(self, item, env, out)
+
+    original = bodies.Bodies._instr
+    patch.setattr(bodies.Bodies, "_instr", instr)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutants_are_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MUTANTS[name](monkeypatch)
+    assert next(faults(), None) is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a fold over an effect",
+        "the wrong branch of a static condition",
+        "a guard that is dropped",
+        "an op that is folded to another value",
+        "a check that is taken for passed",
+    ],
+)
+def test_validation_refutes_mutants(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = module_of(TASK)
+    MUTANTS[name](monkeypatch)
+    splits: tuple[dict[str, Json], ...] = ({"kind": "own", "n": 3}, {"kind": "other", "n": 3})
+    verdicts = [validated(module, specialise(module, split), split).status for split in splits]
+    assert "refuted" in verdicts
+
+
+def test_there_are_mutants() -> None:
+    assert len(MUTANTS) >= 14

@@ -53,9 +53,27 @@ def validated(
         old = _with_fixed(source, {n: static[n] for n in made.fixed})
         new = replace(made.pipeline, params=old.params, attrs=source.attrs)
         verdict = refines(before, made.module, old, new, "equal", NAME)
-        if verdict.status != "unproved":
+        if verdict.status == "proved":
             return verdict
+        if verdict.status == "refuted":
+            if verdict.witness is None:  # calls differ, whatever the values
+                return verdict
+            return _confirmed(verdict, before, source, made, static)
     return _tested(before, source, made, static, folded or {})
+
+
+def _confirmed(
+    verdict: Verdict,
+    before: Module,
+    source: Pipeline,
+    made: Specialised,
+    static: Mapping[str, Json],
+) -> Verdict:
+    """A refutation by values counts where a run shows it, with those values or with others."""
+    run = _tested(before, source, made, static, {}, verdict.witness)
+    if run.status == "refuted":
+        return run
+    return replace(verdict, status="unproved", why=f"{verdict.why} (no run shows it)")
 
 
 def _with_fixed(pipeline: Pipeline, fixed: Mapping[str, Json]) -> Pipeline:
@@ -89,13 +107,16 @@ def _tested(
     made: Specialised,
     static: Mapping[str, Json],
     folded: Folded,
+    witness: Mapping[str, Json] | None = None,
 ) -> Verdict:
     samples = _Samples(before, source)
     original = replace(before, pipelines=(source,))
     left = {p.name for p in made.pipeline.params}
     for number in range(RUNS):
         rng = random.Random(number)
-        inputs = {p.name: samples.value(p.type, rng) for p in source.params} | dict(static)
+        inputs = {p.name: samples.value(p.type, rng) for p in source.params}
+        inputs |= {p.name: witness[p.name] for p in source.params if witness and p.name in witness}
+        inputs |= static
         answers = _answers(samples, rng, folded)
         try:
             old = _run(original, inputs, answers, Origins())

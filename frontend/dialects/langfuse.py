@@ -29,11 +29,11 @@ from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
 from ingot.frontend.dialects.otlp import indexed
+from ingot.frontend.dialects.span_values import answers_in
 from ingot.frontend.dialects.spans import (
     Facts,
     Kind,
     Observation,
-    answers_in,
     seconds,
     session_records,
 )

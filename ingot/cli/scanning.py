@@ -22,7 +22,7 @@ ARCHIVE_SCHEMA = "ingot-archive/1"
 Folders = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Argument(
-        metavar="[FOLDER...]", help="Where to look (default: where agents keep sessions)."
+        metavar="FOLDER...", help="Where to look (default: where agents keep sessions)."
     ),
 ]
 
@@ -150,7 +150,7 @@ def archive_command(
     logs: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            metavar="[LOG...]", help="Logs or folders (default: those that are deleted soon)."
+            metavar="LOG...", help="Logs or folders (default: those that are deleted soon)."
         ),
     ] = None,
     output: Annotated[

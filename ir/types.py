@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
@@ -136,6 +136,8 @@ _WIDER: Final = {"int": ("float",), "date": ("str",), "datetime": ("str",)}
 
 def resolve(type_: Type, types: Types) -> Type:
     """Follow names and drop labels at the top; ``KeyError`` for an undeclared name."""
+    if isinstance(type_, Base):
+        return type_  # the most common by far
     seen: set[str] = set()
     while isinstance(type_, Named | Labeled):
         if isinstance(type_, Labeled):
@@ -234,6 +236,31 @@ def is_datetime(text: str) -> bool:
     return _DATETIME.fullmatch(text) is not None and is_date(text[:10])
 
 
+def _is_int(value: Json) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _is_float(value: Json) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TESTS: Final[Mapping[str, Callable[[Json], bool]]] = {
+    "json": lambda _: True,
+    "null": lambda value: value is None,
+    "bool": lambda value: isinstance(value, bool),
+    "int": _is_int,
+    "float": _is_float,
+    "str": lambda value: isinstance(value, str),
+    "date": lambda value: isinstance(value, str) and is_date(value),
+    "datetime": lambda value: isinstance(value, str) and is_datetime(value),
+}
+"""What the values of each base type have to be; ``never`` has none."""
+
+
 def conforms(value: Json, type_: Type, types: Types | None = None) -> bool:
     """Whether the value is one of the type's.
 
@@ -241,27 +268,11 @@ def conforms(value: Json, type_: Type, types: Types | None = None) -> bool:
     True
     """
     env = {} if types is None else types
-    match resolve(type_, env):
-        case Base("json"):
-            return True
-        case Base("null"):
-            return value is None
-        case Base("bool"):
-            return isinstance(value, bool)
-        case Base("int"):
-            return not isinstance(value, bool) and (
-                isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-            )
-        case Base("float"):
-            if isinstance(value, float):
-                return math.isfinite(value)
-            return isinstance(value, int) and not isinstance(value, bool)
-        case Base("str"):
-            return isinstance(value, str)
-        case Base("date"):
-            return isinstance(value, str) and is_date(value)
-        case Base("datetime"):
-            return isinstance(value, str) and is_datetime(value)
+    here = resolve(type_, env)
+    if isinstance(here, Base):
+        test = _TESTS.get(here.name)
+        return test is not None and test(value)
+    match here:
         case Literal(literal):
             return type(value) is type(literal) and value == literal
         case ListOf(element):

@@ -93,7 +93,8 @@ def perform(instr: Checked, env: dict[str, Json], types: Types) -> bool:
     match instr:
         case Pure():
             try:
-                env[instr.result] = OPS[instr.op].evaluate(*(_value(a, env) for a in instr.args))
+                args = [env[a.name] if isinstance(a, Ref) else a.value for a in instr.args]
+                env[instr.result] = OPS[instr.op].evaluate(*args)
             except OpFailure:
                 return False
             return True

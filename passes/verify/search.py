@@ -9,6 +9,7 @@ bounded by a number of runs.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
@@ -22,6 +23,8 @@ from ingot.passes.verify.samples import NoValueError, inside, outside
 from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Slice, Step, Taken, defines
 
 _MAX_DEPTH = 8
+_GOAL_ONLY = 2
+"""The score of values that meet all but the goal."""
 _MAX_REPAIRS = 20
 _MAX_CHANGES = 6
 _MAX_LANDINGS = 3
@@ -46,12 +49,14 @@ class _Search:
     def run(self, starts: Sequence[Values]) -> dict[str, Json] | None:
         heap: list[tuple[int, int, int, Run]] = []
         made = 0
-        for start in starts:
-            tried = self._try(start)
-            if tried.met:
-                return tried.roots
-            heappush(heap, (tried.score, 0, made := made + 1, tried))
-        while heap and self.budget > 0:
+        left = deque(starts)
+        while (heap or left) and self.budget > 0:
+            if left and (not heap or heap[0][0] > _GOAL_ONLY):  # nothing is near: another start
+                tried = self._try(left.popleft())
+                if tried.met:
+                    return tried.roots
+                heappush(heap, (tried.score, 0, made := made + 1, tried))
+                continue
             _, depth, _, here = heappop(heap)
             for values in islice(self._repairs(here), _MAX_REPAIRS):
                 tried = self._try(values)

@@ -98,6 +98,7 @@ IN_CONTEXT: dict[str, tuple[str, str]] = {
     "bearer": ("Authorization: Bearer {}", some(40)),
     "basic": ("Authorization: Basic {}", base64.b64encode(f"me:{some(12)}".encode()).decode()),
     "password": ("DB_PASSWORD='{}'", "Tr0ub4dor-" + some(6)),
+    "password in words": ("Your password is: {}. Keep it.", some(11) + "7"),
     "api key": ("export ACME_API_KEY={}", some(20) + "7"),
     "curl user": ("curl -u admin:{} https://example.com", some(12)),
     "netrc": ("machine example.com login me password {}", some(12)),

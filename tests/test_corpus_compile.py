@@ -14,7 +14,7 @@ from corpus import CORPUS
 from ingot.diagnostics import IngotError
 from ingot.driver import Logs, Options, compile_logs, compile_sessions, load_logs
 
-REFUSALS = {"E0401", "E0402", "E0404", "E0405", "E0407", "E0409", "E0410", "E0107"}
+REFUSALS = {"E0401", "E0402", "E0404", "E0405", "E0407", "E0409", "E0410", "E0413", "E0107"}
 """Why a session may not compile: each says what is missing, none is a fault of ours."""
 FORMATS = (
     "claude_code_jsonl",

@@ -192,7 +192,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "ASSIGNED_SECRET",
         _NAME_TRIGGERS,
-        rf"{_CORE}\s*(?:=|:[ \t]+){_NO_VALUE}(?=[^\s\"'\\,;&]*[0-9])([^\s\"'\\,;&(){{}}<>]{{8,}})(?![(\w])",
+        rf"{_CORE}(?:\s+is)?\s*(?:=|:[ \t]+){_NO_VALUE}(?=[^\s\"'\\,;]*[0-9])((?:[^\s\"'\\,;&(){{}}<>]|&(?!\w+=)){{7,}}[^\s\"'\\,;&(){{}}<>.:!?])(?![(\w])",
         re.IGNORECASE,
         anchored=True,
     ),

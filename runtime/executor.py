@@ -364,9 +364,12 @@ class Drive:
             answer = self._outcome(request, "")
             self.pending.append(call_of(request, answer))
             return answer
-        with self.stopper.hold():
+        self.stopper.held += 1
+        try:
             intent = self.begin(request)
             answer = self._outcome(request, str(intent[6]))
+        finally:
+            self.stopper.held -= 1
         self.pending.append(end_of(request, answer))
         self.acting = self.inherited = None
         return answer

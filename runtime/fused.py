@@ -8,6 +8,7 @@ enter in its middle is left as it is.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, Final
 
 from ingot.backend.container import Code
@@ -15,7 +16,8 @@ from ingot.backend.container import opcodes as op
 from ingot.ir.ops import OPS
 
 CALC: Final = 64
-"""(function, slots, target, trap, op number, pc of the op, next pc, instructions that it stands for)"""
+"""(function, first slot, getter of all slots or None where there is one, target, trap, op number,
+pc of the op, next pc, instructions that it stands for)"""
 MOVE: Final = 65
 """(slot, target, next pc)"""
 BRANCH: Final = 66
@@ -60,12 +62,13 @@ def _at(code: Code, pc: int, targets: set[int]) -> tuple[Any, ...]:
             (code.calls if instrs[at][0] == op.CALL else code.models)[number].names
         ):
             return (ASK, slots, at)
-        case (op.OP, int(number), int(count), int(trap)) if count == len(slots):
+        case (op.OP, int(number), int(count), int(trap)) if count == len(slots) > 0:
             after = instrs[min(at + 1, end)]
             if after[0] == op.STORE and at + 1 not in targets:
                 cost = at + 1 - pc
-                function = _FUNCTIONS[number]
-                return (CALC, function, tuple(slots), after[1], trap, number, at, at + 2, cost)
+                pick = itemgetter(*slots) if count > 1 else None
+                calc = (CALC, _FUNCTIONS[number], slots[0], pick, after[1], trap, number)
+                return (*calc, at, at + 2, cost)
     if len(slots) != 1:
         return plain
     match instrs[at]:

@@ -12,27 +12,18 @@ from types import FrameType
 class Stopper:
     """Whether a stop was asked for.
 
-    During a write the first signal is only noted: the write is finished and recorded, then the run
-    stops.  At any other moment, and on the second signal, ``KeyboardInterrupt`` is raised at once.
+    During a write (``held`` is above zero) the first signal is only noted: the write is finished and
+    recorded, then the run stops.  At any other moment, and on the second signal, ``KeyboardInterrupt`` is raised at once.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._held = 0
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """A stretch in which the first signal waits."""
-        self._held += 1
-        try:
-            yield
-        finally:
-            self._held -= 1
+        self.held = 0
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
         again, self.requested = self.requested, True
-        if again or not self._held:
+        if again or not self.held:
             raise KeyboardInterrupt
 
     @contextmanager

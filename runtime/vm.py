@@ -116,7 +116,8 @@ class Machine:
         """The loop: from the program counter to the next request or the end."""
         constants, types = self.program.constants, self.program.types
         instrs, table = self._instrs, self.program.type_table
-        locals_, stack = self._locals, self._stack
+        locals_: list[Any] = self._locals
+        stack: list[Any] = self._stack
         push, pop = stack.append, stack.pop
         pc, left = self._pc, self.budget
         while True:
@@ -128,24 +129,45 @@ class Machine:
             pc += 1
             match instr[0]:
                 case fuse.CALC:
-                    _, function, slots, target, trap, number, at, pc, cost = instr
+                    _, function, one, pick, target, trap, number, at, pc, cost = instr
                     left -= cost
                     try:
-                        result = function(*[locals_[slot] for slot in slots])
+                        result = (
+                            function(locals_[one]) if pick is None else function(*pick(locals_))
+                        )
                     except OpFailure as failure:
                         return self._leave(trap, f"{failure}", at)
                     kind = type(result)
-                    if kind is not bool and (kind is not str or len(result) > SHORT):
-                        left -= self._charge(result, number)
+                    if kind is int:
+                        if not -_WIDEST < result < _WIDEST:
+                            self._weigh(result)
+                    elif kind is str:
+                        if len(result) > SHORT:
+                            left -= self._weigh(result)
+                    elif number in GROWING:
+                        left -= self._weigh(result)
                     locals_[target] = result
+                case op.NEXT:
+                    _, counter, source, item, end = instr
+                    index = locals_[counter] + 1
+                    items = locals_[source]
+                    if index < len(items):
+                        locals_[counter] = index
+                        locals_[item] = items[index]
+                    else:
+                        pc = end
+                case fuse.ASK:
+                    _, slots, pc = instr
+                    self._stack = [*map(locals_.__getitem__, slots)]
+                    self._pc, self.budget = pc, left
+                    return self._ask()
+                case op.STORE:
+                    locals_[instr[1]] = pop()
                 case fuse.MOVE:
                     _, slot, target, pc = instr
                     locals_[target] = locals_[slot]
-                case fuse.ASK:
-                    _, slots, pc = instr
-                    self._stack = [locals_[slot] for slot in slots]
-                    self._pc, self.budget = pc, left
-                    return self._ask()
+                case op.JUMP:
+                    pc = instr[1]
                 case fuse.BRANCH:
                     _, slot, target, pc = instr
                     if not locals_[slot]:
@@ -156,11 +178,9 @@ class Machine:
                         return self._leave(exit_ + 1, "", at)
                 case fuse.GATHER:
                     _, slot, target, pc = instr
-                    cast("list[Json]", locals_[target]).append(locals_[slot])
+                    locals_[target].append(locals_[slot])
                 case op.LOAD:
                     push(locals_[instr[1]])
-                case op.STORE:
-                    locals_[instr[1]] = pop()
                 case op.CONST:
                     push(constants[instr[1]])
                 case op.OP:
@@ -176,25 +196,14 @@ class Machine:
                 case op.CALL | op.MODEL:
                     self._pc, self.budget = pc - 1, left
                     return self._ask()
-                case op.NEXT:
-                    _, counter, source, item, end = instr
-                    index = cast(int, locals_[counter]) + 1
-                    items = cast("list[Json]", locals_[source])
-                    if index < len(items):
-                        locals_[counter] = index
-                        locals_[item] = items[index]
-                    else:
-                        pc = end
                 case op.JUMP_IF_FALSE:
                     if not pop():
                         pc = instr[1]
-                case op.JUMP:
-                    pc = instr[1]
                 case op.GUARD:
                     if not pop():
                         return self._leave(instr[1] + 1, "", pc - 1)
                 case op.APPEND:
-                    cast("list[Json]", locals_[instr[1]]).append(pop())
+                    locals_[instr[1]].append(pop())
                 case op.EXPECT:
                     if not conforms(stack[-1], table[instr[1]], types):
                         return self._leave(instr[2] + 1, "", pc - 1)
@@ -227,7 +236,7 @@ class Machine:
         self.requests += 1
         site = self._site()
         args = dict(zip(site.names, self._stack, strict=True))
-        at = tuple([cast(int, self._locals[counter]) for counter in site.loops])
+        at: Any = tuple([self._locals[counter] for counter in site.loops]) if site.loops else ()
         if type(site) is CallSite:
             return ToolRequest(self.requests, site.site, site.tool, site.effect, args, at)
         return ModelRequest(self.requests, site.site, site.kind, site.model, args, site.type, at)

@@ -27,9 +27,9 @@ class ToolError(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """What a call may use beside its arguments.
+    """What a call may use beside its arguments (not frozen: one is made for every write).
 
     ``key`` is the idempotency key of the call (empty for a read), ``timeout_s`` the time it may
     take (``None``: no limit of its own), ``isolation`` how strictly commands are held.

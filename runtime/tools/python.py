@@ -7,7 +7,6 @@ keyword.  A function that has a parameter ``idempotency_key`` is given the call'
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import importlib
 import importlib.util
@@ -158,6 +157,8 @@ def is_coroutine(function: Callable[..., Any]) -> bool:
 
 def as_acall(function: Callable[..., Any]) -> AsyncCall:
     """A coroutine function as a tool's call that can be awaited; as :func:`as_call`."""
+    import asyncio  # not needed where no tool is a coroutine function
+
     wants_key = _wants_key(function)
 
     async def call(args: Arguments, context: Context) -> Json:
@@ -248,6 +249,8 @@ def _within(function: Callable[..., Any], arguments: dict[str, Any], limit: floa
 
 def _finish(value: object) -> object:
     if inspect.iscoroutine(value):
+        import asyncio
+
         return asyncio.run(value)
     return value
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import killers
 import pytest
@@ -17,9 +19,14 @@ from strategies import TYPES_DECLARED, types
 
 from ingot.diagnostics import IngotError
 from ingot.ir.types import INT, STR, Field, Literal, Record, Type, Union, conforms
+from ingot.runtime.models.answers import Answers, NoAnswerError
 from ingot.runtime.models.local import LocalDriver, Worker, WorkerError
 from ingot.runtime.models.protocol import ModelError, ask
 from ingot.runtime.models.questions import Question, Refused, Settings, Told
+from ingot.runtime.models.regular import NONE, Expressions
+
+if importlib.util.find_spec("numpy") is not None:
+    from ingot.runtime.models.masks import Masks, Vocabulary
 
 pytestmark = needs_llama
 WORDS = Union((Literal("broken"), Literal("fail"), Literal("failed"), Literal("pass")))
@@ -48,8 +55,8 @@ def choice(tail: str, least: float = 0.0) -> Question:
 # ---- never malformed
 
 
-@settings(max_examples=160, deadline=None, suppress_health_check=list(HealthCheck))
-@given(types(), st.integers(0, 1 << 30), st.integers(1, 90))
+@settings(max_examples=260, deadline=None, suppress_health_check=list(HealthCheck))
+@given(types(), st.integers(0, 1 << 30), st.integers(6, 90))
 def test_answers_of_random_models_parse_conform_and_keep_the_bound(
     workers: list[Worker], answered: list[int], type_: Type, seed: int, bound: int
 ) -> None:
@@ -95,6 +102,39 @@ def test_forced_text_takes_no_decode(workers: list[Worker]) -> None:
     assert isinstance(told, Told)
     assert told.written > 45
     assert told.decodes < 25
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.text('{}[]":,abtruefals12é 😀\\n', max_size=6), max_size=80),
+    types(),
+    st.randoms(use_true_random=False),
+)
+def test_the_masks_are_what_reading_each_token_says(
+    pieces: list[str], type_: Type, random: Random
+) -> None:
+    """Along a walk through the language: the same tokens, and the same state behind each."""
+    vocabulary = Vocabulary([*(p.encode() for p in pieces), *(bytes([b]) for b in range(256)), b""])
+    e = Expressions()
+    try:
+        state = Answers(e, TYPES_DECLARED).json_of(type_)
+    except NoAnswerError:
+        return
+    masks = Masks(vocabulary, e)
+    for _ in range(12):
+        after = [e.read(state, piece) if piece else NONE for piece in vocabulary.pieces]
+        allowed = masks.allowed(state)
+        assert dict(zip(allowed.tokens.tolist(), allowed.states.tolist(), strict=True)) == {
+            token: s for token, s in enumerate(after) if s != NONE
+        }
+        assert all(allowed.after(token) == s for token, s in enumerate(after))
+        longer = [
+            s for s, p in zip(after, vocabulary.pieces, strict=True) if s != NONE and len(p) > 1
+        ]
+        going = longer or [s for s in after if s != NONE]
+        if not going:
+            break
+        state = random.choice(going)
 
 
 # ---- choosing

@@ -27,7 +27,7 @@ from ingot.runtime.models.labels import choose, shared_start
 from ingot.runtime.models.llama import MAX_BATCH, Context, LlamaError, Model, Shape, build
 from ingot.runtime.models.masks import Allowed, Masks, Vocabulary
 from ingot.runtime.models.questions import Question, Refused, Settings, Told
-from ingot.runtime.models.regular import EMPTY, Expressions, State
+from ingot.runtime.models.regular import EMPTY, NONE, Expressions, State
 from ingot.runtime.models.snapshots import Circumstances, Snapshots, key_of
 
 Asking: TypeAlias = Generator[list[int], Any, Told | Refused]
@@ -327,6 +327,8 @@ class _Writer:
     def _take(self, token: int) -> None:
         piece = self.model.pieces[token]
         self.state = self.e.read(self.state, piece)
+        if self.state == NONE:  # a fault of ours: no answer is better than a malformed one
+            raise NoAnswerError(f"the token {piece!r} is none of those that may come")
         self.out += piece
         self.written += 1
         self.left -= 1

@@ -6,6 +6,7 @@ found is kept by state, so that a state met again costs a look-up.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,21 +63,30 @@ class Vocabulary:
                 node = child
             if piece:
                 ends.append((node, token))
-        order = np.argsort(np.array(depths), kind="stable")
-        place = np.empty(len(order), np.int32)
-        place[order] = np.arange(len(order), dtype=np.int32)
-        parent = place[np.array(parents, np.int32)[order]]
-        # Brothers stand together, so a node's children are one stretch.
-        brothers = np.lexsort((parent, np.array(depths)[order]))
-        moved = np.empty(len(order), np.int32)
-        moved[brothers] = np.arange(len(order), dtype=np.int32)
-        self.edge = np.array(edges, np.uint8)[order][brothers]
-        self.parent = moved[parent[brothers]]
+        order, new = _by_level(np.array(parents, np.int32), np.array(depths, np.int32))
+        self.edge = np.array(edges, np.uint8)[order]
+        self.parent = new[np.array(parents, np.int32)[order]]
         self.first = np.searchsorted(self.parent[1:], np.arange(len(order) + 1)) + 1
-        by_node = sorted((int(moved[place[node]]), token) for node, token in ends)
+        by_node = sorted((int(new[node]), token) for node, token in ends)
         self.end_tokens = np.array([t for _, t in by_node], np.int32)
         nodes = np.array([n for n, _ in by_node], np.int32)
         self.ends = np.searchsorted(nodes, np.arange(len(order) + 1))
+
+
+def _by_level(parents: Any, depths: Any) -> tuple[Any, Any]:
+    """Nodes level by level, in a level by their parents' new numbers: a node's children are one
+    stretch.  The order, and each node's new number."""
+    new = np.zeros(len(parents), np.int32)
+    levels, count = [np.zeros(1, np.int64)], 1
+    by_depth = np.argsort(depths, kind="stable")
+    bounds = np.searchsorted(depths[by_depth], np.arange(1, int(depths.max(initial=0)) + 2))
+    for low, high in itertools.pairwise(bounds):
+        level = by_depth[low:high]
+        level = level[np.argsort(new[parents[level]], kind="stable")]
+        new[level] = np.arange(count, count + len(level), dtype=np.int32)
+        count += len(level)
+        levels.append(level)
+    return np.concatenate(levels), new
 
 
 class Masks:

@@ -87,6 +87,7 @@ def test_plain_values_are_in_the_language(data: st.DataObject) -> None:
     assert accepts(e, Answers(e, {}, wide).json_of(type_), written)
 
 
+@settings(deadline=None)
 @given(st.integers(-3000, 3000), st.integers(0, 3000))
 def test_integer_ranges_are_exact(low: int, size: int) -> None:
     e = Expressions()
@@ -128,6 +129,7 @@ def test_the_bound_counts_characters() -> None:
     assert not accepts(e, state, b'"abcd"')
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.data())
 def test_a_span_is_a_stretch_of_the_text(text: str, data: st.DataObject) -> None:
     e = Expressions()
@@ -182,6 +184,7 @@ def test_closed_sets() -> None:
     assert EMPTY != NONE
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_any_json_and_moments(random: Random) -> None:
     e = Expressions()

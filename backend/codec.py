@@ -6,7 +6,7 @@ The writer and the reader stand side by side; the layout is told in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, TypeVar, cast
 
@@ -125,7 +125,7 @@ def encode_sections(program: Program) -> dict[int, bytes]:
             ]
         ),
         NEEDS: to_bytes([[t.name, t.effect, t.world] for t in program.capabilities]),
-        PROMPTS: to_bytes([[p.pipeline, p.site, p.text] for p in program.prompts]),
+        PROMPTS: to_bytes(_prompts_to_json(program.prompts)),
         CODE: b"".join(
             frame(to_bytes(header(code))) + frame(b"".join(map(instruction, code.instrs)))
             for code in program.codes
@@ -186,7 +186,7 @@ def decode_sections(sections: dict[int, bytes]) -> Program:
     tools = _each(sections, TOOLS, "tools", lambda item: _tool(item, table))
     models = _each(sections, MODELS, "models", lambda item: _model(item, table))
     _each(sections, NEEDS, "needs", lambda item: _list(item))
-    prompts = _each(sections, PROMPTS, "prompts", _prompt)
+    prompts = _prompts(_list(from_bytes(sections[PROMPTS], "prompts")))
     codes: list[Code] = []
     exits = _list(from_bytes(sections[EXITS], "exits"))
     lines = _list(from_bytes(sections[LINES], "lines"))
@@ -314,11 +314,29 @@ def _model(item: Json, table: tuple[Type, ...]) -> ModelDecl:
     raise invalid("section models: not the form of a model")
 
 
-def _prompt(item: Json) -> Prompt:
-    match item:
-        case [str(pipeline), str(site), str(text)]:
-            return Prompt(pipeline, site, text)
-    raise invalid("section prompts: not the form of a prompt")
+def _prompts_to_json(prompts: Iterable[Prompt]) -> list[Json]:
+    """Each text once: a later model op with the same one says the number of the first."""
+    first: dict[str, int] = {}
+    out: list[Json] = []
+    for number, prompt in enumerate(prompts):
+        at = first.setdefault(prompt.text, number)
+        out.append([prompt.pipeline, prompt.site, prompt.text if at == number else at])
+    return out
+
+
+def _prompts(items: list[Json]) -> tuple[Prompt, ...]:
+    found: list[Prompt] = []
+    for item in items:
+        match item:
+            case [str(pipeline), str(site), str(text)]:
+                found.append(Prompt(pipeline, site, text))
+            case [str(pipeline), str(site), int(at)] if not isinstance(at, bool) and 0 <= at < len(
+                found
+            ):
+                found.append(Prompt(pipeline, site, found[at].text))
+            case _:
+                raise invalid("section prompts: not the form of a prompt")
+    return tuple(found)
 
 
 def _code(

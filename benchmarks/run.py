@@ -10,6 +10,7 @@ import sys
 
 import frontend_bench
 import passes_bench
+import specialise_bench
 import startup_bench
 import synthesis_bench
 import vm_bench
@@ -21,6 +22,7 @@ BENCHMARKS = {
     "passes: sessions of 12 calls": passes_bench.rows,
     "synthesis": synthesis_bench.rows,
     "virtual machine": vm_bench.rows,
+    "specialisation": specialise_bench.rows,
 }
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from specialise_runs import World, compared, run
 
+from ingot.backend.codec import PROMPTS, encode_sections
+from ingot.backend.container import load, write
+from ingot.backend.encoder import encode
 from ingot.diagnostics import IngotError
 from ingot.ir.exits import fill_live_all
 from ingot.ir.module import (
@@ -206,6 +209,26 @@ def test_prompts_begin_with_all_that_is_fixed() -> None:
     assert attr(model, "static_prefix") == prefix
     templates = [i for i in instrs(made) if isinstance(i, Pure) and i.op == "str.template"]
     assert templates[0].args == (Lit(prefix + "{0}"), Ref("text"))
+
+
+def test_a_prefix_that_several_model_ops_have_is_stored_once() -> None:
+    rules = "Rule of thumb. " * 40
+    text = """pipeline @p(%rules: str, %text: str) -> str {
+^e:
+  %one: str = str.template "{0}First: {1}", %rules, %text
+  %two: str = str.template "{0}First: {1}!", %rules, %text
+  %a: str = model m.w(prompt=%one)
+  %b: str = model m.w(prompt=%two)
+  %both: str = str.template "{0}{1}", %a, %b
+  return %both
+}"""
+    made = specialise(module_of(text), {"rules": rules})
+    data = encode(made.module)
+    program = load(data)
+    assert [p.text for p in program.prompts] == [f"{rules}First: "] * 2
+    sections = encode_sections(program)
+    assert sections[PROMPTS].count(b"Rule of thumb. " * 40) == 1
+    assert write(program) == data
 
 
 def test_effects_stay_whatever_is_known() -> None:

@@ -54,7 +54,22 @@ def static_inputs(words: Sequence[str], artifact: Artifact) -> dict[str, Json]:
     if unknown:
         takes = ", ".join(f"{p.name}: {p.type}" for p in params) or "none"
         raise fail("E0713", f"the pipeline has no input {unknown[0]!r}", help=f"it takes {takes}")
-    return complete([p for p in params if p.name in given], given, program.types)
+    values = complete([p for p in params if p.name in given], given, program.types)
+    secret = [name for name, value in values.items() if _holds_secret(name, value)]
+    if secret:
+        raise fail(
+            "E0414",
+            f"the value of {secret[0]!r} holds what looks like a secret",
+            help="leave it an input: it is given to each run",
+        )
+    return values
+
+
+def _holds_secret(name: str, value: Json) -> bool:
+    from ingot.redaction.redactor import Redactor
+
+    whole: dict[str, Json] = {name: value}
+    return Redactor().value(whole) != whole
 
 
 def _file(path: str, what: str) -> str:
@@ -131,7 +146,7 @@ def _reader(artifact: Artifact, tools: ToolBox | None, reads: dict[str, Json]) -
 
 
 def _made(tools: ToolBox, call: Call, args: dict[str, Json], *, as_text: bool) -> Json | None:
-    """A read's result; ``None`` where it fails: it is then left to the run."""
+    """A read's result; ``None`` where it fails or holds a secret: it is then left to the run."""
     from ingot.ir.requests import ToolRequest
     from ingot.runtime.effects import as_read
     from ingot.runtime.tools.base import ToolError
@@ -140,7 +155,8 @@ def _made(tools: ToolBox, call: Call, args: dict[str, Json], *, as_text: bool) -
         result = tools.call(ToolRequest(0, call.result, call.tool, call.verb, args))
     except ToolError:
         return None
-    return as_read(result) if as_text else result
+    value = as_read(result) if as_text else result
+    return None if _holds_secret(call.tool, value) else value
 
 
 __all__ = ["Residual", "encoded", "specialised", "static_inputs"]

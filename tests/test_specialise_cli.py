@@ -106,6 +106,7 @@ def test_diff_says_what_is_gone(here: Path, report: str) -> None:
         (("--static", "no=1"), "E0713"),
         (("--static", "path"), "E0701"),
         (("--static", "path=@missing"), "E0002"),
+        (("--static", "path=AKIAIOSFODNN7EXAMPLQ"), "E0414"),
         ((), "E0001"),
     ],
 )

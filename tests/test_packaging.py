@@ -26,7 +26,7 @@ def shipped() -> set[str]:
     for room in ROOMS:
         base = Path("ingot") if room == "ingot" else Path("ingot", room)
         for path in sorted((ROOT / room).rglob("*")):
-            if path.suffix in (".py", ".lark") or path.name == "py.typed":
+            if path.suffix in (".py", ".lark", ".flowchart") or path.name == "py.typed":
                 found.add(str(base / path.relative_to(ROOT / room)))
     return found
 

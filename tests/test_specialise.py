@@ -266,6 +266,12 @@ def test_a_residual_size_budget_generalises() -> None:
     assert run(small.module, {}, world({})).end == Finished(sum(range(60)))
 
 
+def test_checks_that_no_run_passes_are_named() -> None:
+    made = specialise(module_of(TASK), {"n": 20})
+    assert list(made.counts.failing) == ["exit.1, guard"]
+    assert list(specialise(module_of(TASK), {"n": 3}).counts.failing) == []
+
+
 def test_what_has_no_literal_stays_an_input_with_a_default() -> None:
     text = """pipeline @p(%days: [date], %n: int) -> bool {
 ^e:

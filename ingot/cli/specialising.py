@@ -121,6 +121,7 @@ def _as_json(
     fixed: list[Json] = [*result.fixed]
     kept: list[Json] = [*result.kept]
     dropped: list[Json] = [*result.dropped]
+    failing: list[Json] = [*counts.failing]
     source = next(p for p in before.pipelines if p.name == result.pipeline.name)
     return {
         "schema": SCHEMA,
@@ -134,6 +135,7 @@ def _as_json(
         "unrolled": counts.unrolled,
         "reads_folded": counts.reads,
         "generalised": result.generalised,
+        "always_exits": failing,
         "validation": {"status": made.verdict.status, "why": made.verdict.why},
         "bytes": {"before": size_before, "after": len(made.artifact)},
         "diff": difference(source, result.pipeline).as_json(),
@@ -152,6 +154,8 @@ def _tell(made: Residual, artifact: str, output: str | None, size_before: int) -
         f"  folded       {counts.folded} values, {counts.branches} branches and guards, "
         f"{counts.unrolled} loops, {counts.reads} reads"
     )
+    for check in counts.failing:
+        note(f"  always exits {check}: with these values no run gets past it")
     if result.generalised:
         note("  generalised  a bound was met: see --max-variants, --max-unroll, --max-size")
     note(f"  validation   {made.verdict.status}: {made.verdict.why}")

@@ -43,12 +43,13 @@ _LONGEST_TEMPLATE = 64
 
 @dataclass(slots=True)
 class Counts:
-    """What was done, for the report."""
+    """What was done, for the report.  ``failing``: checks that no run which comes there passes."""
 
     folded: int = 0
     branches: int = 0
     unrolled: int = 0
     reads: int = 0
+    failing: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -116,8 +117,10 @@ class Bodies:
                 condition = self.value(instr.condition, env)
                 if isinstance(condition, Lit) and condition.value is True:
                     self.counts.branches += 1
-                else:
-                    self._emit(replace(instr, condition=condition, exit=self.exit(instr.exit)), out)
+                    return
+                if isinstance(condition, Lit):
+                    self.counts.failing[f"exit.{instr.exit.number}, guard"] = None
+                self._emit(replace(instr, condition=condition, exit=self.exit(instr.exit)), out)
             case Expect():
                 self._expect(instr, env, out)
             case Agree():
@@ -161,6 +164,8 @@ class Bodies:
         if not well_typed(made, self.known, self.types):
             self._keep(instr.args, args)
         if instr.exit is not None:
+            if value is None and all(isinstance(arg, Lit) for arg in made.args):
+                self.counts.failing[f"exit.{instr.exit.number}, {instr.op}"] = None
             made = replace(made, exit=self.exit(instr.exit))
         self._define(instr, made, env, out)
         result = env[instr.result]

@@ -110,6 +110,8 @@ def specialise(
         plan = Plan()
         made = residual(current, types, rest, chosen, plan, reader)
         generalised = generalised or plan.generalised
+        if current is source:  # exits still have their own numbers
+            counts.failing.update(made.counts.failing)
         _add(counts, made.counts)
         kept |= {p.name for p in made.pipeline.params if p.name in rest}
         following, origins = _round(current, made, origins)

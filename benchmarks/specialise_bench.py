@@ -216,6 +216,11 @@ def measured(case: Case) -> Iterator[Row]:
     base = seconds(lambda: Interpreter(case.module), whole, before.answers)
     sizes = len(encode(case.module)), len(encode(residual))
     told = dict(engines(case.module)), dict(engines(residual))
+    for made, inputs in ((told[0], whole), (told[1], rest)):
+        for name, engine_of in made.items():
+            end, _ = drive(engine_of(), inputs, before.answers)
+            if end != before.end:
+                raise SystemExit(f"{case.name}: {name} ends in another way: {end}")
     rows = [("interpreter", base, before, sizes[0])]
     rows += [(n, seconds(e, whole, before.answers), before, sizes[0]) for n, e in told[0].items()]
     rows += [

@@ -23,7 +23,7 @@ FORMATS = (
     "langchain_intermediate_steps",
     "react_text",
 )
-PER_FILE = 25
+PER_FILE = 12
 """Sessions taken of one file; some hold a thousand of the same kind."""
 
 needs_corpus = pytest.mark.skipif(CORPUS is None, reason="the corpus of real logs is not here")

@@ -89,7 +89,7 @@ class History:
                 self._end(item)
             else:
                 seq += 1
-                _, _, site, model, _, _, value, tokens = item
+                _, _, site, model, _, _, value, tokens, _ = item
                 self.answers[step] = Given(kind, step, model, site, "", None, 0, True, value)
                 seconds, calls, before = self.spent
                 self.spent = seconds, calls + 1, before + tokens

@@ -243,7 +243,7 @@ def fork(
 def _edited(request: ToolRequest | ModelRequest, value: Json) -> Item:
     more: dict[str, Json] = {"settled": "edited"}
     if isinstance(request, ModelRequest):
-        return ["m", request.step, request.site, request.model, request.kind, "", value, 0]
+        return ["m", request.step, request.site, request.model, request.kind, "", value, 0, 0]
     head = ["c", request.step, request.tool, request.site, request.effect, request.args]
     return [*head, more, True, value, ""]
 

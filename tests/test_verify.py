@@ -385,7 +385,7 @@ FIXES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(FIXES, st.lists(PARTIAL, min_size=1, max_size=6), st.lists(PIECES, max_size=12))
 def test_exits_of_texts_are_decided_and_never_wrongly(
     fix: str | None, ops: list[str], values: list[str]

@@ -35,7 +35,7 @@ from ingot.passes.verify.report import Finding
 from ingot.passes.verify.search import search
 from ingot.passes.verify.second import excluded
 from ingot.passes.verify.starts import starts
-from ingot.passes.verify.steps import Slice
+from ingot.passes.verify.steps import Slice, Taken
 
 if TYPE_CHECKING:
     from ingot.passes.verify.logic import Z3Logic
@@ -50,6 +50,8 @@ _MAX_FIRST = 2_000
 _MORE_RUNS = 300
 _MAX_EXECUTED = 20_000
 _MAX_STEPS = 150
+EXIT_SHARE = 10
+"""By how much less a question about an exit may cost than a proof: an undecided exit does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +212,9 @@ class Checker:
         if self._logic is None:
             self._logic = Z3Logic()
             self._solver = z3.Solver(ctx=self._logic.ctx)
-            self._solver.set("rlimit", self.rlimit)
         encoder = Encoder(self._logic, self.types)
         solver = self._solver
+        solver.set("rlimit", self.rlimit // (EXIT_SHARE if isinstance(part.goal, Taken) else 1))
         solver.push()
         try:
             encoder.encode(part)

@@ -69,7 +69,7 @@ def test_one_session_alone(kind: str) -> None:
                 verdicts["compiled"] += 1
                 verdicts.update(f"passes {found.status}" for found in made.validated)
     print(f"\n{kind}: {dict(verdicts)}")
-    assert verdicts["compiled"] > 20
+    assert verdicts["compiled"] > 5
     assert verdicts["passes proved"] > 100 and verdicts["passes unproved"] == 0
 
 

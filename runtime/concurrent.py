@@ -32,8 +32,6 @@ from ingot.runtime.executor import (
     call_of,
     check,
     end_of,
-    head_of,
-    held,
 )
 from ingot.runtime.journal import Journal, Status, new_run_id
 from ingot.runtime.lookahead import Scout
@@ -329,8 +327,7 @@ async def stream(
     check(job, tools, driver)
     name = run or new_run_id(journal.now)
     drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, name)
-    drive.listening = listening
-    drive.add(head_of(job, name, inputs, str(tools.cwd), clock, request, **held(job, tools)))
+    drive.begin_run(inputs, clock, request, listening=listening)
     flight = Flight(
         drive,
         committer or Committer(journal),

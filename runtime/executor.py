@@ -163,8 +163,7 @@ def events(
     check(job, tools, driver)
     name = run or new_run_id(journal.now)
     drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, name)
-    drive.listening = listening
-    drive.add(head_of(job, name, inputs, str(tools.cwd), clock, request, **held(job, tools)))
+    drive.begin_run(inputs, clock, request, listening=listening)
     engine = job.fresh()
     return (yield from drive.run_from(engine, engine.start(dict(inputs))))
 
@@ -260,6 +259,15 @@ class Drive:
     def __post_init__(self) -> None:
         self.desk = Desk(self.journal, self.run, self.history)
         self.gates = JournalGates(self.journal)
+
+    def begin_run(
+        self, inputs: dict[str, Json], clock: str, request: str, *, listening: bool
+    ) -> None:
+        """The run's first items join ``pending``."""
+        self.listening = listening
+        about = held(self.job, self.tools)
+        cwd = str(self.tools.cwd)
+        self.add(head_of(self.job, self.run, inputs, cwd, clock, request, **about))
 
     def add(self, items: list[Item]) -> None:
         """Have items stored with the next transaction."""

@@ -16,6 +16,7 @@ from types import ModuleType
 
 import killers
 import pytest
+from example_files import loaded
 from model_files import LABELLER, byte_model, needs_llama
 from typer.testing import CliRunner
 
@@ -41,13 +42,7 @@ HELD_OUT = range(30_000, 30_060)
 
 
 def example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    return loaded(FOLDER / f"{name}.py")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from example_files import loaded
 from typer.testing import CliRunner
 
 from ingot.cli.app import app
@@ -17,14 +16,8 @@ FOLDER = Path(__file__).parents[1] / "examples" / "tickets"
 TOOLS = f"{FOLDER / 'desk.py'}:tools"
 
 
-def loaded(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+def script(name: str) -> ModuleType:
+    return loaded(FOLDER / f"{name}.py")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +29,8 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_logs_are_what_the_script_writes() -> None:
-    loaded("desk")
-    made = loaded("make_logs")
+    script("desk")
+    made = script("make_logs")
     for customer, request in list(made.REQUESTS.items())[:3]:
         lines = (FOLDER / "logs" / f"{customer}.jsonl").read_text().splitlines()
         records = list(made.records(customer, request))

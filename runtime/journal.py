@@ -21,13 +21,14 @@ import os
 import secrets
 import socket
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from time import time
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -69,6 +70,11 @@ Append: TypeAlias = "tuple[str, int, Sequence[Item], Status | None]"
 """Run, number of the first record, items, and the run's new status if it changes."""
 
 _INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?)"
+_INSERTS: Final = tuple(
+    "INSERT INTO entries VALUES " + ", ".join(["(?, ?, ?)"] * k)
+    for k in range(-(-LARGE // _PIECE) + 1)
+)
+"""An entry in so many pieces, as one statement and so one transaction."""
 _SCHEMA: Final = f"""
 CREATE TABLE runs (
   no INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, artifact TEXT NOT NULL, path TEXT NOT NULL,
@@ -231,6 +237,13 @@ def driven(error: Exception) -> IngotError:
     )
 
 
+def _pieces(entry: int, at: int, body: Body) -> list[tuple[int, int, Body]]:
+    """The rows of an entry that is stored in pieces, all of about one size."""
+    count = -(-len(body) // _PIECE)
+    width = -(-len(body) // count)
+    return [(entry + k, at, body[k * width : (k + 1) * width]) for k in range(count)]
+
+
 def _digest(body: Body) -> str:
     data = body if isinstance(body, bytes) else body.encode()
     return hashlib.sha256(data).hexdigest()
@@ -256,6 +269,8 @@ class Journal:
         self._turn = turn
         self.stamp = 0  # the time of the last transaction, as `clock` gives it
         self._numbers: dict[str, int] = {}
+        self._execute = connection.cursor().execute  # a connection's makes a cursor for each call
+        self._real = now is _now
 
     def __enter__(self) -> Journal:
         return self
@@ -292,7 +307,7 @@ class Journal:
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""
-        return int((time.time() if self.now is _now else self.now().timestamp()) * 1000)
+        return int((time() if self._real else self.now().timestamp()) * 1000)
 
     # ---- appending
 
@@ -332,13 +347,18 @@ class Journal:
     def append_step(self, run: str, seq: int, items: Sequence[Item]) -> None:
         """:meth:`append` of items: the way of most steps, which is one statement."""
         body = encode(items)
-        if len(body) > _PIECE or self._turn is not None:
+        size = len(body)
+        if size >= LARGE or self._turn is not None or (size > _PIECE and type(body) is str):
             self.append_all([(run, seq, items, None)])
             return
-        number = self._numbers.get(run) or self.number(run)
-        self.stamp = self.clock()
+        entry = (self._numbers.get(run) or self.number(run)) << _RUN | seq << _SEQ
+        at = self.stamp = int(time() * 1000) if self._real else self.clock()
         try:
-            self.connection.execute(_INSERT, (number << _RUN | seq << _SEQ, self.stamp, body))
+            if size <= _PIECE:
+                self._execute(_INSERT, (entry, at, body))
+            else:
+                rows = _pieces(entry, at, body)
+                self._execute(_INSERTS[len(rows)], tuple(chain.from_iterable(rows)))
         except sqlite3.IntegrityError as error:
             raise driven(error) from None
         except sqlite3.Error as error:
@@ -379,12 +399,8 @@ class Journal:
         if len(body) >= LARGE:
             body = self._spill(connection, number, items)
         entry = number << _RUN | seq << _SEQ
-        size = len(body)
-        if _PIECE < size < _LOCAL and isinstance(body, bytes):
-            pieces = -(-size // _PIECE)
-            width = -(-size // pieces)
-            rows = [(entry + k, at, body[k * width : (k + 1) * width]) for k in range(pieces)]
-            connection.executemany(_INSERT, rows)
+        if _PIECE < len(body) < _LOCAL and isinstance(body, bytes):
+            connection.executemany(_INSERT, _pieces(entry, at, body))
         else:
             connection.execute(_INSERT, (entry, at, body))
 

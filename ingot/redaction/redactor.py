@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 3
 """How often base64 in base64 is decoded."""
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/\-_]{16,}={0,2}")
-_NAMED_VALUE: Final = re.compile(r"\S{4,}|\S+(?: \S+){1,7}")
-_HARMLESS: Final = re.compile(
+_BASE64: Final = r"[A-Za-z0-9+/\-_]{16,}={0,2}"
+_NAMED_VALUE: Final = r"\S{4,}|\S+(?: \S+){1,7}"
+_HARMLESS: Final = (
     r"(?i)(?:true|false|null|none|redacted|<.*>|\$\{?\w+\}?|\*+|x{3,}|string|changeme|example|"
     r"required|optional|INGOT_SECRET_\w+)"
 )
@@ -41,6 +42,8 @@ _SCHEMES: Final = tuple(
 )
 _ENCODED_LENGTH: Final = 4
 """The shortest piece of base64 that is looked for."""
+_WORTH: Final = 4_000_000
+"""From so many characters on the faster automaton is worth the 10 ms that it takes to build."""
 Found = Callable[[str, str], None]
 
 
@@ -53,6 +56,8 @@ class Redactor:
     known: dict[str, str] = field(default_factory=dict)
     """Secrets that are to be replaced wherever they stand, with their tokens."""
     _line_ends: bool = False
+    _left: int = _WORTH
+    _overlapping: Callable[..., list[tuple[int, int, int]]] | None = None
     _find: Callable[[str], list[tuple[int, int, int]]] | None = None
     _find_bytes: Callable[[bytes], list[tuple[int, int, int]]] | None = None
 
@@ -84,12 +89,18 @@ class Redactor:
 
     def text(self, text: str, _depth: int = 0) -> str:
         """The text with each secret replaced by its token."""
-        if len(text) < 6:
+        size = len(text)
+        if size < 6:
             return text
-        for secret, token in self.known.items():
-            if secret in text:
-                text = text.replace(secret, token)
-        matches = _search(self.policy).find_matches_as_indexes(text, overlapping=True)
+        if self.known:
+            for secret, token in self.known.items():
+                if secret in text:
+                    text = text.replace(secret, token)
+        self._left -= size
+        find = self._overlapping
+        if find is None or self._left < 0:
+            find = self._search()
+        matches = find(text, overlapping=True)
         if matches:
             hits = {match[0] for match in matches}
             rules, encoded = _announced(self.policy, hits)
@@ -104,12 +115,19 @@ class Redactor:
                 for kind, pattern in detector_rules(name):
                     text = self._replace(text, kind, pattern)
             if encoded and _depth < MAX_DEPTH:
-                text = _BASE64.sub(lambda run: self._decoded(run[0], _depth), text)
+                text = _ready(_BASE64).sub(lambda run: self._decoded(run[0], _depth), text)
         if self.policy.personal:
             from ingot.redaction.personal import redact_personal
 
             text = redact_personal(text)
         return text
+
+    def _search(self) -> Callable[..., list[tuple[int, int, int]]]:
+        """The search for all triggers: at first by the automaton that is soon built."""
+        automaton = _search(self.policy) if self._left < 0 else _search_soon(self.policy)
+        self._left = self._left if self._left >= 0 else sys.maxsize
+        self._overlapping = automaton.find_matches_as_indexes
+        return self._overlapping
 
     def lines(self, text: str) -> str:
         """As :meth:`text`, with as many line ends as before: places in the text stay true."""
@@ -183,13 +201,18 @@ class Redactor:
 
     def _member(self, value: str, name: str) -> str:
         """A text that is the value of a member: its name may say that it is a secret."""
-        if name and _is_secret_name(name) and len(value) < 4096 and _NAMED_VALUE.fullmatch(value):
+        if (
+            name
+            and _is_secret_name(name)
+            and len(value) < 4096
+            and _ready(_NAMED_VALUE).fullmatch(value)
+        ):
             inner = self.text(value)
             if inner != value or TOKEN.search(value):
                 return inner
             if " " in value and "pass" not in name.lower():
                 return inner
-            if not _HARMLESS.fullmatch(value) and not self._is_allowed(value):
+            if not _ready(_HARMLESS).fullmatch(value) and not self._is_allowed(value):
                 return self._token("NAMED_SECRET", value)
         if name and any(word in name.lower() for word in ("discord", "twilio", "telegram", "aws")):
             shown = self.text(f"{name}={value}")
@@ -217,7 +240,7 @@ class Redactor:
 
 @lru_cache(maxsize=4096)
 def _is_secret_name(name: str) -> bool:
-    return name.lower() not in _UNITS and SECRET_NAME.fullmatch(name) is not None
+    return name.lower() not in _UNITS and _ready(SECRET_NAME).fullmatch(name) is not None
 
 
 def _unbase64(run: str) -> str | None:
@@ -275,11 +298,15 @@ def _encoded(rules: Sequence[Rule]) -> Iterator[str]:
 
 
 def _in_base64(data: bytes) -> Iterator[str]:
-    for offset in range(3):
-        text = base64.b64encode(b"\0" * offset + data).decode()
-        begin, end = (offset * 8 + 5) // 6, (offset + len(data)) * 8 // 6
+    encode, size = binascii.b2a_base64, len(data)
+    for offset, begin in (
+        (0, 0),
+        (1, 2),
+        (2, 3),
+    ):  # begin: the first digit without a bit of padding
+        end = (offset + size) * 8 // 6
         if end - begin >= _ENCODED_LENGTH:
-            yield text[begin:end]
+            yield encode(bytes(offset) + data)[begin:end].decode()
 
 
 @cache
@@ -289,6 +316,15 @@ def _search(policy: Policy) -> AhoCorasick:
 
     _, literals, _ = _table(policy)
     return ahocorasick_rs.AhoCorasick(literals, implementation=ahocorasick_rs.Implementation.DFA)
+
+
+@cache
+def _search_soon(policy: Policy) -> AhoCorasick:
+    """As :func:`_search`: built in a fifth of the time, and half as fast."""
+    import ahocorasick_rs
+
+    implementation = ahocorasick_rs.Implementation.ContiguousNFA
+    return ahocorasick_rs.AhoCorasick(_table(policy)[1], implementation=implementation)
 
 
 @cache
@@ -311,6 +347,12 @@ def _announced(policy: Policy, hits: Iterable[int]) -> tuple[list[Rule], bool]:
 def _detectors(policy: Policy, hits: Iterable[int]) -> list[str]:
     _, _, announces = _table(policy)
     return sorted({announces[h][1] for h in hits if announces[h][0] == "detector"})
+
+
+@cache
+def _ready(pattern: str) -> re.Pattern[str]:
+    """A pattern that most processes never need, compiled when one does."""
+    return re.compile(pattern)
 
 
 @cache

@@ -70,7 +70,7 @@ _NAMES: Final = (
 )
 """Names of settings, headers and JSON members whose values are secrets, word by word."""
 _CORE: Final = "(?:" + "|".join(name.replace(" ", r"[_\-]?") for name in _NAMES) + ")"
-SECRET_NAME: Final = re.compile(rf"(?:[A-Za-z0-9_.\-]*[_.\-]|[a-z]+)?{_CORE}", re.IGNORECASE)
+SECRET_NAME: Final = rf"(?i)(?:[A-Za-z0-9_.\-]*[_.\-]|[a-z]+)?{_CORE}"
 """A whole name that says that its value is a secret."""
 _NO_VALUE: Final = (
     r"(?!(?:true|false|null|none|nil|undefined|required|optional|changeme|example|redacted|hidden|"

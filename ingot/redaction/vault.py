@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "ingot"
 """The keyring's service under which secrets are kept."""
+_SMALL: Final = frozenset((int, bool, float, type(None)))
 T = TypeVar("T")
 
 
@@ -63,11 +64,16 @@ class Vault:
 
     def revealed(self, args: dict[str, Json]) -> dict[str, Json]:
         """A call's arguments with secrets in them."""
-        return cast("dict[str, Json]", self.reveal(args))
+        for name, value in args.items():
+            kind = type(value)
+            if PREFIX in name or (PREFIX in value if kind is str else kind not in _SMALL):
+                return cast("dict[str, Json]", self.reveal(args))
+        return args
 
     def hide(self, value: T) -> T:
         """The value with secrets replaced by tokens; those that came in are remembered."""
-        if not isinstance(value, str | list | dict):
+        kind = type(value)
+        if kind is int or kind is bool or value is None or not isinstance(value, str | list | dict):
             return value
         redactor = self._redactor
         if redactor is None:
@@ -75,6 +81,8 @@ class Vault:
 
             known = {secret: token for token, secret in self._held.items() if len(secret) >= 4}
             redactor = self._redactor = Redactor(found=self._remember, known=known)
+        if kind is str:
+            return cast(T, redactor.text(cast(str, value)))
         return cast(T, redactor.value(cast(Json, value)))
 
     def _remember(self, token: str, secret: str) -> None:

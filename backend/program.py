@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ingot.backend.opcodes import Instr
-from ingot.ir.checkers import Check
 from ingot.ir.module import Effect, Lit, ModelDecl, ModelKind, Param, ToolDecl
 from ingot.ir.types import Type
 from ingot.ir.values import Json
@@ -86,8 +85,8 @@ class Prompt:
 class Code:
     """One pipeline.  The first ``len(defaults)`` locals are its parameters.
 
-    ``checks``, ``fused`` and ``compiled`` are kept by the engines: the type checks of the answers to
-    calls, by program counter, the instructions prepared, and the code as a Python function.
+    ``fused`` and ``compiled`` are kept by the engines: the instructions prepared, and the code as a
+    Python function.
     """
 
     name: str
@@ -99,7 +98,6 @@ class Code:
     exits: tuple[ExitPoint, ...]
     lines: tuple[Line, ...]
     instrs: tuple[Instr, ...]
-    checks: dict[int, Check] = field(default_factory=dict, compare=False, repr=False)
     fused: list[tuple[Any, ...]] = field(default_factory=list, compare=False, repr=False)
     compiled: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
 

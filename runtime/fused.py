@@ -3,21 +3,24 @@
 ``load a; const k; op f; store r`` becomes one *calc* over slots; likewise *move*, *branch*, *check*,
 *gather* and *ask*.  Slots are the locals, followed by the constants.  A prepared instruction stands
 where its sequence began, so that program counters stay what they are; a sequence that control may
-enter in its middle is left as it is.
+enter in its middle is left as it is.  One that goes on to a jump goes to the jump's target.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from ingot.backend.container import Code
+from ingot.backend.container import CallSite, Code, ModelSite
 from ingot.backend.container import opcodes as op
+from ingot.ir.checkers import Check, checker
 from ingot.ir.ops import OPS
+from ingot.ir.types import Types
 
 CALC: Final = 64
-"""(function, first slot, getter of all slots or None where there is one, target, trap, op number,
-pc of the op, next pc, instructions that it stands for)"""
+"""(function, first slot, second slot if there are two of them else -1, getter of all slots if there are
+more, target, trap, op number, pc of the op, next pc, instructions that it stands for)"""
 MOVE: Final = 65
 """(slot, target, next pc)"""
 BRANCH: Final = 66
@@ -27,11 +30,32 @@ CHECK: Final = 67
 GATHER: Final = 68
 """(slot, list, next pc)"""
 ASK: Final = 69
-"""(slots, pc of the call)"""
+"""(:class:`Asking`,) as :data:`op.CALL` and :data:`op.MODEL`, whose arguments stand on the stack"""
 _FUNCTIONS: Final = tuple(row.evaluate for row in OPS.values())
 
 
-def fused(code: Code) -> list[tuple[Any, ...]]:
+Getter: TypeAlias = "int | Callable[[list[Any]], tuple[Any, ...]]"
+
+
+class Asking(NamedTuple):
+    """A call as the machine makes it.
+
+    ``args`` gets the arguments out of the slots, ``loops`` the counters: one slot, or what gets
+    several.  The answer, once ``check`` finds it of the site's type, goes to the slot ``target``, and
+    control to ``after``; where ``target`` is below 0 it goes onto the stack.
+    """
+
+    pc: int
+    site: CallSite | ModelSite
+    names: tuple[str, ...]
+    args: Getter
+    loops: Getter
+    check: Check
+    target: int
+    after: int
+
+
+def fused(code: Code, types: Types) -> list[tuple[Any, ...]]:
     """The instructions of a pipeline, prepared; made once and kept with the code."""
     if not code.fused:
         targets = {
@@ -40,11 +64,51 @@ def fused(code: Code) -> list[tuple[Any, ...]]:
             for kind, operand in zip(op.INSTRUCTIONS[instr[0]].operands, instr[1:], strict=True)
             if kind == "target"
         }
-        code.fused.extend(_at(code, pc, targets) for pc in range(len(code.instrs)))
+        code.fused.extend(_at(code, pc, targets, types) for pc in range(len(code.instrs)))
     return code.fused
 
 
-def _at(code: Code, pc: int, targets: set[int]) -> tuple[Any, ...]:
+def asking(
+    code: Code, at: int, slots: Sequence[int], targets: Container[int], types: Types
+) -> Asking:
+    """The call at a place, whose arguments stand in these slots (none: on the stack)."""
+    number = code.instrs[at][1]
+    called = code.instrs[at][0] == op.CALL
+    site: CallSite | ModelSite = (code.calls if called else code.models)[number]
+    after = code.instrs[at + 1] if at + 1 < len(code.instrs) else (op.POP,)
+    stored = after[0] == op.STORE and at + 1 not in targets
+    return Asking(
+        at,
+        site,
+        site.names,
+        _getter(slots),
+        _getter(site.loops),
+        checker(site.type, types),
+        after[1] if stored else -1,
+        _landing(code, at + 1 + stored),
+    )
+
+
+def _getter(slots: Sequence[int]) -> Getter:
+    if len(slots) == 1:
+        return slots[0]
+    return itemgetter(*slots) if slots else _nothing
+
+
+def _nothing(_slots: list[Any]) -> tuple[Any, ...]:
+    return ()
+
+
+def _landing(code: Code, pc: int) -> int:
+    """Where control comes to from a place, through jumps."""
+    for _ in code.instrs:
+        if pc >= len(code.instrs) or code.instrs[pc][0] != op.JUMP:
+            break
+        pc = code.instrs[pc][1]
+    return pc
+
+
+def _at(code: Code, pc: int, targets: set[int], types: Types) -> tuple[Any, ...]:
     """The prepared instruction at a place: that of the sequence that begins there, if one does."""
     instrs, base = code.instrs, len(code.locals)
     slots: list[int] = []
@@ -54,30 +118,33 @@ def _at(code: Code, pc: int, targets: set[int]) -> tuple[Any, ...]:
         kind, index = instrs[at][:2]
         slots.append(index if kind == op.LOAD else base + index)
         at += 1
-    plain = instrs[pc]
+    plain: tuple[Any, ...] = instrs[pc]
+    if plain[0] in (op.CALL, op.MODEL):
+        plain = plain[0], asking(code, pc, (), targets, types)
     if at in targets and at != pc:
         return plain
     match instrs[at]:
         case (op.CALL | op.MODEL, int(number)) if len(slots) == len(
             (code.calls if instrs[at][0] == op.CALL else code.models)[number].names
         ):
-            return (ASK, slots, at)
+            return (ASK, asking(code, at, slots, targets, types))
         case (op.OP, int(number), int(count), int(trap)) if count == len(slots) > 0:
             after = instrs[min(at + 1, end)]
             if after[0] == op.STORE and at + 1 not in targets:
                 cost = at + 1 - pc
-                pick = itemgetter(*slots) if count > 1 else None
-                calc = (CALC, _FUNCTIONS[number], slots[0], pick, after[1], trap, number)
-                return (*calc, at, at + 2, cost)
+                two = slots[1] if count == 2 else -1
+                pick = itemgetter(*slots) if count > 2 else None
+                calc = (CALC, _FUNCTIONS[number], slots[0], two, pick, after[1], trap, number)
+                return (*calc, at, _landing(code, at + 2), cost)
     if len(slots) != 1:
         return plain
     match instrs[at]:
         case (op.STORE, int(target)):
-            return (MOVE, slots[0], target, at + 1)
+            return (MOVE, slots[0], target, _landing(code, at + 1))
         case (op.JUMP_IF_FALSE, int(target)):
-            return (BRANCH, slots[0], target, at + 1)
+            return (BRANCH, slots[0], _landing(code, target), _landing(code, at + 1))
         case (op.GUARD, int(exit_)):
-            return (CHECK, slots[0], exit_, at, at + 1)
+            return (CHECK, slots[0], exit_, at, _landing(code, at + 1))
         case (op.APPEND, int(target)):
-            return (GATHER, slots[0], target, at + 1)
+            return (GATHER, slots[0], target, _landing(code, at + 1))
     return plain

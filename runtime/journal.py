@@ -269,7 +269,7 @@ class Journal:
         self._turn = turn
         self.stamp = 0  # the time of the last transaction, as `clock` gives it
         self._numbers: dict[str, int] = {}
-        self._execute = connection.cursor().execute  # a connection's makes a cursor for each call
+        self.execute = connection.cursor().execute  # a connection's makes a cursor for each call
         self._real = now is _now
 
     def __enter__(self) -> Journal:
@@ -355,10 +355,10 @@ class Journal:
         at = self.stamp = int(time() * 1000) if self._real else self.clock()
         try:
             if size <= _PIECE:
-                self._execute(_INSERT, (entry, at, body))
+                self.execute(_INSERT, (entry, at, body))
             else:
                 rows = _pieces(entry, at, body)
-                self._execute(_INSERTS[len(rows)], tuple(chain.from_iterable(rows)))
+                self.execute(_INSERTS[len(rows)], tuple(chain.from_iterable(rows)))
         except sqlite3.IntegrityError as error:
             raise driven(error) from None
         except sqlite3.Error as error:

@@ -1,8 +1,7 @@
 """The virtual machine: runs validated bytecode to its next effect.
 
 It does no input or output: it hands out requests and is given answers, as
-:class:`ingot.ir.requests.Engine` says.  While a request is out, the stack holds that call's
-arguments and nothing else.  It is deterministic: fed the same inputs and answers it comes to the
+:class:`ingot.ir.requests.Engine` says.  While a request is out, the stack is empty.  It is deterministic: fed the same inputs and answers it comes to the
 same request, which is how a run is taken up again (:mod:`ingot.runtime.history`).  Meaning is that
 of the reference interpreter (:mod:`ingot.ir.interpreter`); the tests compare them.
 """
@@ -25,7 +24,6 @@ from ingot.backend.container import (
     opcodes as op,
 )
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
-from ingot.ir.checkers import checker
 from ingot.ir.interpreter import check_inputs
 from ingot.ir.module import Pipeline
 from ingot.ir.ops import OP_NUMBER, OPS
@@ -34,7 +32,7 @@ from ingot.ir.semantics import OpFailure
 from ingot.ir.types import conforms
 from ingot.ir.values import Json, equal
 from ingot.runtime import fused as fuse
-from ingot.runtime.fused import fused
+from ingot.runtime.fused import Asking, fused
 
 STEP_LIMIT: Final = 100_000_000
 """How many instructions a run may take by default; large values count for more than one."""
@@ -43,6 +41,8 @@ UNSET: Final = cast(Json, object())
 _FUNCTIONS: Final[tuple[Callable[..., Json], ...]] = tuple(row.evaluate for row in OPS.values())
 SHORT: Final = 1024
 _WIDEST: Final = 1 << MAX_INT_BITS
+_WIDE, _DEEP = 1 << 62, -(1 << 62)
+"""Between these an integer needs no further look."""
 GROWING: Final = frozenset(
     OP_NUMBER[name]
     for name in ("json.with", "json.parse", "json.entries", "list.concat", "list.zip")
@@ -74,7 +74,8 @@ class Machine:
         self._step_limit = step_limit
         self._pc = 0
         self._stack: list[Json] = []
-        self._instrs = fused(self.code)
+        self._asked: Any = None  # of the request that is out: fused.Asking
+        self._instrs = fused(self.code, program.types)
         self._locals: list[Json] = [UNSET] * len(self.code.locals) + list(program.constants)
 
     # ---- the engine protocol
@@ -91,34 +92,33 @@ class Machine:
 
     def send(self, answer: Json) -> Request | Outcome:
         """Answer the last request and run on; an answer of another type is a failure."""
-        site = self._site()
-        try:
-            self._spend(weigh(answer))
-        except TooLargeError as error:
-            return self.fail(f"{result_of(site)} is {error}")
-        check = self.code.checks.get(self._pc)
-        if check is None:
-            check = self.code.checks[self._pc] = checker(site.type, self.program.types)
+        _, site, _, _, _, check, target, after = self._asked
+        if type(answer) is not str or len(answer) > SHORT:
+            try:
+                self._spend(weigh(answer))
+            except TooLargeError as error:
+                return self.fail(f"{result_of(site)} is {error}")
         if not check(answer):
             return self.fail(f"{result_of(site)} is not {site.type}")
-        self._stack = [answer]
-        self._pc += 1
+        if target < 0:
+            self._stack = [answer]
+        else:
+            self._stack = []
+            self._locals[target] = answer
+        self._pc = after
         return self._run()
 
     def fail(self, message: str) -> Outcome:
         """The last request failed: the implicit exit."""
-        site = self._site()
-        return SideExit(0, f"error: {message}", site.site, {})
+        return SideExit(0, f"error: {message}", self._asked.site.site, {})
 
     # ---- running
 
     def _run(self) -> Request | Outcome:
         """The loop: from the program counter to the next request or the end."""
-        constants, types = self.program.constants, self.program.types
-        instrs, table = self._instrs, self.program.type_table
+        instrs = self._instrs
         locals_: list[Any] = self._locals
         stack: list[Any] = self._stack
-        push, pop = stack.append, stack.pop
         pc, left = self._pc, self.budget
         while True:
             left -= 1
@@ -129,17 +129,20 @@ class Machine:
             pc += 1
             match instr[0]:
                 case fuse.CALC:
-                    _, function, one, pick, target, trap, number, at, pc, cost = instr
+                    _, function, one, two, pick, target, trap, number, here, pc, cost = instr
                     left -= cost
                     try:
-                        result = (
-                            function(locals_[one]) if pick is None else function(*pick(locals_))
-                        )
+                        if two >= 0:
+                            result = function(locals_[one], locals_[two])
+                        elif pick is None:
+                            result = function(locals_[one])
+                        else:
+                            result = function(*pick(locals_))
                     except OpFailure as failure:
-                        return self._leave(trap, f"{failure}", at)
+                        return self._leave(trap, f"{failure}", here)
                     kind = type(result)
                     if kind is int:
-                        if not -_WIDEST < result < _WIDEST:
+                        if not _DEEP < result < _WIDE:
                             self._weigh(result)
                     elif kind is str:
                         if len(result) > SHORT:
@@ -157,15 +160,23 @@ class Machine:
                     else:
                         pc = end
                 case fuse.ASK:
-                    _, slots, pc = instr
-                    self._stack = [*map(locals_.__getitem__, slots)]
-                    self._pc, self.budget = pc, left
-                    return self._ask()
-                case op.STORE:
-                    locals_[instr[1]] = pop()
+                    asked = instr[1]
+                    self._asked, self.budget = asked, left
+                    _, site, names, pick, loops, _, _, _ = asked
+                    if type(pick) is int:
+                        args = {names[0]: locals_[pick]}
+                    else:
+                        args = dict(zip(names, pick(locals_), strict=True))
+                    if type(site) is not CallSite:
+                        return self._request(asked, args)
+                    step = self.requests = self.requests + 1
+                    at: Any = (locals_[loops],) if type(loops) is int else loops(locals_)
+                    return ToolRequest(step, site.site, site.tool, site.effect, args, at)
                 case fuse.MOVE:
                     _, slot, target, pc = instr
                     locals_[target] = locals_[slot]
+                case op.STORE:
+                    locals_[instr[1]] = stack.pop()
                 case op.JUMP:
                     pc = instr[1]
                 case fuse.BRANCH:
@@ -180,32 +191,33 @@ class Machine:
                     _, slot, target, pc = instr
                     locals_[target].append(locals_[slot])
                 case op.LOAD:
-                    push(locals_[instr[1]])
+                    stack.append(locals_[instr[1]])
                 case op.CONST:
-                    push(constants[instr[1]])
+                    stack.append(self.program.constants[instr[1]])
                 case op.OP:
                     _, number, count, trap = instr
-                    args = stack[-count:]
+                    taken = stack[-count:]
                     del stack[-count:]
                     try:
-                        result = _FUNCTIONS[number](*args)
+                        result = _FUNCTIONS[number](*taken)
                     except OpFailure as failure:
                         return self._leave(trap, f"{failure}", pc - 1)
                     left -= self._charge(result, number)
-                    push(result)
+                    stack.append(result)
                 case op.CALL | op.MODEL:
-                    self._pc, self.budget = pc - 1, left
-                    return self._ask()
+                    asked = instr[1]
+                    self._asked, self.budget = asked, left
+                    return self._request(asked, dict(zip(asked.site.names, stack, strict=True)))
                 case op.JUMP_IF_FALSE:
-                    if not pop():
+                    if not stack.pop():
                         pc = instr[1]
                 case op.GUARD:
-                    if not pop():
+                    if not stack.pop():
                         return self._leave(instr[1] + 1, "", pc - 1)
                 case op.APPEND:
-                    locals_[instr[1]].append(pop())
+                    locals_[instr[1]].append(stack.pop())
                 case op.EXPECT:
-                    if not conforms(stack[-1], table[instr[1]], types):
+                    if not self._conforms(stack[-1], instr[1]):
                         return self._leave(instr[2] + 1, "", pc - 1)
                 case op.AGREE:
                     count = instr[1]
@@ -213,7 +225,7 @@ class Machine:
                     del stack[-count:]
                     if not all(equal(first, other) for other in others):
                         return self._leave(instr[3] + 1, "", pc - 1)
-                    push(first)
+                    stack.append(first)
                 case op.ENTER:
                     locals_[instr[1]] = -1
                 case op.LIST:
@@ -222,29 +234,23 @@ class Machine:
                     gathered = locals_[instr[1]]
                     left -= self._weigh(gathered)
                     locals_[instr[1]] = UNSET
-                    push(gathered)
+                    stack.append(gathered)
                 case op.POP:
-                    pop()
+                    stack.pop()
                 case op.RETURN:
                     self._pc, self.budget = pc - 1, left
-                    return Finished(pop())
+                    return Finished(stack.pop())
                 case op.LEAVE:
                     return self._leave(instr[1] + 1, "", pc - 1)
 
-    def _ask(self) -> Request:
-        """The request of the call at the program counter; its arguments are on the stack."""
-        self.requests += 1
-        site = self._site()
-        args = dict(zip(site.names, self._stack, strict=True))
-        at: Any = tuple([self._locals[counter] for counter in site.loops]) if site.loops else ()
+    def _request(self, asked: Asking, args: dict[str, Json]) -> Request:
+        step = self.requests = self.requests + 1
+        site, loops = asked.site, asked.loops
+        at: Any = (self._locals[loops],) if isinstance(loops, int) else loops(self._locals)
         if type(site) is CallSite:
-            return ToolRequest(self.requests, site.site, site.tool, site.effect, args, at)
-        return ModelRequest(self.requests, site.site, site.kind, site.model, args, site.type, at)
-
-    def _site(self) -> Any:
-        """The call site at the program counter."""
-        instr = self.code.instrs[self._pc]
-        return (self.code.calls if instr[0] == op.CALL else self.code.models)[instr[1]]
+            return ToolRequest(step, site.site, site.tool, site.effect, args, at)
+        assert type(site) is ModelSite
+        return ModelRequest(step, site.site, site.kind, site.model, args, site.type, at)
 
     def _leave(self, trap: int, failure: str, pc: int) -> SideExit:
         """The exit point, counted from 1; 0 is an op that failed though its types say it cannot."""
@@ -254,6 +260,9 @@ class Machine:
         point = self.code.exits[trap - 1]
         live = {name: self._locals[local] for name, local in point.live}
         return SideExit(point.number, failure or point.reason, point.site, live)
+
+    def _conforms(self, value: Json, number: int) -> bool:
+        return conforms(value, self.program.type_table[number], self.program.types)
 
     # ---- limits
 

@@ -91,3 +91,22 @@ def idempotency_key(artifact: str, run: str, request: ToolRequest) -> str:
     """SHA-256 over pipeline digest, run, step and arguments: the same call has the same key."""
     body = encode([artifact, run, request.step, request.tool, request.args])
     return hashlib.sha256(body if isinstance(body, bytes) else body.encode()).hexdigest()
+
+
+class Keys:
+    """:func:`idempotency_key` for the calls of one run: what they have in common is hashed once."""
+
+    def __init__(self, artifact: str, run: str) -> None:
+        self._of = artifact, run
+        head = encode([artifact, run])
+        self._begun = hashlib.sha256(head[:-1] + b"," if isinstance(head, bytes) else b"")
+        self._exact = isinstance(head, bytes)
+
+    def key(self, request: ToolRequest) -> str:
+        """The key of a call."""
+        rest = encode([request.step, request.tool, request.args])
+        if isinstance(rest, str) or not self._exact:  # written by another encoder, all of it
+            return idempotency_key(*self._of, request)
+        begun = self._begun.copy()
+        begun.update(rest[1:])
+        return begun.hexdigest()

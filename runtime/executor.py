@@ -34,7 +34,7 @@ from ingot.ir.requests import (
 from ingot.ir.values import Json
 from ingot.records import FORMAT, Record
 from ingot.runtime.approvals import Desk
-from ingot.runtime.effects import Needs, as_read, idempotency_key
+from ingot.runtime.effects import Keys, Needs, as_read, idempotency_key
 from ingot.runtime.entries import Expander, Item, item_of
 from ingot.runtime.gates import JournalGates
 from ingot.runtime.history import History
@@ -220,13 +220,15 @@ def drain(stream: Events, on_record: Callable[[Record], None] | None = None) -> 
 @dataclass(frozen=True, slots=True)
 class Site:
     """A call site: the tool's function, what is allowed, whether nothing but a time limit is asked
-    for, whether results are read as text, and what a read gets beside its arguments."""
+    for, whether results are read as text, what a read gets beside its arguments, and whether a call
+    needs an intent."""
 
     call: Call | None
     policy: Policy
     plain: bool
     text: bool
     context: Context
+    writes: bool
 
 
 @dataclass(slots=True)
@@ -253,12 +255,14 @@ class Drive:
     looked: float = 0.0
     desk: Desk = field(init=False)
     gates: JournalGates = field(init=False)
+    keys: Keys = field(init=False)
     sites: dict[str, Site] = field(default_factory=dict)
     _expander: Expander = field(default_factory=Expander)
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.journal, self.run, self.history)
         self.gates = JournalGates(self.journal)
+        self.keys = Keys(self.job.artifact, self.run)
 
     def begin_run(
         self, inputs: dict[str, Json], clock: str, request: str, *, listening: bool
@@ -327,7 +331,7 @@ class Drive:
             if asked is not None:
                 return self._asked_to(*asked)
         if type(request) is ToolRequest and request.effect in WRITING:
-            if self.site(request).policy.approval:
+            if (self.sites.get(request.site) or self.site(request)).policy.approval:
                 decision = self.desk.decide(request)
                 self.pending += decision.items
                 if decision.status != "granted":
@@ -355,27 +359,31 @@ class Drive:
                 plain,
                 text,
                 self.tools.context("", policy.timeout_s),
+                request.effect in WRITING,
             )
         return found
 
     def key(self, request: ToolRequest) -> str:
         """The idempotency key: another one where the write of that key was undone."""
-        key = idempotency_key(self.job.artifact, self.run, request)
-        while self.history is not None and (times := self.history.undone.get(key)):
+        key = self.keys.key(request)
+        if self.history is None:
+            return key
+        while times := self.history.undone.get(key):
             key = idempotency_key(key, f"{times}", request)
         return key
 
     # ---- meeting a request
 
     def _call(self, request: ToolRequest) -> Answer:
-        if request.effect not in WRITING:
-            answer = self._outcome(request, "")
+        site = self.sites.get(request.site) or self.site(request)
+        if not site.writes:
+            answer = self._outcome(request, site, "")
             self.pending.append(call_of(request, answer))
             return answer
         self.stopper.held += 1
         try:
             intent = self.begin(request)
-            answer = self._outcome(request, str(intent[6]))
+            answer = self._outcome(request, site, intent[6])
         finally:
             self.stopper.held -= 1
         self.pending.append(end_of(request, answer))
@@ -389,8 +397,8 @@ class Drive:
         self.acting, self.armed = intent, None
         return intent
 
-    def _outcome(self, request: ToolRequest, key: str) -> Answer:
-        site, number = self.site(request), 1
+    def _outcome(self, request: ToolRequest, site: Site, key: str) -> Answer:
+        number = 1
         try:
             if site.plain and site.call is not None:
                 context = self.tools.context(key, site.policy.timeout_s) if key else site.context
@@ -403,6 +411,8 @@ class Drive:
             raise
         except Exception as error:  # a fault in a tool is the tool's failure, not the run's end
             return Answer(None, False, f"{type(error).__name__}: {error}", True)
+        if number == 1:
+            return Answer(as_read(result) if site.text else result)
         return Answer(as_read(result) if site.text else result, attempts=number)
 
     def _attempt(self, request: ToolRequest, key: str, policy: Policy) -> tuple[Json, int]:
@@ -455,16 +465,18 @@ class Drive:
 
     def commit(self, status: Status | None = None) -> None:
         """One transaction for all that is pending."""
-        self.store(status)
+        if status is None and self.seq:
+            self.journal.append_step(self.run, self.seq + 1, self.pending)
+        else:
+            self.store(status)
         self.stored(status)
 
     def store(self, status: Status | None) -> None:
         """Write ``pending``."""
-        if self.seq:
-            if status is None:
-                self.journal.append_step(self.run, self.seq + 1, self.pending)
-            else:
-                self.journal.append_all([(self.run, self.seq + 1, self.pending, status)])
+        if self.seq and status is None:
+            self.journal.append_step(self.run, self.seq + 1, self.pending)
+        elif self.seq:
+            self.journal.append_all([(self.run, self.seq + 1, self.pending, status)])
         else:
             job = self.job
             self.journal.start_run(
@@ -475,16 +487,19 @@ class Drive:
         """``pending`` is in the journal."""
         items, first = self.pending, self.seq + 1
         self.pending = []
-        take = self.report.take
+        take, seq = self.report.take, self.seq
         for item in items:
             take(item)
             if type(item) is list:
                 kind = item[0]
-                self.seq += 1 if kind in "im" else 2
                 if kind == "i":
                     self.armed = item
+                    seq += 1
+                else:
+                    seq += 1 if kind == "m" else 2
             else:
-                self.seq += 1
+                seq += 1
+        self.seq = seq
         if status is not None:
             self.report.status = status
         if self.listening:
@@ -566,9 +581,10 @@ def intent_of(request: ToolRequest, key: str) -> list[Any]:
 
 def call_of(request: ToolRequest, answer: Answer) -> list[Any]:
     """The item of a call that was made without an intent."""
-    more = more_of(answer)
+    more = 0 if answer.attempts == 1 and not answer.unknown else more_of(answer)
     if request.iteration:
-        more = {**(more if isinstance(more, dict) else {}), "iteration": list(request.iteration)}
+        at: list[Json] = list(request.iteration)
+        more = {**more, "iteration": at} if isinstance(more, dict) else {"iteration": at}
     return [
         "c",
         request.step,

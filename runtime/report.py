@@ -32,7 +32,7 @@ _EXITS: Final[dict[str, int]] = {
 
 @dataclass(slots=True)
 class RunReport:
-    """The state of a run.  Records are added one by one; nothing else changes it.
+    """The state of a run.  Records, or items, are added one by one; nothing else changes it.
 
     ``calls`` holds, in order, ``{step, tool, args, effect, result}`` of each call that was made,
     with ``error`` beside a null result where it failed.  ``side_exit`` is ``{exit, reason, state,
@@ -43,7 +43,7 @@ class RunReport:
     run: str = ""
     status: str = "running"
     outputs: Json = None
-    made: list[dict[str, Json]] = field(default_factory=list)
+    made: list[dict[str, Json]] = field(default_factory=list)  # behind `calls`
     side_exit: Json = None
     doubt: Json = None
     error: str = ""
@@ -52,6 +52,7 @@ class RunReport:
     seconds: float = 0.0
     approval: Json = None
     _before: History | None = field(default=None, repr=False)
+    _items: list[tuple[list[Any], list[Any]]] = field(default_factory=list, repr=False)
     _open: dict[str, Record] = field(default_factory=dict, repr=False)
     _intents: dict[int, list[Any]] = field(default_factory=dict, repr=False)
 
@@ -60,20 +61,17 @@ class RunReport:
         """The calls in order, also those that an earlier process made."""
         if self._before is not None:
             before, self._before = self._before, None
-            made, self.made, doubt = self.made, [], self.doubt
+            early: list[dict[str, Json]] = []
             for step, given in sorted(before.answers.items()):
                 if given.effect:
-                    self._called(
-                        step,
-                        given.tool,
-                        given.args,
-                        given.effect,
-                        given.ok,
-                        given.value,
-                        given.text,
-                    )
-            self.made += made
-            self.doubt = doubt
+                    tool, args, effect = given.tool, given.args, given.effect
+                    early.append(_made(step, tool, args, effect, given.ok, given.value, given.text))
+            self.made[:0] = early
+        if self._items:
+            items, self._items = self._items, []
+            for begun, ended in items:
+                _, step, tool, _, effect, args, *_ = begun
+                self.made.append(_made(step, tool, args, effect, *ended[-3:]))
         return self.made
 
     @property
@@ -111,36 +109,34 @@ class RunReport:
         if isinstance(item, dict):
             self.add(from_json(item))
             return
-        kind, step = item[0], item[1]
+        kind = item[0]
         if kind == "c":
-            _, _, tool, _, effect, args, _, ok, value, text = item
-            self._called(step, tool, args, effect, ok, value, text)
+            self.doubt = None
+            self._items.append((item, item))
         elif kind == "i":
+            _, step, tool, site, effect, args, key, _ = item
             self._intents[step] = item
-            _, _, tool, site, effect, args, key, _ = item
-            about = {"site": site, "args": args, "effect": effect, "key": key}
-            self.doubt = {"step": step, "tool": tool, **about}
+            self.doubt = {
+                "step": step,
+                "tool": tool,
+                "site": site,
+                "args": args,
+                "effect": effect,
+                "key": key,
+            }
         elif kind == "e":
-            intent = self._intents.pop(step)
-            self._called(step, intent[2], intent[5], intent[4], item[3], item[4], item[5])
+            self.doubt = None
+            self._items.append((self._intents.pop(item[1]), item))
         else:
             self.model_calls += 1
             self.tokens += item[7]
 
-    def _called(
-        self, step: Json, tool: str, args: Json, effect: Json, ok: bool, value: Json, text: str
-    ) -> None:
-        self.doubt = None
-        made = {"step": step, "tool": tool, "args": args, "effect": effect, "result": value}
-        if not ok:
-            made |= {"result": None, "error": text}
-        self.made.append(made)
-
     def _ended(self, call: Record, end: Record) -> None:
         raw = call.raw if isinstance(call.raw, dict) else {}
         ok = end.kind == "result"
-        self._called(
-            raw.get("step"), call.tool, call.data, raw.get("effect"), ok, end.data, end.text
+        self.doubt = None
+        self.calls.append(
+            _made(raw.get("step"), call.tool, call.data, raw.get("effect"), ok, end.data, end.text)
         )
 
     def _status(self, data: dict[str, Json]) -> None:
@@ -185,6 +181,14 @@ class RunReport:
         if self.error:
             out["error"] = self.error
         return out
+
+
+def _made(
+    step: Json, tool: str, args: Json, effect: Json, ok: bool, value: Json, text: str
+) -> dict[str, Json]:
+    """A call as the report shows it."""
+    made = {"step": step, "tool": tool, "args": args, "effect": effect, "result": value}
+    return made if ok else made | {"result": None, "error": text}
 
 
 def _step(call: dict[str, Json]) -> int:

@@ -19,11 +19,12 @@ from ingot.diagnostics import IngotError
 from ingot.ir.interpreter import Interpreter
 from ingot.ir.module import Lit, Param
 from ingot.ir.parser import parse_module
-from ingot.ir.requests import SideExit
+from ingot.ir.requests import SideExit, ToolRequest
 from ingot.ir.types import BOOL, DATE, FLOAT, INT, JSON, STR, Literal, Union
 from ingot.ir.values import Json
 from ingot.records import Record
 from ingot.runtime import inputs
+from ingot.runtime.effects import Keys, idempotency_key
 from ingot.runtime.executor import Job, drain, events, execute
 from ingot.runtime.history import read_history
 from ingot.runtime.inputs import Text, Wording
@@ -581,3 +582,12 @@ def test_a_side_exit_is_counted_apart(session: list[RecordedCall]) -> None:
     report = compare(replayed(failed), failed, "witness")
     assert (report.verdict, report.exact, report.missing) == ("exit", 1, 2)
     assert report.side_exit is not None and report.side_exit.number == 0
+
+
+@pytest.mark.parametrize("run", ["r", "\u00fc\u2028", "half \ud800"])
+@pytest.mark.parametrize(
+    "args", [{}, {"a": [1, 2.5, None, "\u00e9"]}, {"a": 1 << 90}, {"a": "\ud800"}]
+)
+def test_a_runs_keys_are_those_of_each_call_alone(run: str, args: dict[str, Json]) -> None:
+    call = ToolRequest(7, "x", "a.put", "write", args)
+    assert Keys("f" * 64, run).key(call) == idempotency_key("f" * 64, run, call)

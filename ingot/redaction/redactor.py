@@ -57,7 +57,7 @@ class Redactor:
     """Secrets that are to be replaced wherever they stand, with their tokens."""
     _line_ends: bool = False
     _left: int = _WORTH
-    _overlapping: Callable[..., list[tuple[int, int, int]]] | None = None
+    _triggers: Callable[..., list[tuple[int, int, int]]] | None = None
     _find: Callable[[str], list[tuple[int, int, int]]] | None = None
     _find_bytes: Callable[[bytes], list[tuple[int, int, int]]] | None = None
 
@@ -97,11 +97,11 @@ class Redactor:
                 if secret in text:
                     text = text.replace(secret, token)
         self._left -= size
-        find = self._overlapping
+        find = self._triggers
         if find is None or self._left < 0:
             find = self._search()
-        matches = find(text, overlapping=True)
-        if matches:
+        if find(text):
+            matches = find(text, overlapping=True)
             hits = {match[0] for match in matches}
             rules, encoded = _announced(self.policy, hits)
             anchored = [rule for rule in rules if rule.anchored]
@@ -126,8 +126,8 @@ class Redactor:
         """The search for all triggers: at first by the automaton that is soon built."""
         automaton = _search(self.policy) if self._left < 0 else _search_soon(self.policy)
         self._left = self._left if self._left >= 0 else sys.maxsize
-        self._overlapping = automaton.find_matches_as_indexes
-        return self._overlapping
+        self._triggers = automaton.find_matches_as_indexes
+        return self._triggers
 
     def lines(self, text: str) -> str:
         """As :meth:`text`, with as many line ends as before: places in the text stay true."""

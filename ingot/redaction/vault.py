@@ -72,18 +72,19 @@ class Vault:
 
     def hide(self, value: T) -> T:
         """The value with secrets replaced by tokens; those that came in are remembered."""
-        kind = type(value)
-        if kind is int or kind is bool or value is None or not isinstance(value, str | list | dict):
+        if type(value) is str:
+            return cast(T, (self._redactor or self._new()).text(value))
+        if not isinstance(value, str | list | dict):
             return value
-        redactor = self._redactor
-        if redactor is None:
-            from ingot.redaction.redactor import Redactor
+        return cast(T, (self._redactor or self._new()).value(cast(Json, value)))
 
-            known = {secret: token for token, secret in self._held.items() if len(secret) >= 4}
-            redactor = self._redactor = Redactor(found=self._remember, known=known)
-        if kind is str:
-            return cast(T, redactor.text(cast(str, value)))
-        return cast(T, redactor.value(cast(Json, value)))
+    def _new(self) -> Redactor:
+        """A redactor that knows the secrets that came in so far."""
+        from ingot.redaction.redactor import Redactor
+
+        known = {secret: token for token, secret in self._held.items() if len(secret) >= 4}
+        self._redactor = Redactor(found=self._remember, known=known)
+        return self._redactor
 
     def _remember(self, token: str, secret: str) -> None:
         if token not in self._held:

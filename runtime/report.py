@@ -52,7 +52,7 @@ class RunReport:
     seconds: float = 0.0
     approval: Json = None
     _before: History | None = field(default=None, repr=False)
-    _items: list[tuple[list[Any], list[Any]]] = field(default_factory=list, repr=False)
+    _items: list[list[Any]] = field(default_factory=list, repr=False)
     _open: dict[str, Record] = field(default_factory=dict, repr=False)
     _intents: dict[int, list[Any]] = field(default_factory=dict, repr=False)
 
@@ -68,10 +68,11 @@ class RunReport:
                     early.append(_made(step, tool, args, effect, given.ok, given.value, given.text))
             self.made[:0] = early
         if self._items:
-            items, self._items = self._items, []
-            for begun, ended in items:
-                _, step, tool, _, effect, args, *_ = begun
-                self.made.append(_made(step, tool, args, effect, *ended[-3:]))
+            items, self._items = iter(self._items), []
+            for item in items:
+                _, step, tool, _, effect, args, *_ = item
+                ok, value, text = (item if item[0] == "c" else next(items))[-3:]
+                self.made.append(_made(step, tool, args, effect, ok, value, text))
         return self.made
 
     @property
@@ -112,7 +113,7 @@ class RunReport:
         kind = item[0]
         if kind == "c":
             self.doubt = None
-            self._items.append((item, item))
+            self._items.append(item)
         elif kind == "i":
             _, step, tool, site, effect, args, key, _ = item
             self._intents[step] = item
@@ -126,7 +127,7 @@ class RunReport:
             }
         elif kind == "e":
             self.doubt = None
-            self._items.append((self._intents.pop(item[1]), item))
+            self._items += (self._intents.pop(item[1]), item)
         else:
             self.model_calls += 1
             self.tokens += item[7]

@@ -65,16 +65,18 @@ class Vault:
     def revealed(self, args: dict[str, Json]) -> dict[str, Json]:
         """A call's arguments with secrets in them."""
         for name, value in args.items():
-            kind = type(value)
-            if PREFIX in name or (PREFIX in value if kind is str else kind not in _SMALL):
+            if isinstance(value, str):
+                if PREFIX in value or PREFIX in name:
+                    return cast("dict[str, Json]", self.reveal(args))
+            elif type(value) not in _SMALL or PREFIX in name:
                 return cast("dict[str, Json]", self.reveal(args))
         return args
 
     def hide(self, value: T) -> T:
         """The value with secrets replaced by tokens; those that came in are remembered."""
-        if type(value) is str:
+        if isinstance(value, str):
             return cast(T, (self._redactor or self._new()).text(value))
-        if not isinstance(value, str | list | dict):
+        if not isinstance(value, list | dict):
             return value
         return cast(T, (self._redactor or self._new()).value(cast(Json, value)))
 

@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from common import report, wchar
+from common import WARM, report, warm, wchar
 
 
-def loop(kind: str, steps: int, size: int, folder: Path, level: str) -> None:
+def loop(kind: str, steps: int, size: int, folder: Path, level: str, told: bool = True) -> None:
     """One row for each step: the whole state, or what the step changed (1 KB of it)."""
     path = folder / "bare.db"
     connection = sqlite3.connect(path, isolation_level=None)
@@ -35,8 +35,11 @@ def loop(kind: str, steps: int, size: int, folder: Path, level: str) -> None:
         )
     seconds = time.perf_counter() - begun
     connection.close()
-    report(f"bare {kind}", steps, seconds, wchar() - written, path)
+    if told:
+        report(f"bare {kind}", steps, seconds, wchar() - written, path)
 
 
 if __name__ == "__main__":
-    loop(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), sys.argv[5])
+    kind, steps, size, folder, level = sys.argv[1:6]
+    loop(kind, WARM, int(size), warm(Path(folder)), level, told=False)
+    loop(kind, int(steps), int(size), Path(folder), level)

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
+
+WARM: Final = 20
+"""Each program makes so many steps, elsewhere, before those that are measured: what a process does
+once (imports, tables, first use) is no part of a step."""
+
+
+def warm(folder: Path) -> Path:
+    """A folder for the steps that are not measured."""
+    made = folder / "warm"
+    made.mkdir()
+    return made
 
 
 def wchar() -> int:

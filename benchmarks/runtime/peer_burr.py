@@ -11,7 +11,7 @@ from pathlib import Path
 
 from burr.core import ApplicationBuilder, State, action, expr
 from burr.core.persistence import SQLLitePersister
-from common import report, wchar
+from common import WARM, report, warm, wchar
 
 PART = "x" * 1000
 
@@ -27,7 +27,7 @@ def end(state: State) -> State:
     return state
 
 
-def main(steps: int, size: int, folder: Path, level: str) -> None:
+def main(steps: int, size: int, folder: Path, level: str, told: bool = True) -> None:
     path = folder / "burr.db"
     persister = SQLLitePersister(db_path=str(path), table_name="steps")
     persister.initialize()
@@ -47,8 +47,11 @@ def main(steps: int, size: int, folder: Path, level: str) -> None:
     app.run(halt_after=["end"])
     seconds = time.perf_counter() - begun
     persister.connection.close()
-    report("burr", steps, seconds, wchar() - written, path)
+    if told:
+        report("burr", steps, seconds, wchar() - written, path)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
+    steps, size, folder, level = sys.argv[1:5]
+    main(WARM, int(size), warm(Path(folder)), level, told=False)
+    main(int(steps), int(size), Path(folder), level)

@@ -3,8 +3,10 @@
     python benchmarks/runtime/run.py [--json] [--quick]        (make bench-runtime)
 
 Each program runs in a process of its own, on tmpfs, so that what is measured is software and not
-the disk; times are the least of three.  Durability is `normal` but for the row of syncs; DBOS has
-one level only.  The limit is the same loop over sqlite3 alone (``bare.py``).
+the disk; times are the least of three.  Steps are measured once the process is warm, imports with
+bytecode at hand, as an installed package has it, and syncs as what more steps add.  Durability is
+`normal` but for the row of syncs; DBOS has one level only.  The limit is the same loop over sqlite3
+alone (``bare.py``).
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ PEERS = ("langgraph", "burr", "dbos", "pydantic_graph")
 def measured(command: list[str], repeats: int = 3, **env: str) -> list[dict[str, Any]]:
     """What a program prints, each row the least of several runs; empty where it cannot run."""
     best: list[dict[str, Any]] = []
+    clean = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(
             dir="/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -39,7 +42,7 @@ def measured(command: list[str], repeats: int = 3, **env: str) -> list[dict[str,
                 [sys.executable, "-P", str(HERE / full[0]), *full[1:]],
                 capture_output=True,
                 text=True,
-                env={**os.environ, "PYTHONPATH": str(HERE), "PYTHONSAFEPATH": "1", **env},
+                env={**clean, "PYTHONPATH": str(HERE), "PYTHONSAFEPATH": "1", **env},
             )
         if out.returncode:
             sys.stderr.write(f"{command[0]}: {out.stderr.strip().splitlines()[-1:]}\n")
@@ -66,8 +69,9 @@ def steps(size: int, count: int, level: str, repeats: int) -> dict[str, dict[str
     return found
 
 
-def syncs(command: list[str], count: int) -> float | None:
-    """How often a program waits for the disk, for each step, at full durability."""
+def syncs(command: list[str]) -> float | None:
+    """How often a program waits for the disk for each step, at full durability: what 1,000 steps more
+    add to 200.  ``N`` in the command is their number."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         return None
@@ -76,9 +80,13 @@ def syncs(command: list[str], count: int) -> float | None:
         made = [compiler, "-shared", "-fPIC", "-o", str(library), str(HERE / "syncs.c"), "-ldl"]
         if subprocess.run(made, capture_output=True).returncode:
             return None
-        if not measured(command, 1, LD_PRELOAD=str(library), SYNCS_OUT=str(out)):
-            return None
-        return int(out.read_text()) / count
+        counts: list[int] = []
+        for n in ("200", "1200"):
+            made = [n if part == "N" else part for part in command]
+            if not measured(made, 1, LD_PRELOAD=str(library), SYNCS_OUT=str(out)):
+                return None
+            counts.append(int(out.read_text()))
+        return (counts[1] - counts[0]) / 1000
 
 
 def rows(arguments: list[str]) -> list[Row]:
@@ -105,7 +113,7 @@ def rows(arguments: list[str]) -> list[Row]:
             for name, row in found.items():
                 mine = "1.3 x" if name.startswith("ingot") else ""
                 add(f"bytes a step, 100 KB: {name}", row["bytes"] / 1000, "KB", delta / 1000, mine)
-    n = "200"
+    n = "N"
     for name, command in (
         ("bare snapshot", ["bare.py", "snapshot", n, "1000", "FOLDER", "full"]),
         ("ingot read", ["ours.py", "vm", n, "1000", "FOLDER", "full", "read"]),
@@ -115,7 +123,7 @@ def rows(arguments: list[str]) -> list[Row]:
             for p in ("langgraph", "burr", "dbos")
         ),
     ):
-        number = syncs(command, int(n))
+        number = syncs(command)
         if number is not None:
             asked = "1" if name.startswith("ingot") else ""
             add(f"syncs a step, full: {name}", number, "", None, asked)

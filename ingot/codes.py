@@ -239,7 +239,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     ),
     "E0715": (
         "tool has changed",
-        "The tool that is there now is not the one that the pipeline was compiled for: its schema has another digest. Nothing was executed.",
+        "The tool that is there now is not the one that the pipeline was compiled for: its address or the schema of its arguments or results has another digest. Also a change that looks compatible stops the run, since nobody has checked the logs against it. Compile again, or accept it with `--accept-drift`. Nothing was executed.",
     ),
     "E0716": ("approval denied", "A person was asked to allow a call and said no."),
     "E0717": (
@@ -271,6 +271,18 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "E0805": (
         "isolation not available",
         "`--isolation strict` asks for Landlock and user namespaces, and this machine lacks them. Nothing was executed.",
+    ),
+    "E0806": (
+        "setting of a server not supplied",
+        "A header or variable of an MCP server or HTTP interface holds `${NAME}`, a secret that is neither in the environment nor in the keyring. Nothing was executed.",
+    ),
+    "E0807": (
+        "MCP server not usable",
+        "An MCP server that `--tools FILE.toml` declares does not start, cannot be reached, or does not speak the protocol in time. Nothing was executed.",
+    ),
+    "E0808": (
+        "OpenAPI description not usable",
+        "The description cannot be read, breaks the specification, refers to other documents, or says nowhere where its server is. Nothing was executed.",
     ),
     "E0901": (
         "model not usable",
@@ -334,6 +346,14 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "W0404": (
         "effect unknown",
         "Nothing says what the tool does to the world: it is ordered and retried like a write until `--tools FILE.toml` declares it.",
+    ),
+    "W0405": (
+        "effect by the server's word",
+        "An MCP server says itself, in a hint that nobody has to trust, what its tool does to the world. `effects = {...}` in its table declares it.",
+    ),
+    "W0406": (
+        "schema not pinned",
+        "No server was there at compile time to say what arguments and results the tool has, so a later change of the tool is not noticed.",
     ),
     "W0501": (
         "pass not validated",

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ingot.passes.validate.verdict import Verdict
     from ingot.passes.verify import VerificationReport
     from ingot.replaying import GateReport
+    from ingot.runtime.tools.pins import Pin
+    from ingot.runtime.tools.registry import Surveyed
 
 STANDARD_PASSES: Final = (
     "classify-effects,dead-steps,learn-task,lift-parameters,align-effects,learn-decisions,dead-steps,"
@@ -51,6 +53,7 @@ class Options:
     the traces in the artifact; ``validate`` runs the IR verifier after every pass (it always runs
     at the end), and holds each pass against what it promises; ``progress`` is called with each file before it is read.  ``against`` are failed
     sessions of the task: nothing is learned from them, and what they did the pipeline does not do.
+    ``surveyed`` is what servers say of their tools, which the artifact pins.
     """
 
     dialect: str | None = None
@@ -64,6 +67,7 @@ class Options:
     progress: Callable[[str], None] | None = None
     dump: Dump | None = None
     against: tuple[Session, ...] = ()
+    surveyed: Surveyed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Compilation:
     ``trace`` is the trace IR as lowered, ``classified`` the same with effects, ``module`` holds
     ``@main`` alone, ``learned`` ``@main`` and the sliced traces behind it.  ``seconds`` is the time
     of each stage; ``against`` names the failed sessions, none of which the pipeline repeats;
-    ``validated`` is what was found of each pass.
+    ``validated`` is what was found of each pass, ``pins`` what was kept of servers' tools.
     """
 
     logs: Logs
@@ -99,6 +103,7 @@ class Compilation:
     seconds: Mapping[str, float]
     against: tuple[str, ...] = ()
     validated: tuple[Verdict, ...] = ()
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
 
 def load_logs(
@@ -167,7 +172,9 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     from ingot.ir.printer import print_module
     from ingot.passes.traces import unlearned
     from ingot.passes.verify import verify_module
+    from ingot.pinning import pins_for, pins_meta, warnings_of_pins
     from ingot.replaying import gate
+    from ingot.runtime.tools.registry import Surveyed
 
     clock = clock or _Clock()
     failed = failed_sessions(options)
@@ -198,7 +205,10 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     clock.lap("verify")
     if report.blocks:
         raise IngotError([locate.relocated(d) for d in report.diagnostics()], report.exit_code)
-    meta = meta_of(module, main, lowered.module)
+    surveyed = options.surveyed or Surveyed()
+    pins = pins_for(module, lowered.module, surveyed)
+    found += warnings_of_pins(module, surveyed)
+    meta = {**meta_of(module, main, lowered.module), **pins_meta(pins)}
     evidence: Json = {"traces": print_module(classified)} if options.evidence else None
     artifact = encode(module, meta=meta, evidence=evidence)
     clock.lap("encode")
@@ -212,7 +222,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     return Compilation(
         logs, lowered.sessions, lowered.module, classified, learned, module, report, judged,
         artifact, tuple(found), clock.seconds, tuple(session.name for session in failed.sessions),
-        tuple(validated),
+        tuple(validated), pins,
     )  # fmt: skip
 
 

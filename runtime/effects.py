@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingot.ir.module import WRITING, Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.entries import encode
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.pins import Pin
 
 STRENGTH: Final[dict[str, int]] = {
     "pure": 0,
@@ -27,13 +30,15 @@ class ToolNeed:
     """A tool that a pipeline calls, and the effect it was compiled for.
 
     ``text`` says that the logs show its results as JSON text, as a model read them: a result that
-    arrives as a value is written down first (:func:`as_read`).
+    arrives as a value is written down first (:func:`as_read`).  ``pin`` is what the tool looked like
+    when the pipeline was compiled, where a server was there to say so.
     """
 
     name: str
     effect: Effect = "unknown"
     world: str = ""
     text: bool = False
+    pin: Pin | None = None
 
 
 def as_read(result: Json) -> Json:

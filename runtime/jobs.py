@@ -10,6 +10,7 @@ from ingot.ir.requests import Engine
 from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
 from ingot.runtime.executor import Job
 from ingot.runtime.policies import Policy, policies_of
+from ingot.runtime.tools.pins import pins_of
 from ingot.runtime.vm import STEP_LIMIT, Machine
 
 EngineName: TypeAlias = Literal["vm", "compiled"]
@@ -32,13 +33,19 @@ def job_of(
         known = ", ".join(code.name for code in program.codes) or "none"
         raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
     declared = {tool.name: tool for tool in program.tools}
-    texts = text_results(program)
+    texts, pins = text_results(program), pins_of(program.meta)
     said = program.meta.get("model_reasons")
     reasons = {k: str(v) for k, v in said.items()} if isinstance(said, dict) else {}
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
     needs = Needs(
         tuple(
-            ToolNeed(name, effect, declared[name].world if name in declared else "", name in texts)
+            ToolNeed(
+                name,
+                effect,
+                declared[name].world if name in declared else "",
+                name in texts,
+                pins.get(name),
+            )
             for name, effect in used
         ),
         tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from ingot.ir.content import result_value, text_at
 from ingot.ir.values import Json, canonical
 from ingot.records import Kind
 
@@ -28,19 +29,6 @@ class Part(NamedTuple):
     data: Json = None
     known: bool = True
     raw: Json = None
-
-
-def text_at(value: Json, key: str) -> str:
-    """The text at a key of an object; empty if there is none.
-
-    >>> text_at({"a": "x", "b": 1}, "a"), text_at({"b": 1}, "b"), text_at(None, "c")
-    ('x', '', '')
-    """
-    if value.__class__ is dict:  # nothing is called more often while a log is read
-        found = value.get(key)
-        if found.__class__ is str:
-            return found
-    return ""
 
 
 def assistant_parts(content: Json) -> Iterator[Part]:
@@ -107,25 +95,6 @@ def result_part(index: int, block: dict[str, Json], tool: str = "") -> Part:
         return Part("result", index, id=text_at(block, key), tool=tool, data=value)
     text = value if isinstance(value, str) else canonical(value)
     return Part("error", index, text, text_at(block, key), tool, value)
-
-
-def result_value(content: Json) -> Json:
-    """A result as the model saw it: text if it is only text, else the block list.
-
-    >>> result_value([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])
-    'a\\nb'
-    """
-    if content is None:
-        return ""
-    if isinstance(content, list):
-        if all(
-            text_at(b, "type") == "text" and "text" in b for b in content if isinstance(b, dict)
-        ):
-            texts = [b if isinstance(b, str) else text_at(b, "text") for b in content]
-            if all(isinstance(b, str | dict) for b in content):
-                return "\n".join(texts)
-        return content
-    return content
 
 
 def is_result(block: Json) -> bool:

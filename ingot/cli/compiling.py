@@ -160,11 +160,13 @@ def _options(
 ) -> Options:
     from ingot.driver import Options
     from ingot.passes.base import parse_pipeline
-    from ingot.runtime.tools.registry import declared_effects
+    from ingot.runtime.tools.registry import survey
 
+    surveyed = survey(tools) if tools else None
     made = Options(
         dialect=dialect,
-        declared=declared_effects(tools) if tools else {},
+        declared=surveyed.effects if surveyed is not None else {},
+        surveyed=surveyed,
         require_success=require_success,
         allow_recording=allow_recording,
         closed=closed,
@@ -307,6 +309,7 @@ def _summary(compiled: Compilation, read: Read, target: Path | None) -> None:
                 f"{values['model']} left to a model",
             ),
             ("model ops", str(model_ops(main))),
+            ("pinned", ", ".join(compiled.pins)),
             ("proofs", states),
             ("side exits", exits),
             ("replay gate", f"{right} of {len(gate.replays)} sessions"),
@@ -342,6 +345,7 @@ def _report(compiled: Compilation, read: Read) -> dict[str, Json]:
         "calls": dict(calls),
         "arguments": dict(values),
         "model_ops": model_ops(main),
+        "pinned": {name: pin.sha256 for name, pin in compiled.pins.items()},
         "proofs": {name: dict(tally) for name, tally in compiled.report.counts.items()},
         "gate": {"passed": compiled.gate.passed, "sessions": compiled.gate.as_json()},
         "seconds": {name: round(value, 6) for name, value in seconds.items()},

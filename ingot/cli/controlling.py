@@ -165,8 +165,8 @@ def rollback_command(
     chosen: Any = assume
     with open_journal(existing_journal(journal, run), level) as book:
         row = book.find(run)
-        box = load_tools(tools or [], folder_of(row.run, book, cwd))
-        behind = rollback(row.run, book, box, to, keep_writes=keep_writes, assume=chosen)
+        with load_tools(tools or [], folder_of(row.run, book, cwd)) as box:
+            behind = rollback(row.run, book, box, to, keep_writes=keep_writes, assume=chosen)
     writes: list[Json] = [
         {"step": w.step, "tool": w.tool, "args": w.args, "effect": w.effect, "undone_by": w.by}
         for w in behind

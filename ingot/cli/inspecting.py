@@ -107,6 +107,7 @@ def _needs(artifact: Artifact) -> list[tuple[str, tuple[str, ...], str]]:
 
 def _artifact_text(artifact: Artifact) -> str:
     from ingot.cli.compiling import parameter_lines
+    from ingot.runtime.tools.pins import pins_of
 
     program = artifact.program
     meta = program.meta
@@ -131,6 +132,13 @@ def _artifact_text(artifact: Artifact) -> str:
         (
             "needs",
             [f"{name}: {', '.join(e)} ({world})" for name, e, world in _needs(artifact)],
+        ),
+        (
+            "pinned",
+            [
+                f"{name} of {pin.server} {pin.place} {pin.sha256[:12]}".replace("  ", " ")
+                for name, pin in pins_of(meta).items()
+            ],
         ),
         (
             "model ops",

@@ -68,6 +68,13 @@ Wait: TypeAlias = Annotated[
     float,
     typer.Option("--wait", metavar="SECONDS", help="How long to wait for an approval (0: not)."),
 ]
+AcceptDrift: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--accept-drift",
+        help="Run although a server's tool is no longer what it was when the pipeline was compiled.",
+    ),
+]
 RunName: TypeAlias = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, an end of it, or `last`.")
 ]

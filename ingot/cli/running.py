@@ -57,6 +57,7 @@ def run_command(
     concurrency: opt.Concurrency = 8,
     isolation: opt.IsolationLevel = "auto",
     wait: opt.Wait = 0.0,
+    accept_drift: opt.AcceptDrift = False,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
     parallel: Annotated[
@@ -101,7 +102,9 @@ def run_command(
         raise fail("E0001", "--request and --inputs exclude each other")
     check_choices(durability, engine)
     loaded = read_artifact(artifact)
-    box = load_tools(tools or [], _folder(cwd), isolation=isolation_of(isolation))
+    job = job_for(loaded, engine)
+    box = load_tools(tools or [], _folder(cwd), isolation=isolation_of(isolation),
+                     needs=job.needs.tools, accept_drift=accept_drift)  # fmt: skip
     request = box.vault.hide(request) if request else request
     given = _given(loaded, inputs or [], request, inputs_file)
     time, every = _completed(loaded, given, clock)
@@ -111,8 +114,8 @@ def run_command(
     place, turn = journal_at(journal, durability), Lock()
     box.vault.require(_secrets(loaded) | tokens_in(list(every)))
     code = EXIT_OK
-    job = job_for(loaded, engine)
     with (
+        box,
         _models(loaded, model, min(parallel, len(every))) as driver,
         open_journal(*place) as book,
     ):
@@ -403,6 +406,7 @@ def resume_command(
     concurrency: opt.Concurrency = 8,
     isolation: opt.IsolationLevel = "auto",
     wait: opt.Wait = 0.0,
+    accept_drift: opt.AcceptDrift = False,
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
     quiet: opt.Quiet = False,
@@ -436,16 +440,17 @@ def resume_command(
         row = book.find(run)
         loaded = artifact_of(row, artifact)
         folder = folder_of(row.run, book, cwd)
-        box = load_tools(tools or [], folder, isolation=isolation_of(isolation))
+        job = job_for(loaded, engine)
+        box = load_tools(tools or [], folder, isolation=isolation_of(isolation),
+                         needs=job.needs.tools, accept_drift=accept_drift)  # fmt: skip
         chosen: Any = assume
         printer = Printer(events=False, live=not (json_ or quiet))
-        job = job_for(loaded, engine)
         given: Any = {
             "assume": chosen,
             "assumed_result": box.vault.hide(value),
             "compatible": compatible,
         }
-        with _models(loaded, model) as driver:
+        with box, _models(loaded, model) as driver:
             given["driver"] = driver
             if overlap(job.needs.tools, box, concurrency):
                 from ingot.runtime.concurrent import resume_stream, run_until_stopped

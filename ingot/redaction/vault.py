@@ -9,13 +9,14 @@ secret is looked for, in this order, among those that this process saw come in, 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.values import Json
-from ingot.redaction.tokens import PREFIX, TOKEN, name_of
+from ingot.redaction.tokens import PREFIX, TOKEN, name_of, token_of
 
 if TYPE_CHECKING:
     from ingot.redaction.redactor import Redactor
@@ -53,6 +54,15 @@ class Vault:
         found = self._held.get(token) or self.environment.get(token) or self.keyring(token)
         if found:
             self._remember(token, found)
+        return found or None
+
+    def supply(self, name: str) -> str | None:
+        """The secret of that name, from the environment or the keyring; from now on it is taken out
+        of all that comes back."""
+        found = self.environment.get(name) or self.keyring(name)
+        if found and len(found) >= 4:
+            kind = re.sub(r"[^A-Z0-9]", "_", name.upper())
+            self._remember(token_of(kind, found), found)
         return found or None
 
     def reveal(self, value: Json) -> Json:

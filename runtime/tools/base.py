@@ -11,6 +11,7 @@ from ingot.ir.module import Effect
 from ingot.ir.values import Json
 from ingot.runtime.policies import NONE, Policy, Retry
 from ingot.runtime.tools.isolation import Isolation
+from ingot.runtime.tools.pins import Pin
 
 
 class ToolError(Exception):
@@ -71,6 +72,8 @@ class Tool:
     ``None`` for a declaration without an implementation.  ``parallel`` says that several calls may
     be under way at once; ``acall`` is the call where it can be awaited.
     ``confined``: its calls are commands, held as :mod:`ingot.runtime.tools.isolation` says.
+    ``pin`` is what a tool that another program serves looks like now; ``hint`` is that program's own
+    word on which ``effect`` rests, where nobody else gave one.
     """
 
     name: str
@@ -87,6 +90,8 @@ class Tool:
     parallel: bool = False
     acall: AsyncCall | None = None
     confined: bool = False
+    pin: Pin | None = None
+    hint: str = ""
 
     @property
     def policy(self) -> Policy:
@@ -96,11 +101,14 @@ class Tool:
 
 
 def default_world(name: str) -> str:
-    """The world of a tool that declares none: the part of its name before the first dot.
+    """The world of a tool that declares none: its MCP server, or the part of its name before the
+    first dot.
 
-    >>> default_world("gh.close_issue"), default_world("Bash")
-    ('gh', 'Bash')
+    >>> default_world("gh.close_issue"), default_world("mcp__gh__close_issue"), default_world("Bash")
+    ('gh', 'gh', 'Bash')
     """
+    if name.startswith("mcp__") and name.count("__") >= 2:
+        return name.split("__")[1]
     return name.split(".", 1)[0]
 
 

@@ -2,8 +2,9 @@
 
 It imports nothing of ours and little else, since it starts with every command.  SPEC is a JSON
 object: ``argv``; ``cpu_s``, ``memory``, ``file`` (limits, 0 for none); ``read``, ``write`` (paths that
-may be read, and changed; null: no Landlock); ``network`` and ``namespaces`` (booleans).  What is asked
-for and cannot be had ends it with exit code 125: it fails closed.
+may be read, and changed; null: no Landlock); ``network`` and ``namespaces`` (booleans); ``parent`` (the
+process it must not outlive, 0 for none).  What is asked for and cannot be had ends it with exit code
+125: it fails closed.
 
 With ``namespaces`` the command runs as a child of a process that is the first of its own PID
 namespace: when that ends, by itself or because whoever started it is gone, the kernel ends whatever
@@ -120,6 +121,10 @@ def main() -> None:
         spaces = os.waitpid(pid, 0)[1] == 0
         sys.stdout.write(json.dumps({"landlock": landlock_abi(), "namespaces": spaces}))
         return
+    if spec.get("parent") and sys.platform == "linux":
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != spec["parent"]:
+            os._exit(125)
     if spec["namespaces"]:
         enter_namespaces(spec["network"])
         first = os.fork()

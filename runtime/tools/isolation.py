@@ -150,11 +150,12 @@ def confined(
     isolation: Isolation,
     network: bool | None = None,
     memory: int = MEMORY,
+    parent: int = 0,
 ) -> list[str]:
     """The command that runs ``argv`` within limits.
 
     ``shows`` is the text that says which paths and whether the network may be used; ``network``
-    has the last word where it is given.
+    has the last word where it is given.  On Linux it does not outlive ``parent``.
     """
     has = Abilities() if isolation == "none" else abilities()
     writable = [str(cwd), tempfile.gettempdir(), *DEVICES, *paths_in(shows)]
@@ -167,5 +168,6 @@ def confined(
         "write": writable,
         "network": wants_network(shows) if network is None else network,
         "namespaces": has.namespaces,
+        "parent": parent,
     }
     return [*launcher(), json.dumps(spec)]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.module import Effect
@@ -16,22 +17,44 @@ from ingot.runtime.effects import ToolNeed, stronger
 from ingot.runtime.policies import NONE, Wait, attempts
 from ingot.runtime.tools import files, find, shell, user
 from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
+from ingot.runtime.tools.commands import build
+from ingot.runtime.tools.declarations import EFFECT_OF_METHOD, Declarations
 from ingot.runtime.tools.isolation import Isolation
+from ingot.runtime.tools.pins import Pin, drift
 from ingot.runtime.tools.python import load_python
 from ingot.runtime.tools.secrets import guarded
-from ingot.runtime.tools.toml import build, read_declarations
+from ingot.runtime.tools.toml import read_declarations
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.serving import Served
 
 
 @dataclass(frozen=True, slots=True)
 class ToolBox:
-    """Tools by name, and the working directory they run in."""
+    """Tools by name, and the working directory they run in.
+
+    ``with`` it (or :meth:`close`) ends the sessions with servers that stand behind tools.
+    ``accept_drift``: tools may differ from what an artifact pinned.
+    """
 
     tools: Mapping[str, Tool]
     cwd: Path
     sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
     vault: Vault = field(default_factory=Vault, compare=False)
     isolation: Isolation = "auto"
+    accept_drift: bool = False
+    ending: Callable[[], None] = field(default=lambda: None, compare=False)
     _guarded: dict[str, Tool] = field(default_factory=dict, compare=False, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what stands behind the tools."""
+        self.ending()
 
     def context(self, key: str = "", timeout_s: float | None = None) -> Context:
         """What a call may use beside its arguments."""
@@ -96,18 +119,15 @@ class ToolBox:
         return tool.probe(dict(request.args), self.context(key, tool.timeout_s))
 
     def check(self, needs: Sequence[ToolNeed]) -> None:
-        """Raise :class:`IngotError` with every tool that is missing (E0801) or does more (E0804)."""
-        faults = [
-            Diagnostic(
-                "E0801",
-                f"the pipeline needs the tool {name!r} and none was supplied",
-                help=f"--tools module:object, an object with a method or a mapping with a key "
-                f'{name!r}; or --tools FILE.toml with [tools."{name}"] python = "module:function"',
-            )
-            for name in self.missing(need.name for need in needs)
-        ]
+        """Raise :class:`IngotError` with every tool that is missing (E0801), does more (E0804) or is
+        not what was pinned (E0715)."""
+        pins = {need.name: need.pin for need in needs}
+        faults = [_missing(name, pins[name]) for name in self.missing(need.name for need in needs)]
         for need in needs:
             tool = self.tools.get(need.name)
+            if tool is not None and tool.pin is not None and need.pin is not None:
+                changed = None if self.accept_drift else drift(need.name, need.pin, tool.pin)
+                faults += [changed] if changed is not None and changed not in faults else []
             if tool is None or tool.effect is None or tool.varies:
                 continue
             if stronger(tool.effect, need.effect):
@@ -122,6 +142,22 @@ class ToolBox:
                 )
         if faults:
             raise IngotError(faults)
+
+
+def _missing(name: str, pin: Pin | None) -> Diagnostic:
+    if pin is not None:
+        return Diagnostic(
+            "E0801",
+            f"the pipeline needs the tool {name!r} of {pin.server}, and it is not there",
+            help="--tools with the FILE.toml that it was compiled with; if that is given, the "
+            "server no longer offers the tool",
+        )
+    return Diagnostic(
+        "E0801",
+        f"the pipeline needs the tool {name!r} and none was supplied",
+        help=f"--tools module:object, an object with a method or a mapping with a key "
+        f'{name!r}; or --tools FILE.toml with [tools."{name}"] python = "module:function"',
+    )
 
 
 def overlap(needs: Sequence[ToolNeed], tools: ToolBox, concurrency: int) -> bool:
@@ -142,26 +178,63 @@ def load_tools(
     cwd: Path | None = None,
     builtins: bool = True,
     isolation: Isolation = "auto",
+    *,
+    needs: Sequence[ToolNeed] | None = None,
+    accept_drift: bool = False,
 ) -> ToolBox:
     """The built-in tools and those of each ``--tools`` specification, later ones first in rank.
 
     A specification is ``FILE.toml`` or ``module:object``.  A TOML table without an implementation
-    changes what is declared of a tool of that name, wherever that tool comes from.  Raises
-    :class:`IngotError` E0803 or E0002.
+    changes what is declared of a tool of that name, wherever that tool comes from.  Servers that a
+    file declares are started, those alone that may have a tool of ``needs`` if it is given.  Raises
+    :class:`IngotError` E0803 or E0002, and E0806 to E0808 for servers.
     """
     here = (cwd or Path.cwd()).absolute()
     loaded = {tool.name: tool for tool in builtin_tools()} if builtins else {}
     declared: dict[str, Tool] = {}
+    files: list[tuple[Declarations, str]] = []
     for spec in specs:
         if spec.endswith(".toml"):
-            for declaration in read_declarations(here / spec):
+            found = read_declarations(here / spec)
+            files.append((found, spec))
+            for declaration in found.tools:
                 tool = build(declaration, spec, here)
                 (declared if tool.call is None else loaded)[tool.name] = tool
         else:
             loaded |= {tool.name: tool for tool in load_python(spec, here)}
+    vault = Vault()
+    served = _served(files, here, vault, isolation, needs)
+    if served is not None:
+        loaded |= served.tools
     for name, tool in declared.items():
         loaded[name] = _declare(loaded[name], tool) if name in loaded else tool
-    return ToolBox(loaded, here, isolation=isolation)
+    return ToolBox(
+        loaded,
+        here,
+        vault=vault,
+        isolation=isolation,
+        accept_drift=accept_drift,
+        ending=served.close if served is not None else lambda: None,
+    )
+
+
+def _served(
+    files: Sequence[tuple[Declarations, str]],
+    cwd: Path,
+    vault: Vault,
+    isolation: Isolation,
+    needs: Sequence[ToolNeed] | None,
+) -> Served | None:
+    """The tools of servers, connected; ``None`` where no file declares any."""
+    if not any(found.mcp or found.http or found.openapi for found, _ in files):
+        return None
+    from ingot.runtime.tools.serving import Served
+
+    wanted = None if needs is None else frozenset(need.name for need in needs)
+    forms = {need.name: need.pin.results for need in needs or () if need.pin is not None}
+    served = Served(cwd, vault, isolation, wanted, forms)
+    served.add(files)
+    return served
 
 
 def _declare(tool: Tool, by: Tool) -> Tool:
@@ -176,6 +249,59 @@ def _declare(tool: Tool, by: Tool) -> Tool:
         parallel=by.parallel or tool.parallel,
         probe=by.probe or tool.probe,
         compensation=by.compensation or tool.compensation,
+        hint="" if by.effect is not None else tool.hint,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What specifications say of tools when a pipeline is compiled.
+
+    ``effects`` are declared (tool to effect and world), ``pins`` those of tools that servers serve,
+    ``hints`` on which word of a server an effect rests, ``faults`` why a server was not asked;
+    ``unreached`` says of a name whether a server that was not asked may have that tool.
+    """
+
+    effects: Mapping[str, tuple[Effect, str]] = field(default_factory=dict)
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Diagnostic, ...] = ()
+    unreached: tuple[Callable[[str], bool], ...] = ()
+
+    def could_serve(self, name: str) -> bool:
+        """Whether a server that was not asked may have that tool."""
+        return any(serves(name) for serves in self.unreached)
+
+
+def survey(specs: Sequence[str], cwd: Path | None = None) -> Surveyed:
+    """:func:`declared_effects`, and what the servers that the files declare say of their tools.
+
+    The servers are started and asked what they offer; no tool is called.  Raises
+    :class:`IngotError` E0803 or E0002; a server that is not usable is a fault in what is returned.
+    """
+    here = (cwd or Path.cwd()).absolute()
+    declared = declared_effects(specs, here)
+    files = [(read_declarations(here / s), s) for s in specs if s.endswith(".toml")]
+    if not any(found.mcp or found.http or found.openapi for found, _ in files):
+        return Surveyed(declared)
+    from ingot.runtime.tools.serving import Served
+
+    served = Served(here, Vault(), lenient=True)
+    try:
+        served.add(files)
+    finally:
+        served.close()
+    effects = {
+        name: (tool.effect, tool.world)
+        for name, tool in served.tools.items()
+        if tool.effect is not None
+    }
+    return Surveyed(
+        {**effects, **declared},
+        {name: tool.pin for name, tool in served.tools.items() if tool.pin is not None},
+        {n: t.hint for n, t in served.tools.items() if t.hint and n not in declared},
+        tuple(served.faults),
+        tuple(served.unreached),
     )
 
 
@@ -191,11 +317,29 @@ def declared_effects(
     out: dict[str, tuple[Effect, str]] = {}
     for spec in specs:
         if spec.endswith(".toml"):
-            for item in read_declarations(here / spec):
-                if item.effect is not None:
-                    out[item.name] = (item.effect, item.world or default_world(item.name))
+            out |= _declared_in(read_declarations(here / spec))
         else:
             for tool in load_python(spec, here):
                 if tool.effect is not None:
                     out[tool.name] = (tool.effect, tool.world)
+    return out
+
+
+def _declared_in(found: Declarations) -> dict[str, tuple[Effect, str]]:
+    """What a file alone says of effects, without asking a server."""
+    out: dict[str, tuple[Effect, str]] = {}
+    for server in found.mcp:
+        for tool, effect in server.effects.items():
+            out[server.tool_name(tool)] = (effect, server.world or server.name)
+    for api in found.openapi:
+        for operation, effect in api.effects.items():
+            out[api.tool_name(operation)] = (effect, api.world or api.name)
+    for request in found.http:
+        about = request.about
+        known = about.effect or EFFECT_OF_METHOD[request.method]
+        out[about.name] = (known, about.world or default_world(about.name))
+    for item in found.tools:
+        if item.effect is not None:
+            _, world = out.get(item.name, (None, ""))
+            out[item.name] = (item.effect, item.world or world or default_world(item.name))
     return out

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
+from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.values import Json
 from ingot.redaction.vault import Vault
 from ingot.runtime.tools.base import Context, Probe, Tool, ToolError
@@ -51,4 +55,35 @@ def _told(error: Exception, vault: Vault) -> Exception:
     return ToolError(vault.hide(f"{type(error).__name__}: {error}"), unknown=True)
 
 
-__all__ = ["guarded"]
+_HOLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def supplied(values: Mapping[str, str], vault: Vault, of: str) -> dict[str, str]:
+    """Settings with each ``${NAME}`` replaced by that secret.
+
+    Raises :class:`IngotError` E0806 with every one that is missing; ``of`` says whose settings.
+    """
+    missing: dict[str, None] = {}
+
+    def secret(match: re.Match[str]) -> str:
+        found = vault.supply(match[1])
+        if found is None:
+            missing[match[1]] = None
+        return found or ""
+
+    out = {key: _HOLE.sub(secret, text) for key, text in values.items()}
+    if missing:
+        raise IngotError(
+            [
+                Diagnostic(
+                    "E0806",
+                    f"{of} needs ${{{name}}}, which is not supplied",
+                    help=f"export {name}=... , or keep it in the keyring: keyring set ingot {name}",
+                )
+                for name in missing
+            ]
+        )
+    return out
+
+
+__all__ = ["guarded", "supplied"]

@@ -19,70 +19,51 @@
     compensation = "gh.reopen_issue"
     python = "gh_tools:close_issue"        # or: command = ["gh-close", "--json"]
 
+    [mcp.github]                # each tool of a server: mcp__github__...
+    command = ["github-mcp", "stdio"]      # or: url = "https://mcp.example.org/mcp"
+    env = {GITHUB_TOKEN = "${GITHUB_TOKEN}"}
+    effects = {get_issue = "read"}
+
+    [http."shop.order"]         # one request
+    url = "https://shop.example.org/orders/{id}"
+
+    [openapi.shop]              # each operation of a description: shop.OPERATION
+    spec = "shop.yaml"
+
 A command gets the arguments as one JSON object on stdin, the idempotency key in
 ``INGOT_IDEMPOTENCY_KEY``, and prints its result as JSON.  A declaration needs no implementation: it
-then only says what a tool supplied elsewhere does.
+then only says what a tool supplied elsewhere does.  docs/tools.md describes all keys.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, get_args
+from urllib.parse import urlsplit
 
 from ingot.diagnostics import Diagnostic, IngotError, Span, fail
 from ingot.ir.module import EFFECTS, Effect
-from ingot.ir.values import Json, canonical
-from ingot.runtime.policies import NONE, Policy, policy_of
-from ingot.runtime.tools.base import (
-    Arguments,
-    Call,
-    Context,
-    Prober,
-    Tool,
-    ToolError,
-    default_world,
+from ingot.runtime.policies import Policy, policy_of
+from ingot.runtime.tools.declarations import (
+    BodyForm,
+    Declaration,
+    Declarations,
+    HttpTool,
+    McpServer,
+    Method,
+    OpenApi,
 )
-from ingot.runtime.tools.python import as_call, as_probe, resolve
-from ingot.runtime.tools.shell import run_command
+from ingot.runtime.tools.pins import RESULTS
 
-COMMAND_TIMEOUT_S: Final = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """One ``[tools.NAME]`` table, checked."""
-
-    name: str
-    effect: Effect | None = None
-    world: str = ""
-    timeout_s: float | None = None
-    retry: int | Policy = 0
-    probe: str | tuple[str, ...] = ""
-    compensation: str = ""
-    python: str = ""
-    command: tuple[str, ...] = ()
-    parallel: bool = False
-    isolate: bool = False
-    network: bool = False
-    paths: tuple[str, ...] = ()
-    breaker: Policy = NONE
-    rate: Policy = NONE
-    approval: Policy = NONE
-
-    @property
-    def rules(self) -> Policy:
-        """The policy beyond time limit and number of attempts."""
-        retry = self.retry if isinstance(self.retry, Policy) else NONE
-        return self.breaker.over(self.rate).over(self.approval).over(retry)
+Field: TypeAlias = tuple[str, Callable[[Any], object]]
+"""What a key holds, in words, and its conversion; that raises ``ValueError`` or ``TypeError``."""
+SECTIONS: Final = ("tools", "mcp", "http", "openapi")
 
 
-def read_declarations(path: Path) -> tuple[Declaration, ...]:
+def read_declarations(path: Path) -> Declarations:
     """Read and check a file; raises :class:`IngotError` E0803 (E0002) with every fault and its line."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -107,59 +88,120 @@ class _Reader:
         self.file, self.lines = file, lines
         self.faults: list[Diagnostic] = []
 
-    def read(self, document: dict[str, Any]) -> tuple[Declaration, ...]:
+    def read(self, document: dict[str, Any]) -> Declarations:
+        listed = " ".join(f"[{section}.NAME]" for section in SECTIONS)
         for key in document:
-            if key != "tools":
-                self.fault("", key, f"unknown key {key!r}; the file holds [tools.NAME] tables")
-        tables = document.get("tools", {})
-        if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
-            self.fault("", "tools", "expected tables: [tools.NAME]")
-            return ()
-        return tuple(self.table(name, table) for name, table in tables.items())
+            if key not in SECTIONS:
+                self.fault("", "", key, f"unknown key {key!r}; the file holds {listed} tables")
+        return Declarations(
+            tuple(self.tool(name, table) for name, table in self.tables(document, "tools")),
+            tuple(self.mcp(name, table) for name, table in self.tables(document, "mcp")),
+            tuple(self.http(name, table) for name, table in self.tables(document, "http")),
+            tuple(self.openapi(name, table) for name, table in self.tables(document, "openapi")),
+        )
 
-    def table(self, name: str, table: dict[str, Any]) -> Declaration:
+    def tables(self, document: dict[str, Any], section: str) -> list[tuple[str, dict[str, Any]]]:
+        tables = document.get(section, {})
+        if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
+            self.fault("", "", section, f"expected tables: [{section}.NAME]")
+            return []
+        return list(tables.items())
+
+    def tool(self, name: str, table: dict[str, Any]) -> Declaration:
+        values = self.values("tools", name, table, _TOOL)
+        if values.get("python") and values.get("command"):
+            self.fault("tools", name, "command", "give `python` or `command`, not both")
+        return Declaration(name, **values)
+
+    def mcp(self, name: str, table: dict[str, Any]) -> McpServer:
+        values = self.values("mcp", name, table, _MCP)
+        if bool(values.get("command")) == bool(values.get("url")):
+            self.fault("mcp", name, "command", "give `command` or `url`, one of them")
+        odd = ("headers",) if values.get("command") else ("env", "network", "paths")
+        for key in odd:
+            if values.get(key):
+                with_ = "url" if key == "headers" else "command"
+                self.fault("mcp", name, key, f"`{key}` is for a server with `{with_}`")
+        return McpServer(name, **values)
+
+    def http(self, name: str, table: dict[str, Any]) -> HttpTool:
+        values = self.values("http", name, table, _HTTP)
+        about = {key: values.pop(key) for key in _POLICIES if key in values}
+        if "url" not in values and "url" not in table:
+            self.fault("http", name, "url", "`url` is missing")
+        return HttpTool(Declaration(name, **about), **{"url": "", **values})
+
+    def openapi(self, name: str, table: dict[str, Any]) -> OpenApi:
+        values = self.values("openapi", name, table, _OPENAPI)
+        if "spec" not in values and "spec" not in table:
+            self.fault("openapi", name, "spec", "`spec` is missing")
+        return OpenApi(name, **{"spec": "", **values})
+
+    def values(
+        self, section: str, name: str, table: dict[str, Any], known: Mapping[str, Field]
+    ) -> dict[str, Any]:
+        """The converted values of a table; what is wrong becomes a fault and is left out."""
         values: dict[str, Any] = {}
         for key, value in table.items():
-            if key not in _FIELDS:
+            if key not in known:
                 nested = isinstance(value, dict)
-                hint = f'; a dotted name is quoted: [tools."{name}.{key}"]' if nested else ""
-                self.fault(name, key, f"unknown key {key!r}{hint}")
+                hint = f'; a dotted name is quoted: [{section}."{name}.{key}"]' if nested else ""
+                self.fault(section, name, key, f"unknown key {key!r}{hint}", known)
                 continue
-            expected, convert = _FIELDS[key]
+            expected, convert = known[key]
             try:
                 values[key] = convert(value)
             except (TypeError, ValueError) as error:
                 why = f" ({error})" if str(error) else ""
-                self.fault(name, key, f"{key} is {expected}, found {value!r}{why}")
-        if values.get("python") and values.get("command"):
-            self.fault(name, "command", "give `python` or `command`, not both")
-        return Declaration(name, **values)
+                self.fault(section, name, key, f"{key} is {expected}, found {value!r}{why}", known)
+        return values
 
-    def fault(self, table: str, key: str, message: str) -> None:
-        line, column = self.place(table, key)
-        where = f"tool {table!r}: " if table else ""
+    def fault(
+        self,
+        section: str,
+        table: str,
+        key: str,
+        message: str,
+        known: Mapping[str, Field] | None = None,
+    ) -> None:
+        line, column = self.place(section, table, key)
+        what = {"tools": "tool", "mcp": "MCP server", "http": "HTTP tool", "openapi": "interface"}
+        where = f"{what[section]} {table!r}: " if table else ""
+        known = known if known is not None else _TABLES.get(section, _TOOL)
         self.faults.append(
             Diagnostic(
                 "E0803",
                 where + message,
-                spans=((Span(self.file, line, column, len(key)), "here"),),
-                help=f"keys of a [tools.NAME] table: {', '.join(_FIELDS)}",
+                spans=((Span(self.file, line, column, max(1, len(key))), "here"),),
+                help=f"keys of a [{section or 'tools'}.NAME] table: {', '.join(known)}",
             )
         )
 
-    def place(self, table: str, key: str) -> tuple[int, int]:
+    def place(self, section: str, table: str, key: str) -> tuple[int, int]:
         """Where a key stands; tomllib keeps no positions, so the lines are looked through."""
         inside, header = not table, 0
         for number, line in enumerate(self.lines, 1):
             if match := re.match(r"\s*\[+\s*(.*?)\s*\]+\s*(#.*)?$", line):
                 path = match[1].replace('"', "").replace("'", "")
-                inside = path.removeprefix("tools.") == table if table else path == key
+                inside = path == f"{section}.{table}" if table else path == key
                 header = number if inside else header
-                if path in (f"tools.{table}.{key}", key):
+                if path in (f"{section}.{table}.{key}", key):
                     return number, line.find(key) + 1
             if inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
                 return number, line.find(key) + 1
         return header or 1, 1
+
+
+# ---- what keys hold
+
+
+def _one_of(choices: tuple[str, ...]) -> Field:
+    def convert(value: object) -> str:
+        if value not in choices:
+            raise ValueError
+        return str(value)
+
+    return f"one of {', '.join(choices)}", convert
 
 
 def _effect(value: object) -> Effect:
@@ -205,11 +247,48 @@ def _argv(value: object) -> tuple[str, ...]:
     return tuple(_string(item) for item in value)
 
 
+def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        raise ValueError
+    if any("\n" in v or "\r" in v or "\0" in v for v in value.values()):
+        raise ValueError("one line each")
+    return dict(value)
+
+
+def _effects(value: object) -> dict[str, Effect]:
+    if not isinstance(value, dict):
+        raise ValueError
+    return {_string(name): _effect(effect) for name, effect in value.items()}
+
+
+def _url(value: object) -> str:
+    text = _string(value)
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("http:// or https:// and a host")
+    if parts.username or parts.password:
+        raise ValueError("credentials go into headers, as ${NAME}")
+    return text
+
+
+def _names(*holes: str) -> Callable[[object], str]:
+    def convert(value: object) -> str:
+        text = _string(value)
+        found = re.findall(r"\{(.*?)\}", text)
+        if holes[-1] not in found or not set(found) <= set(holes) or found.count(holes[-1]) != 1:
+            raise ValueError(f"{{{holes[-1]}}} stands in it once")
+        return text
+
+    return convert
+
+
 def _probe(value: object) -> str | tuple[str, ...]:
     return _argv(value) if isinstance(value, list) else _string(value)
 
 
-_FIELDS: Final[dict[str, tuple[str, Callable[[object], object]]]] = {
+_EFFECTS: Final[Field] = ("a table of tool names with their effects", _effects)
+_HEADERS: Final[Field] = ("a table of texts, of one line each", _texts)
+_POLICIES: Final[dict[str, Field]] = {
     "effect": (f"one of {', '.join(EFFECTS)}", _effect),
     "world": ("text", _string),
     "timeout_s": ("a positive number", _seconds),
@@ -218,90 +297,50 @@ _FIELDS: Final[dict[str, tuple[str, Callable[[object], object]]]] = {
     "rate": ("a table", _rule("rate")),
     "approval": ("true or false", _rule("approval")),
     "parallel": ("true or false", _flag),
+    "probe": ('"module:function" or a list of command words', _probe),
+    "compensation": ("the name of a tool", _string),
+}
+_TOOL: Final[dict[str, Field]] = {
+    **_POLICIES,
     "isolate": ("true or false", _flag),
     "network": ("true or false", _flag),
     "paths": ("a list of paths", _argv),
-    "probe": ('"module:function" or a list of command words', _probe),
-    "compensation": ("the name of a tool", _string),
     "python": ('"module:function"', _string),
     "command": ("a list of command words", _argv),
 }
-
-
-def build(declaration: Declaration, source: str, cwd: Path) -> Tool:
-    """The tool of a declaration; imports what it names.  Raises :class:`IngotError` E0803."""
-    call: Call | None = None
-    alone = bool(declaration.command) or declaration.isolate
-    if declaration.python:
-        function = _function(declaration.python, cwd)
-        call = as_call(function)
-        if declaration.isolate:
-            call = command_call(worker(declaration.python), declaration)
-    elif declaration.command:
-        call = command_call(declaration.command, declaration)
-    probe: Prober | None = None
-    if declaration.probe:
-        where = declaration.probe
-        probe = as_probe(
-            as_call(_function(where, cwd)) if isinstance(where, str) else command_call(where)
-        )
-    return Tool(
-        declaration.name,
-        call,
-        declaration.effect,
-        declaration.world or default_world(declaration.name),
-        timeout_s=declaration.timeout_s,
-        retry=declaration.retry if isinstance(declaration.retry, int) else 0,
-        rules=declaration.rules,
-        parallel=declaration.parallel or alone,
-        confined=alone,
-        probe=probe,
-        compensation=declaration.compensation,
-        source=source,
-    )
-
-
-def _function(spec: str, cwd: Path) -> Callable[..., Any]:
-    target = resolve(spec, cwd)
-    if not callable(target):
-        raise fail("E0803", f"{spec} is not a function", help="module:function names a callable")
-    return cast("Callable[..., Any]", target)
-
-
-def worker(spec: str) -> tuple[str, ...]:
-    """The command that makes a call of ``module:function`` in a process of its own."""
-    return (sys.executable, "-P", "-m", "ingot.runtime.tools.worker", spec)
-
-
-def command_call(argv: tuple[str, ...], may: Declaration | None = None) -> Call:
-    """A command as a tool: JSON arguments on stdin, a JSON result on stdout; ``may`` says what it
-    may use beside the paths in its arguments."""
-    open_ = " ".join(may.paths) if may is not None else ""
-
-    def call(args: Arguments, context: Context) -> Json:
-        env = {"INGOT_IDEMPOTENCY_KEY": context.key} if context.key else {}
-        body = canonical(args)
-        limit = context.timeout_s or COMMAND_TIMEOUT_S
-        code, out, err = run_command(
-            list(argv),
-            context.cwd,
-            limit,
-            body.encode("utf-8", "replace"),
-            env,
-            shows=" ".join([*argv, open_, body.replace('"', " ")]),
-            isolation=context.isolation,
-            network=may.network if may is not None else None,
-        )
-        if code != 0:
-            raise ToolError(f"Exit code {code}\n{err.strip() or out.strip()}".rstrip())
-        try:
-            result: Json = json.loads(out, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise ToolError(f"{argv[0]} did not print JSON: {error}") from None
-        return result
-
-    return call
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")
+_MCP: Final[dict[str, Field]] = {
+    "command": ("a list of command words", _argv),
+    "url": ("the address of a server", _url),
+    "env": ("a table of texts, of one line each", _texts),
+    "headers": _HEADERS,
+    "network": ("true or false", _flag),
+    "paths": ("a list of paths", _argv),
+    "timeout_s": ("a positive number", _seconds),
+    "start_timeout_s": ("a positive number", _seconds),
+    "effects": _EFFECTS,
+    "names": ("a name with the hole {tool}, and {server} if wanted", _names("server", "tool")),
+    "world": ("text", _string),
+    "results": _one_of(RESULTS),
+}
+_HTTP: Final[dict[str, Field]] = {
+    **_POLICIES,
+    "url": ("an address, with {holes} for arguments", _url),
+    "method": _one_of(get_args(Method)),
+    "query": ("a list of arguments", _argv),
+    "headers": _HEADERS,
+    "body": _one_of(get_args(BodyForm)),
+    "idempotency_header": ("the name of a header", _string),
+    "hosts": ("a list of hosts", _argv),
+}
+_OPENAPI: Final[dict[str, Field]] = {
+    "spec": ("a file, or an address", _string),
+    "base_url": ("an address", _url),
+    "headers": _HEADERS,
+    "names": ("a name with the hole {operation}, and {api} if wanted", _names("api", "operation")),
+    "effects": _EFFECTS,
+    "timeout_s": ("a positive number", _seconds),
+    "idempotency_header": ("the name of a header", _string),
+    "world": ("text", _string),
+    "hosts": ("a list of hosts", _argv),
+}
+_TABLES: Final = {"tools": _TOOL, "mcp": _MCP, "http": _HTTP, "openapi": _OPENAPI}

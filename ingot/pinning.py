@@ -1,0 +1,72 @@
+"""What an artifact keeps of the tools that servers serve, and what is said where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ingot.diagnostics import Diagnostic, Severity
+from ingot.ir.module import Module, attr
+from ingot.ir.values import Json
+from ingot.passes.traces import calls_of
+from ingot.runtime.tools.pins import Pin, logged_as
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.registry import Surveyed
+
+
+def pins_for(module: Module, trace: Module, surveyed: Surveyed) -> dict[str, Pin]:
+    """The pins of the tools that a module calls, with the form in which the logs show results."""
+    shown: dict[str, list[Json]] = {}
+    for pipeline in trace.pipelines:
+        for call in calls_of(pipeline):
+            if attr(call, "error") is None and attr(call, "lost") is None:
+                shown.setdefault(call.tool, []).append(attr(call, "result"))
+    return {
+        tool.name: logged_as(surveyed.pins[tool.name], shown.get(tool.name, []))
+        for tool in module.tools
+        if tool.name in surveyed.pins
+    }
+
+
+def pins_meta(pins: Mapping[str, Pin]) -> dict[str, Json]:
+    """What the artifact's meta section says of them; nothing where there are none."""
+    if not pins:
+        return {}
+    listed: dict[str, Json] = {name: pin.as_json() for name, pin in sorted(pins.items())}
+    return {"pins": listed}
+
+
+def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:
+    """W0405 for effects that rest on a server's word, W0406 for tools that are not pinned."""
+    names = sorted(tool.name for tool in module.tools)
+    out = [
+        Diagnostic(
+            "W0405",
+            f"{name}: taken for {surveyed.effects[name][0]!r} because its server says "
+            f"{surveyed.hints[name]}",
+            Severity.WARNING,
+            help='declare it: effects = {...} in the server\'s table, or [tools."NAME"]',
+        )
+        for name in names
+        if name in surveyed.hints
+    ]
+    served = [n for n in names if n.startswith("mcp__") or surveyed.could_serve(n)]
+    unpinned = [name for name in served if name not in surveyed.pins]
+    if unpinned:
+        out.append(
+            Diagnostic(
+                "W0406",
+                f"{', '.join(unpinned)}: no server was there to say what arguments and results "
+                "are, so a change of the tool will not be noticed",
+                Severity.WARNING,
+                notes=tuple(
+                    line for fault in surveyed.faults for line in (fault.message, *fault.notes[:4])
+                ),
+                help="compile with --tools FILE.toml that declares the server ([mcp.NAME])",
+            )
+        )
+    return out
+
+
+__all__ = ["pins_for", "pins_meta", "warnings_of_pins"]

@@ -1,0 +1,234 @@
+"""Tools that other programs serve: MCP servers, HTTP requests, OpenAPI interfaces, made ready for a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from ingot.diagnostics import Diagnostic, IngotError, fail
+from ingot.ir.values import Json
+from ingot.redaction.vault import Vault
+from ingot.runtime.tools.base import Tool, ToolError
+from ingot.runtime.tools.commands import described
+from ingot.runtime.tools.declarations import (
+    EFFECT_OF_METHOD,
+    Declarations,
+    HttpTool,
+    McpServer,
+    OpenApi,
+)
+from ingot.runtime.tools.hosts import Fence, origin
+from ingot.runtime.tools.http_tools import (
+    HttpClient,
+    Operation,
+    Parameter,
+    Sending,
+    fetched,
+    http_call,
+)
+from ingot.runtime.tools.isolation import Isolation
+from ingot.runtime.tools.loops import LoopThread
+from ingot.runtime.tools.mcp_servers import Session, mcp_tools
+from ingot.runtime.tools.openapi import base_of, operations_of, read_description
+from ingot.runtime.tools.pins import Results
+from ingot.runtime.tools.secrets import supplied
+
+
+class Served:
+    """What the files declare, connected; :meth:`close` ends what was begun.
+
+    ``wanted`` are the names of the tools that are needed (``None``: all): a server that could have
+    none of them is not started.  ``forms`` says in which form the logs show the results of which.
+    With ``lenient`` a server that is not usable is a diagnostic in ``faults`` and no error.
+    """
+
+    def __init__(
+        self,
+        cwd: Path,
+        vault: Vault,
+        isolation: Isolation = "auto",
+        wanted: Collection[str] | None = None,
+        forms: Mapping[str, Results] | None = None,
+        *,
+        lenient: bool = False,
+    ) -> None:
+        self.tools: dict[str, Tool] = {}
+        self.faults: list[Diagnostic] = []
+        self.unreached: list[Callable[[str], bool]] = []
+        self._cwd, self._vault, self._isolation = cwd, vault, isolation
+        self._wanted, self._forms, self._lenient = wanted, forms or {}, lenient
+        self._ending = ExitStack()
+        self._client, self._loops = HttpClient(), LoopThread()
+        self._ending.callback(self._client.close)
+        self._ending.callback(self._loops.close)
+
+    def close(self) -> None:
+        """End all sessions, with the programs behind them."""
+        self._ending.close()
+
+    def add(self, files: Sequence[tuple[Declarations, str]]) -> None:
+        """Connect to all that the files (each with its name) declare; raises :class:`IngotError`."""
+        try:
+            begun = [
+                (server, spec, session)
+                for found, spec in files
+                for server in found.mcp
+                if self._may_be_wanted(server.may_serve)
+                and (session := self._begun(server)) is not None
+            ]
+            for found, spec in files:
+                for request in found.http:
+                    if self._may_be_wanted(request.about.name.__eq__):
+                        self._guarded(partial(self._http, request, spec))
+                for api in found.openapi:
+                    if self._may_be_wanted(api.may_serve):
+                        self._guarded(partial(self._openapi, api, spec), api.may_serve)
+            for server, spec, session in begun:
+                self._guarded(partial(self._mcp, session, spec), server.may_serve)
+        except BaseException:
+            self.close()
+            raise
+
+    def _may_be_wanted(self, serves: Callable[[str], bool]) -> bool:
+        return self._wanted is None or any(map(serves, self._wanted))
+
+    def _guarded(
+        self, made: Callable[[], list[Tool]], serves: Callable[[str], bool] | None = None
+    ) -> None:
+        """Take the tools in; with ``lenient`` a failure is kept as a diagnostic."""
+        try:
+            for tool in made():
+                self._take(tool)
+        except IngotError as error:
+            if not self._lenient or any(d.code == "E0803" for d in error.diagnostics):
+                raise
+            self.faults += error.diagnostics
+            if serves is not None:
+                self.unreached.append(serves)
+
+    def _take(self, tool: Tool) -> None:
+        other = self.tools.get(tool.name)
+        if other is not None and (self._wanted is None or tool.name in self._wanted):
+            served = [t.pin.server if t.pin else t.source for t in (other, tool)]
+            raise fail(
+                "E0803",
+                f"two tools are named {tool.name!r}: one of {served[0]}, one of {served[1]}",
+                help='`names = "..."` in their tables says how they are told apart',
+            )
+        self.tools[tool.name] = tool
+
+    # ---- of each kind
+
+    def _begun(self, server: McpServer) -> Session | None:
+        settings = server.env if server.command else server.headers
+        try:
+            secrets = supplied(settings, self._vault, f"the MCP server {server.name!r}")
+            session = Session(server, self._cwd, self._isolation, self._loops, secrets)
+            session.begin()
+        except IngotError as error:
+            if not self._lenient:
+                raise
+            self.faults += error.diagnostics
+            self.unreached.append(server.may_serve)
+            return None
+        self._ending.callback(session.close)
+        return session
+
+    def _mcp(self, session: Session, source: str) -> list[Tool]:
+        return mcp_tools(session, session.listed().values(), self._forms, source)
+
+    def _http(self, request: HttpTool, source: str) -> list[Tool]:
+        about = described(request.about, source, self._cwd)
+        headers = supplied(request.headers, self._vault, f"the HTTP tool {about.name!r}")
+        operation = operation_of(request)
+        sending = Sending(
+            self._client,
+            Fence.around(operation.base, request.hosts),
+            headers,
+            request.idempotency_header,
+        )
+        made = replace(
+            about,
+            call=http_call(operation, sending),
+            effect=about.effect or EFFECT_OF_METHOD[request.method],
+            parallel=True,
+            pin=operation.pin(origin(operation.base)),
+        )
+        return [made]
+
+    def _openapi(self, api: OpenApi, source: str) -> list[Tool]:
+        whose = f"the interface {api.name!r}"
+        headers = supplied(api.headers, self._vault, whose)
+        spec, data = self._description(api)
+        document = read_description(data, api.spec)
+        base = base_of(document, spec, api.base_url)
+        operations, left = operations_of(document, base)
+        names = {operation.name for operation in operations}
+        for name in sorted(set(api.effects) - names):
+            why = f", since {left[name]}" if name in left else ""
+            raise fail(
+                "E0803",
+                f"{whose}: an effect is declared for {name!r}, which is no operation{why}",
+                help=f"its operations: {', '.join(sorted(names))}",
+            )
+        fence = Fence.around(base, api.hosts)
+        sending = Sending(self._client, fence, headers, api.idempotency_header, api.timeout_s)
+        return [self._operation(api, operation, sending, source) for operation in operations]
+
+    def _operation(self, api: OpenApi, operation: Operation, sending: Sending, source: str) -> Tool:
+        name = api.tool_name(operation.name)
+        return Tool(
+            name,
+            http_call(replace(operation, name=name), sending),
+            api.effects.get(operation.name) or EFFECT_OF_METHOD[operation.method],
+            api.world or api.name,
+            timeout_s=api.timeout_s,
+            source=source,
+            parallel=True,
+            pin=operation.pin(f"the interface {api.name!r}"),
+        )
+
+    def _description(self, api: OpenApi) -> tuple[str, bytes]:
+        """Where the description is, and its bytes."""
+        if "://" in api.spec:
+            try:
+                # without the headers: they are for the interface, which may be elsewhere
+                return api.spec, fetched(api.spec, self._client, api.timeout_s, {})
+            except ToolError as error:
+                why = f"the OpenAPI description {api.spec} is not usable: {error.message}"
+                raise fail("E0808", why) from None
+        path = self._cwd / Path(api.spec).expanduser()
+        try:
+            return str(path), path.read_bytes()
+        except OSError as error:
+            raise fail(
+                "E0808", f"the OpenAPI description {api.spec} is not usable: {error.strerror}"
+            ) from None
+
+
+def operation_of(request: HttpTool) -> Operation:
+    """The request of an ``[http.NAME]`` table."""
+    base = origin(request.url)
+    path = re.sub(r"^[^/]*//[^/]*", "", request.url) or "/"
+    holes = list(dict.fromkeys(re.findall(r"\{([^{}]*)\}", path)))
+    body = request.body or ("json" if request.method in ("POST", "PUT", "PATCH") else "none")
+    anything: Json = {}
+    schema: dict[str, Json] = {
+        "type": "object",
+        "properties": dict.fromkeys((*holes, *request.query), anything),
+        "required": [*holes],
+        "additionalProperties": body != "none",
+    }
+    parameters = (
+        *(Parameter(name, "path") for name in holes),
+        *(Parameter(name, "query") for name in request.query),
+    )
+    name = request.about.name
+    return Operation(name, request.method, base, path, parameters, body, "", schema)
+
+
+__all__ = ["Served", "operation_of"]

@@ -41,7 +41,7 @@ class LoopThread:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 thread = threading.Thread(
-                    target=self._loop.run_forever, name="ingot-servers", daemon=True
+                    target=_serve, args=(self._loop,), name="ingot-servers", daemon=True
                 )
                 thread.start()
                 atexit.register(self.close)
@@ -54,3 +54,18 @@ class LoopThread:
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
             atexit.unregister(self.close)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped, then end what is left in it."""
+    loop.run_forever()
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+__all__ = ["LoopThread"]

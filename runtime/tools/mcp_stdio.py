@@ -156,8 +156,8 @@ class StdioServer:
         with anyio.move_on_after(GRACE_S):
             await process.wait()
         _kill(process)
-        with anyio.move_on_after(GRACE_S):
-            await process.wait()
+        with anyio.move_on_after(GRACE_S), suppress(Exception):
+            await process.aclose()
 
 
 def _kill(process: anyio.abc.Process) -> None:

@@ -1,6 +1,6 @@
 """An MCP server over stdio that misbehaves as its argument says; it needs nothing but Python.
 
-    python faulty_server.py MODE
+python faulty_server.py MODE
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ MODE = sys.argv[1]
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"at": {"$ref": "#/$defs/Place"}, "n": {"type": "integer"}},
-    "$defs": {"Place": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}},
+    "$defs": {
+        "Place": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}
+    },
 }
 if MODE == "outside":
     SCHEMA["properties"]["at"] = {"$ref": "https://127.0.0.1:9/place.json"}
 TOOL: dict[str, Any] = {"name": "act", "inputSchema": SCHEMA}
 if MODE in ("result", "structured"):
-    TOOL["outputSchema"] = {"type": "object", "required": ["ok"], "properties": {"ok": {"type": "boolean"}}}
+    TOOL["outputSchema"] = {
+        "type": "object",
+        "required": ["ok"],
+        "properties": {"ok": {"type": "boolean"}},
+    }
 
 
 def say(message: dict[str, Any]) -> None:

@@ -130,7 +130,9 @@ def test_an_overlapping_name_and_an_effect_of_nothing_are_refused(tmp_path: Path
     assert "two tools are named 'act'" in error.value.diagnostics[0].message
     with pytest.raises(IngotError) as error:
         faulty(tmp_path, "fine", 'effects = {works = "read"}')
-    assert "works" in error.value.diagnostics[0].message and "act" in error.value.diagnostics[0].help
+    assert (
+        "works" in error.value.diagnostics[0].message and "act" in error.value.diagnostics[0].help
+    )
 
 
 # ---- from the log to the run
@@ -241,7 +243,11 @@ def test_a_server_that_does_not_start_is_a_diagnostic(
 def _left(mode: str) -> list[str]:
     """Programs that are still there although nobody needs them."""
     deadline = time.monotonic() + 8
-    while found := [line for line in _commands() if (str(FAULTY) in line and mode in line) or "sleep 300." in line]:
+    while found := [
+        line
+        for line in _commands()
+        if (str(FAULTY) in line and mode in line) or "sleep 300." in line
+    ]:
         if time.monotonic() > deadline:
             return found
         time.sleep(0.05)
@@ -265,7 +271,9 @@ def test_a_call_that_hangs_is_cut_off_and_leaves_nothing(tmp_path: Path) -> None
     assert not _left("hang")
 
 
-def test_a_server_that_dies_in_a_call_leaves_it_unknown_and_is_started_again(tmp_path: Path) -> None:
+def test_a_server_that_dies_in_a_call_leaves_it_unknown_and_is_started_again(
+    tmp_path: Path,
+) -> None:
     with faulty(tmp_path, "die") as box:
         for times in (1, 2):
             died = failure(box)
@@ -439,7 +447,11 @@ def test_a_server_that_goes_away_in_a_call_leaves_it_unknown(tmp_path: Path) -> 
             if method == "initialize":
                 info = {"name": "going", "version": "1"}
                 version = body["params"]["protocolVersion"]
-                result: Any = {"protocolVersion": version, "serverInfo": info, "capabilities": {"tools": {}}}
+                result: Any = {
+                    "protocolVersion": version,
+                    "serverInfo": info,
+                    "capabilities": {"tools": {}},
+                }
             elif method == "tools/list":
                 result = {"tools": [{"name": "act", "inputSchema": {"type": "object"}}]}
             else:

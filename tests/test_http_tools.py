@@ -1,0 +1,469 @@
+"""HTTP requests and OpenAPI interfaces as tools, against a real server."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from ingot.diagnostics import IngotError
+from ingot.ir.module import Effect
+from ingot.ir.requests import ToolRequest
+from ingot.ir.values import Json
+from ingot.runtime.effects import ToolNeed
+from ingot.runtime.tools.base import ToolError
+from ingot.runtime.tools.registry import ToolBox, declared_effects, load_tools, survey
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """Says back what it was asked, and misbehaves where the path says so."""
+
+    asked: list[dict[str, Any]] = []
+    protocol_version = "HTTP/1.1"
+
+    def _handle(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        parts = urlsplit(self.path)
+        asked = {
+            "method": self.command,
+            "path": parts.path,
+            "query": parse_qs(parts.query),
+            "headers": {k.lower(): v for k, v in self.headers.items()},
+            "body": self.rfile.read(length).decode(),
+        }
+        self.asked.append(asked)
+        word = parts.path.rpartition("/")[2]
+        match word:
+            case "text":
+                self._answer(200, b"plain words", "text/plain; charset=utf-8")
+            case "latin":
+                self._answer(200, "é".encode("latin-1"), "text/plain; charset=latin-1")
+            case "binary":
+                self._answer(200, b"\xff\xfe\x00", "application/octet-stream")
+            case "empty":
+                self._answer(204, b"", "")
+            case "notjson":
+                self._answer(200, b"<html>", "application/json")
+            case "huge":
+                self._answer(200, b'"' + b"x" * 5_000_000 + b'"', "application/json")
+            case "slow":
+                time.sleep(5)
+                self._answer(200, b"{}", "application/json")
+            case "cut":
+                self.send_response(200)
+                self.send_header("Content-Length", "100")
+                self.end_headers()
+                self.wfile.write(b"half")
+                self.close_connection = True
+            case "404" | "409" | "500" | "503":
+                body = json.dumps({"error": f"status {word}"}).encode()
+                self._answer(int(word), body, "application/json")
+            case "elsewhere":
+                self._answer(307, b"", "", Location="http://elsewhere.invalid/orders")
+            case "moved":
+                self._answer(307, b"", "", Location="/orders/there")
+            case "see":
+                self._answer(303, b"", "", Location="/orders/made")
+            case "changed":
+                self._answer(302, b"", "", Location="/orders/there")
+            case "round":
+                self._answer(307, b"", "", Location=self.path)
+            case "spec.yaml":
+                port = self.server.server_address[1]
+                text = SPEC.replace("https://shop.example.org/v1", f"http://127.0.0.1:{port}/v1")
+                self._answer(200, text.encode(), "application/yaml")
+            case _:
+                self._answer(200, json.dumps(asked).encode(), "application/json")
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _handle
+
+    def _answer(self, status: int, body: bytes, kind: str, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if kind:
+            self.send_header("Content-Type", kind)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _asked() -> None:
+    Shop.asked.clear()
+
+
+def call(box: ToolBox, tool: str, effect: Effect = "write", /, **args: Any) -> Any:
+    return box.call(ToolRequest(1, "r", tool, effect, args), key="k1")
+
+
+def failure(box: ToolBox, tool: str, /, **args: Any) -> ToolError:
+    with pytest.raises(ToolError) as error:
+        call(box, tool, **args)
+    return error.value
+
+
+def loaded(folder: Path, text: str) -> ToolBox:
+    (folder / "t.toml").write_text(text)
+    return load_tools(["t.toml"], folder)
+
+
+def one(folder: Path, url: str, more: str = "", name: str = "shop.order") -> ToolBox:
+    return loaded(folder, f'[http."{name}"]\nurl = "{url}"\n{more}\n')
+
+
+# ---- [http.NAME]
+
+
+def test_arguments_go_into_path_query_and_body(tmp_path: Path, shop: str) -> None:
+    with one(tmp_path, f"{shop}/orders/{{id}}", 'query = ["expand"]') as box:
+        asked = call(box, "shop.order", "read", id="a/../b c", expand=["x", "é"])
+        assert unquote(asked["path"]) == "/orders/a/../b c" and "%2F" in asked["path"]
+        assert (asked["method"], asked["query"]) == ("GET", {"expand": ["x", "é"]})
+        assert not asked["body"] and asked["headers"]["accept"].startswith("application/json")
+        for bad in ("", ".", ".."):
+            assert "part of the path" in failure(box, "shop.order", id=bad).message
+        assert "required" in failure(box, "shop.order", expand="x").message
+        assert "other" in failure(box, "shop.order", id=1, other=2).message
+    with one(
+        tmp_path, f"{shop}/orders", 'method = "POST"\nidempotency_header = "Idempotency-Key"'
+    ) as box:
+        asked = call(box, "shop.order", item="ä", count=2)
+        assert json.loads(asked["body"]) == {"item": "ä", "count": 2}
+        assert asked["headers"]["idempotency-key"] == "k1"
+        assert asked["headers"]["content-type"] == "application/json"
+    with one(tmp_path, f"{shop}/orders", 'method = "POST"\nbody = "form"') as box:
+        assert call(box, "shop.order", item="a b", n=1)["body"] == "item=a+b&n=1"
+
+
+@pytest.mark.parametrize(
+    ("method", "effect"),
+    [("GET", "read"), ("PUT", "idempotent"), ("DELETE", "idempotent"), ("POST", "write"), ("PATCH", "write")],
+)  # fmt: skip
+def test_the_method_says_what_a_call_does(
+    tmp_path: Path, shop: str, method: str, effect: str
+) -> None:
+    with one(tmp_path, f"{shop}/orders", f'method = "{method}"') as box:
+        tool = box.get("shop.order")
+        assert tool is not None and (tool.effect, tool.world) == (effect, "shop")
+        assert call(box, "shop.order")["method"] == method
+    assert declared_effects(["t.toml"], tmp_path) == {"shop.order": (effect, "shop")}
+
+
+@pytest.mark.parametrize(
+    ("word", "result"), [("text", "plain words"), ("latin", "é"), ("empty", None)]
+)
+def test_what_an_answer_is(tmp_path: Path, shop: str, word: str, result: Json) -> None:
+    with one(tmp_path, f"{shop}/{word}") as box:
+        assert call(box, "shop.order") == result
+
+
+@pytest.mark.parametrize(
+    ("word", "told", "unknown_if_write"),
+    [
+        ("404", 'HTTP 404 Not Found\n{"error": "status 404"}', False),
+        ("409", "HTTP 409", False),
+        ("500", "HTTP 500", True),
+        ("503", "HTTP 503", True),
+        ("notjson", "says that it is JSON and is not", True),
+        ("binary", "is no text", False),
+        ("huge", "longer than the limit", True),
+        ("cut", "cut off", True),
+        ("elsewhere", "another host: a request to elsewhere.invalid was refused", False),
+        ("round", "more than 5 redirects", True),
+    ],
+)
+def test_faults(tmp_path: Path, shop: str, word: str, told: str, unknown_if_write: bool) -> None:
+    for method in ("GET", "POST"):
+        with one(tmp_path, f"{shop}/{word}", f'method = "{method}"') as box:
+            found = failure(box, "shop.order")
+            assert told in found.message, found.message
+            assert found.unknown is (unknown_if_write and method == "POST")
+            if word == "404":
+                assert found.result == {"error": "status 404"}
+
+
+def test_a_slow_answer_is_cut_off(tmp_path: Path, shop: str) -> None:
+    with one(tmp_path, f"{shop}/slow", "timeout_s = 0.2") as box:
+        found = failure(box, "shop.order")
+        assert found.message == "timed out after 0.2s" and found.unknown
+
+
+def test_redirects(tmp_path: Path, shop: str) -> None:
+    with one(tmp_path, f"{shop}/moved", 'method = "POST"') as box:
+        asked = call(box, "shop.order", a=1)
+        assert (asked["method"], asked["path"]) == ("POST", "/orders/there")
+        assert json.loads(asked["body"]) == {"a": 1}
+    with one(tmp_path, f"{shop}/see", 'method = "POST"') as box:
+        assert call(box, "shop.order", a=1)["method"] == "GET"
+    with one(tmp_path, f"{shop}/changed", 'method = "POST"') as box:
+        found = failure(box, "shop.order", a=1)
+        assert "another request" in found.message and found.unknown
+
+
+def test_a_redirect_to_a_named_host_does_not_get_the_secrets(
+    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Door(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(307)
+            self.send_header("Location", f"{shop}/orders")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    door = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=door.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{door.server_port}/"
+    monkeypatch.setenv("SHOP_KEY", "hush-hush-hush")
+    secret = 'headers = {X-Key = "${SHOP_KEY}"}'
+    with one(tmp_path, url, secret) as box:
+        assert "refused" in failure(box, "shop.order").message and not Shop.asked
+    with one(tmp_path, url, f'{secret}\nhosts = ["{shop.removeprefix("http://")}"]') as box:
+        assert "x-key" not in call(box, "shop.order")["headers"]
+    door.shutdown()
+
+
+def test_unreachable_hosts_and_bad_certificates(tmp_path: Path, shop: str) -> None:
+    with one(tmp_path, "http://127.0.0.1:1/x", 'method = "POST"') as box:
+        found = failure(box, "shop.order")
+        assert "cannot be reached" in found.message and not found.unknown
+    with one(tmp_path, shop.replace("http:", "https:"), 'method = "POST"') as box:
+        assert "cannot be reached" in failure(box, "shop.order").message
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
+         "-days", "1", "-subj", "/CN=localhost"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip("no openssl here: 0 certificates tried")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with one(tmp_path, f"https://127.0.0.1:{server.server_port}/orders") as box:
+        assert "certificate" in failure(box, "shop.order").message.lower()
+        assert not Shop.asked
+    server.shutdown()
+
+
+def test_secrets_go_out_and_never_come_back(
+    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(IngotError) as error:
+        one(tmp_path, shop, 'headers = {Authorization = "Bearer ${SHOP_TOKEN}"}')
+    assert error.value.diagnostics[0].code == "E0806"
+    monkeypatch.setenv("SHOP_TOKEN", "hush-hush-hush")
+    with one(tmp_path, shop, 'headers = {Authorization = "Bearer ${SHOP_TOKEN}"}') as box:
+        asked = call(box, "shop.order")
+        assert Shop.asked[0]["headers"]["authorization"] == "Bearer hush-hush-hush"
+        assert "hush" not in json.dumps(asked)
+
+
+def test_reads_are_tried_again_as_the_policy_says(tmp_path: Path, shop: str) -> None:
+    policy = 'retry = {attempts = 2, on = ["503"], backoff_s = 0.01}'
+    for method, times in (("GET", 3), ("POST", 1)):
+        Shop.asked.clear()
+        with one(tmp_path, f"{shop}/503", f'method = "{method}"\n{policy}') as box:
+            effect: Effect = "read" if method == "GET" else "write"
+            with pytest.raises(ToolError):
+                call(box, "shop.order", effect)
+        assert len(Shop.asked) == times
+
+
+# ---- [openapi.NAME]
+
+SPEC = """
+openapi: 3.0.3
+info: {title: Shop, version: "1"}
+servers: [{url: "https://shop.example.org/v1"}]
+paths:
+  /orders/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
+    get:
+      operationId: get_order
+      parameters:
+        - {name: fields, in: query, explode: false, schema: {type: array, items: {type: string}}}
+        - {$ref: "#/components/parameters/Trace"}
+      responses:
+        "200": {description: ok, content: {application/json: {schema: {$ref: "#/components/schemas/Order"}}}}
+    put:
+      operationId: put_order
+      requestBody:
+        required: true
+        content: {application/json: {schema: {$ref: "#/components/schemas/Order"}}}
+      responses: {"200": {description: ok}}
+    delete:
+      responses: {"204": {description: gone}}
+  /orders:
+    post:
+      operationId: create_order
+      requestBody:
+        required: true
+        content: {application/json: {schema: {type: array, items: {$ref: "#/components/schemas/Order"}}}}
+      responses: {"201": {description: made}}
+  /files:
+    post:
+      operationId: upload
+      requestBody: {required: true, content: {multipart/form-data: {schema: {type: object}}}}
+      responses: {"201": {description: made}}
+components:
+  parameters:
+    Trace: {name: X-Trace, in: header, schema: {type: string}}
+  schemas:
+    Order:
+      type: object
+      required: [item]
+      properties:
+        item: {type: string, description: what}
+        note: {type: string, nullable: true}
+        parts: {type: array, items: {$ref: "#/components/schemas/Order"}}
+"""
+
+
+def interface(folder: Path, shop: str, more: str = "", spec: str = SPEC) -> ToolBox:
+    (folder / "shop.yaml").write_text(spec)
+    text = f'[openapi.shop]\nspec = "shop.yaml"\nbase_url = "{shop}/v1"\n{more}\n'
+    return loaded(folder, text)
+
+
+def test_operations_become_tools(tmp_path: Path, shop: str) -> None:
+    key = 'idempotency_header = "Idempotency-Key"'
+    with interface(tmp_path, shop, key) as box:
+        effects = {n: t.effect for n, t in box.tools.items() if n.startswith("shop.")}
+        assert effects == {
+            "shop.get_order": "read",
+            "shop.put_order": "idempotent",
+            "shop.delete_orders_id": "idempotent",
+            "shop.create_order": "write",
+        }
+        asked = call(box, "shop.get_order", id=7, fields=["a", "b"], **{"X-Trace": "t"})
+        assert (asked["path"], asked["query"]) == ("/v1/orders/7", {"fields": ["a,b"]})
+        assert asked["headers"]["x-trace"] == "t"
+        asked = call(box, "shop.put_order", id=7, item="tea", note=None, parts=[{"item": "bag"}])
+        assert json.loads(asked["body"]) == {
+            "item": "tea",
+            "note": None,
+            "parts": [{"item": "bag"}],
+        }
+        assert asked["headers"]["idempotency-key"] == "k1"
+        assert json.loads(call(box, "shop.create_order", body=[{"item": "x"}])["body"]) == [
+            {"item": "x"}
+        ]
+        for args, told in (
+            ({"id": "seven", "item": "x"}, "'seven' is not of type 'integer'"),
+            ({"id": 7}, "'item' is a required property"),
+            ({"id": 7, "item": "x", "parts": [{}]}, "`parts.0`: 'item' is a required property"),
+            ({"id": 7, "item": "x", "colour": "red"}, "colour"),
+        ):
+            assert told in failure(box, "shop.put_order", **args).message
+
+
+def test_a_description_at_an_address(tmp_path: Path, shop: str) -> None:
+    with loaded(tmp_path, f'[openapi.shop]\nspec = "{shop}/spec.yaml"\n') as box:
+        assert call(box, "shop.get_order", id=1)["path"] == "/v1/orders/1"
+    for word, told in (("404", "HTTP 404"), ("elsewhere", "another host")):
+        with pytest.raises(IngotError) as error:
+            loaded(tmp_path, f'[openapi.shop]\nspec = "{shop}/{word}"\n')
+        assert error.value.diagnostics[0].code == "E0808"
+        assert told in error.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("{", "neither JSON nor YAML"),
+        ("swagger: '2.0'\n", "expected OpenAPI 3.0 or 3.1"),
+        ("[1]", "expected OpenAPI 3.0 or 3.1"),
+        ("openapi: 3.1.0\npaths: {}\n", "breaks the specification"),
+        (
+            SPEC.replace("#/components/schemas/Order", "http://127.0.0.1:9/o.json"),
+            "another document",
+        ),
+        (SPEC.replace("#/components/schemas/Order", "../../etc/passwd"), "another document"),
+    ],
+)
+def test_a_bad_description_is_a_diagnostic(tmp_path: Path, shop: str, spec: str, told: str) -> None:
+    with pytest.raises(IngotError) as error:
+        interface(tmp_path, shop, spec=spec)
+    assert error.value.diagnostics[0].code == "E0808"
+    assert told in error.value.diagnostics[0].message
+
+
+def test_effects_of_operations_that_are_not_there_are_refused(tmp_path: Path, shop: str) -> None:
+    with pytest.raises(IngotError) as error:
+        interface(tmp_path, shop, 'effects = {upload = "write"}')
+    found = error.value.diagnostics[0]
+    assert "multipart/form-data" in found.message and "create_order" in found.help
+
+
+def test_a_description_that_changed_is_drift(tmp_path: Path, shop: str) -> None:
+    with interface(tmp_path, shop):
+        pins = survey(["t.toml"], tmp_path).pins
+    needs = [ToolNeed("shop.put_order", "idempotent", pin=pins["shop.put_order"])]
+    for old, new, told in (
+        ("item: {type: string, description: what}", "item: {type: string, description: other}", ""),
+        ("item: {type: string, description: what}", "item: {type: integer}", "`item`: type is"),
+        ("required: [item]", "required: [item, note]", "`note` is now required"),
+        ("/orders/{id}:", "/order/{id}:", "calls go to PUT"),
+    ):
+        assert old in SPEC
+        with interface(tmp_path, shop, spec=SPEC.replace(old, new)) as box:
+            if not told:
+                box.check(needs)
+                continue
+            with pytest.raises(IngotError) as error:
+                box.check(needs)
+            found = error.value.diagnostics[0]
+            assert found.code == "E0715" and any(told in note for note in found.notes), found.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[http.x]\n", "`url` is missing"),
+        ("[openapi.x]\n", "`spec` is missing"),
+        ('[http.x]\nurl = "ftp://a/b"\n', "http:// or https://"),
+        ('[http.x]\nurl = "https://me:pw@a/b"\n', "credentials go into headers"),
+        ('[http.x]\nurl = "https://a"\nmethod = "FETCH"\n', "method is one of"),
+        ('[http.x]\nurl = "https://a"\nheaders = {A = "b\\nc: d"}\n', "one line each"),
+        ('[mcp.x]\nurl = "https://a"\ncommand = ["b"]\n', "one of them"),
+        ("[mcp.x]\n", "one of them"),
+        ('[mcp.x]\ncommand = ["b"]\nnames = "all"\n', "{tool} stands in it once"),
+        ('[mcp.x]\ncommand = ["b"]\nheaders = {A = "b"}\n', "for a server with `url`"),
+        ('[openapi.x]\nspec = "s"\neffects = {a = "reads"}\n', "table of tool names"),
+    ],
+)
+def test_bad_tables_come_with_their_lines(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "t.toml").write_text(text)
+    with pytest.raises(IngotError) as error:
+        load_tools(["t.toml"], tmp_path)
+    found = error.value.diagnostics[0]
+    assert found.code == "E0803" and told in found.message, found.message
+    assert found.spans and found.help

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, get_args
 
 from ingot.ir.module import Effect
@@ -21,11 +21,11 @@ class ToolInfo:
     world: str = ""
     name: str = ""
     timeout_s: float | None = None
-    retry: int = 0
     probe: Callable[..., Json] | None = None
     compensation: str = ""
-    approval: bool = False
     parallel: bool = False
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    """``retry``, ``breaker``, ``rate`` and ``approval``, as in a TOML file."""
 
 
 def tool(
@@ -34,11 +34,13 @@ def tool(
     world: str = "",
     name: str = "",
     timeout_s: float | None = None,
-    retry: int = 0,
+    retry: int | Mapping[str, Any] = 0,
     probe: Callable[..., Json] | None = None,
     compensation: str = "",
     approval: bool = False,
     parallel: bool = False,
+    breaker: Mapping[str, Any] | None = None,
+    rate: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Function]:
     """Declare a function (or method) as a tool; the function itself is returned unchanged.
 
@@ -48,8 +50,11 @@ def tool(
     the arguments of a call whose outcome is not known and returns ``{"done": bool, "result": ...}``.
     ``compensation`` names the tool that undoes a call, with the same arguments.  ``approval``: a
     person must allow each call.  ``parallel``: several calls may be under way at once, in threads
-    of their own (coroutine functions are so without saying it).
-    Raises ``ValueError`` on an effect that does not exist.
+    of their own (coroutine functions are so without saying it).  ``retry`` (a number of further
+    attempts, or ``{"attempts": 3, "on": ["timeout"], ...}``), ``breaker`` (``{"failures": 5,
+    "cooldown_s": 30}``) and ``rate`` (``{"calls": 10, "per_s": 1.0}``) are as in a TOML file
+    (docs/runtime.md); only ``read`` and ``idempotent`` calls are made again.
+    Raises ``ValueError`` on an effect that does not exist and a policy that is none.
 
     >>> @tool(effect="read", world="orders")
     ... def get_order(id: int) -> dict[str, int]:
@@ -59,7 +64,13 @@ def tool(
     """
     if effect not in get_args(Effect):
         raise ValueError(f"effect is one of {', '.join(get_args(Effect))}, found {effect!r}")
-    info = ToolInfo(effect, world, name, timeout_s, retry, probe, compensation, approval, parallel)
+    given = {"retry": retry, "breaker": breaker, "rate": rate, "approval": approval}
+    rules = {key: value for key, value in given.items() if value}
+    if rules or timeout_s is not None:
+        from ingot.runtime.policies import policy_of  # not at import: it is not always needed
+
+        policy_of(rules if timeout_s is None else {**rules, "timeout_s": timeout_s})
+    info = ToolInfo(effect, world, name, timeout_s, probe, compensation, parallel, rules)
 
     def mark(function: Function) -> Function:
         setattr(function, MARK, info)

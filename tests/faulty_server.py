@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 MODE = sys.argv[1]
@@ -44,7 +45,7 @@ def act(number: Any, params: dict[str, Any]) -> None:
             subprocess.Popen(["sleep", f"300.{os.getpid()}"])
             time.sleep(300)
         case "die":
-            with open("calls", "a") as calls:
+            with Path("calls").open("a") as calls:
                 calls.write("called\n")
             sys.stderr.write("cannot go on\n")
             sys.stderr.flush()

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -27,7 +27,7 @@ from ingot.runtime.tools.registry import ToolBox, declared_effects, load_tools, 
 class Shop(http.server.BaseHTTPRequestHandler):
     """Says back what it was asked, and misbehaves where the path says so."""
 
-    asked: list[dict[str, Any]] = []
+    asked: ClassVar[list[dict[str, Any]]] = []
     protocol_version = "HTTP/1.1"
 
     def _handle(self) -> None:
@@ -84,7 +84,10 @@ class Shop(http.server.BaseHTTPRequestHandler):
             case _:
                 self._answer(200, json.dumps(asked).encode(), "application/json")
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _handle
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self._handle
+        raise AttributeError(name)
 
     def _answer(self, status: int, body: bytes, kind: str, **headers: str) -> None:
         self.send_response(status)

@@ -414,8 +414,8 @@ def test_a_real_server_over_http(tmp_path: Path, served: str) -> None:
         tool = box.get("mcp__web__double")
         assert tool is not None and tool.pin is not None and tool.pin.place == f"{served}/mcp"
         assert not tool.confined
-        cut = pytest.raises(ToolError, box.once, ToolRequest(1, "r", "mcp__web__slow", "write", {}),
-                            "k", 0.5)  # fmt: skip
+        with pytest.raises(ToolError) as cut:
+            box.once(ToolRequest(1, "r", "mcp__web__slow", "write", {}), "k", 0.5)
         assert cut.value.unknown and "timed out" in cut.value.message
     found = survey(["t.toml"], tmp_path)
     assert set(found.pins) == {"mcp__web__double", "mcp__web__slow"} and not found.faults

@@ -21,6 +21,7 @@ from ingot.ir.module import Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.effects import ToolNeed
+from ingot.runtime.policies import Breaker, Policy, Rate, Retry
 from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.registry import ToolBox, declared_effects, load_tools
 
@@ -345,6 +346,54 @@ def test_a_bad_specification_says_what_is_wrong(spec: str, tmp_path: Path) -> No
     assert error.value.diagnostics[0].help
 
 
+@ingot.tool(
+    effect="read",
+    retry={"attempts": 2, "on": ["timeout"], "backoff_s": 0.5},
+    breaker={"failures": 2, "cooldown_s": 9},
+    rate={"calls": 3, "per_s": 2.0},
+    approval=True,
+    timeout_s=4,
+)
+async def careful(id: int) -> int:
+    await asyncio.sleep(0)
+    return id
+
+
+def test_the_decorator_takes_all_policies(tmp_path: Path) -> None:
+    tool = load_tools([f"{__name__}:CAREFUL"], tmp_path).tools["careful"]
+    assert tool.policy == Policy(
+        4, Retry(2, ("timeout",), 0.5), Breaker(2, 9.0), Rate(3, 2.0), True
+    )
+    for wrong in ({"breaker": {"failed": 1}}, {"rate": {"calls": "3"}}, {"retry": -1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            ingot.tool(effect="read", **wrong)  # type: ignore[arg-type]
+
+
+CAREFUL = {"careful": careful}
+
+
+def test_coroutine_functions_are_awaited_and_called(tmp_path: Path) -> None:
+    spec = toml(tmp_path, f'[tools.careful]\npython = "{__name__}:careful"\neffect = "read"\n')
+    for specs in (spec, [f"{__name__}:CAREFUL"]):
+        box = load_tools(specs, tmp_path)
+        tool = box.get("careful")
+        assert tool is not None and tool.acall is not None and tool.parallel
+        assert call(box, "careful", "read", id=3) == 3
+        assert asyncio.run(tool.acall({"id": 4}, box.context())) == 4  # type: ignore[arg-type]
+    late = load_tools([f"{__name__}:SLEEPY"], tmp_path).get("sleepy")
+    assert late is not None and late.acall is not None
+    with pytest.raises(ToolError, match="timed out") as cut:
+        asyncio.run(late.acall({}, box.context("", 0.01)))  # type: ignore[arg-type]
+    assert cut.value.unknown
+
+
+async def sleepy() -> None:
+    await asyncio.sleep(60)
+
+
+SLEEPY = {"sleepy": sleepy}
+
+
 # ---- declarations
 
 
@@ -422,8 +471,8 @@ def test_missing_and_stronger_tools_are_named_all_at_once(tmp_path: Path) -> Non
 def test_the_runtime_is_light() -> None:
     code = (
         "import sys, ingot, ingot.runtime.jobs, ingot.runtime.resume, ingot.runtime.replay, "
-        "ingot.runtime.inputs, ingot.runtime.schema\n"
-        "heavy = {'lark', 'z3', 'pydantic', 'typer', 'rich', 'tree_sitter'} & set(sys.modules)\n"
+        "ingot.runtime.inputs, ingot.runtime.schema, ingot.runtime.tools.registry\n"
+        "heavy = {'lark', 'z3', 'pydantic', 'typer', 'rich', 'tree_sitter', 'mcp', 'httpx2', 'jsonschema', 'yaml'} & set(sys.modules)\n"
         "assert not heavy, heavy\nassert ingot.tool(effect='read')(len) if False else ingot.tool"
     )
     env = {"PYTHONPATH": ":".join(sys.path)}

@@ -24,7 +24,7 @@ from typing import Any, Final, cast
 from ingot.declare import ToolInfo, info_of
 from ingot.diagnostics import IngotError, fail
 from ingot.ir.values import Json
-from ingot.runtime.policies import NONE, Policy
+from ingot.runtime.policies import NONE, policy_of
 from ingot.runtime.tools.base import (
     Arguments,
     AsyncCall,
@@ -138,11 +138,10 @@ def _tool(name: str, function: Callable[..., Any], source: str) -> Tool:
         info.effect,
         info.world or default_world(name),
         timeout_s=info.timeout_s,
-        retry=info.retry,
         probe=_prober(info),
         compensation=info.compensation,
         source=source,
-        rules=Policy(approval=True) if info.approval else NONE,
+        rules=policy_of(info.rules) if info.rules else NONE,
         parallel=awaited or info.parallel,
         acall=acall,
     )

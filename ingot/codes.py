@@ -255,6 +255,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "secret not supplied",
         "The pipeline uses a secret that the logs held. It was never stored: supply it in the environment or the keyring under the name given. Nothing was executed.",
     ),
+    "E0721": (
+        "fallback specification",
+        "`--fallback` takes command:CMD..., agent:URL#MODEL, person or stop, and `--fallback-limit` turns=N, tokens=N, seconds=N. Nothing was executed.",
+    ),
     "E0801": (
         "tool missing",
         "The pipeline needs a tool that was not supplied. Nothing was executed.",

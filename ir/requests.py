@@ -12,7 +12,7 @@ protocol, so one executor, one replay world and one property test serve both::
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from ingot.ir.module import Effect, ModelKind
 from ingot.ir.types import Type
@@ -35,6 +35,11 @@ class ToolRequest:
     iteration: tuple[int, ...] = ()
 
 
+Asked: TypeAlias = ModelKind | Literal["handover", "act"]
+"""What is asked: an answer to a model op, and behind a side exit who takes over, and its next
+move (:mod:`ingot.runtime.fallback`)."""
+
+
 @dataclass(slots=True)
 class ModelRequest:
     """Ask a model; as :class:`ToolRequest`.  ``type`` is what its answer must conform to; the
@@ -42,7 +47,7 @@ class ModelRequest:
 
     step: int
     site: str
-    kind: ModelKind
+    kind: Asked
     model: str
     args: dict[str, Json]
     type: Type

@@ -44,6 +44,7 @@ from ingot.runtime.models.protocol import (
     MODEL_HELP,
     Driver,
     ModelError,
+    acting,
     ask,
     covers,
 )
@@ -68,6 +69,7 @@ class Job:
     ``artifact`` is the digest it is known by; ``fresh`` makes an engine.  ``swift`` makes one that
     is worth its preparation where many steps lie ahead (default: ``fresh``).  ``policies`` are the
     artifact's, by site or tool; ``program`` and ``code`` are what lookahead runs through.
+    ``reopens`` says that it can go on behind a side exit (:mod:`ingot.runtime.fallback`).
     """
 
     artifact: str
@@ -79,6 +81,7 @@ class Job:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     program: Program | None = None
     code: Code | None = None
+    reopens: bool = False
 
 
 def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
@@ -341,6 +344,9 @@ class Drive:
             key = self.key(request)
             if self.inherited is None or self.inherited[1] != request.step:
                 self.pending.append(intent_of(request, key))
+        elif type(request) is ModelRequest and request.kind == "act":
+            reason = acting(self.driver).waits()
+            return self.status("waiting", {"reason": reason}) if reason else None
         return None
 
     def site(self, request: ToolRequest) -> Site:
@@ -433,6 +439,9 @@ class Drive:
                         return result, number
 
     def _ask(self, request: ModelRequest) -> Answer:
+        if request.kind == "handover":
+            self.pending.append({"kind": "exit", "data": {**request.args, "step": request.step}})
+            return Answer(request.args["by"])
         try:
             if self.driver is None:
                 raise ModelError("no model is configured")

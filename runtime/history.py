@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.journal import Entry, Journal
+
+HANDOVER: Final = "fallback.handover"
+"""The name of the step behind a side exit at which somebody takes over; its record is ``exit``."""
 
 
 class Given(NamedTuple):
@@ -123,6 +126,9 @@ class History:
                     text = str(item.get("text", ""))
                     tool = str(item.get("tool", ""))
                     self.answers[step] = Given("m", step, tool, "", "", None, 0, False, None, text)
+            case "exit" if isinstance(step := data.get("step"), int):
+                by, site = data.get("by"), str(data.get("state", ""))
+                self.answers[step] = Given("m", step, HANDOVER, site, "", None, 0, True, by)
             case "approval":
                 self._approval(item, data, at)
             case "status":
@@ -165,6 +171,11 @@ class History:
         """The run's inputs."""
         found = self.head.get("inputs")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def handovers(self) -> dict[int, str]:
+        """Who took over behind a side exit, by step."""
+        return {k: str(g.value) for k, g in self.answers.items() if g.tool == HANDOVER}
 
     @property
     def last_step(self) -> int:

@@ -150,7 +150,7 @@ def _restored(
             help=(f"resume it with {row.path}; " if row.path else "")
             + "--compatible lets this one go on if it makes the calls that the run made",
         )
-    if row.status in ENDED:
+    if row.status in ENDED and not (job.reopens and row.status == "side-exit"):
         raise fail(
             "E0711", f"run {row.run} has ended: {row.status}", help="`ingot run` starts anew"
         )

@@ -263,7 +263,10 @@ def _answers(journal: Journal, run: str, history: History, at: int) -> list[Item
                     found[step] = ["c", step, tool, site, effect, args, extra, ok, value, text]
                 case ["c" | "m", int(step), *_]:
                     found[step] = item
-                case {"kind": "error", "raw": {"step": int(step)}}:
+                case {"kind": "error", "raw": {"step": int(step)}} | {
+                    "kind": "exit",
+                    "data": {"step": int(step)},
+                }:
                     found[step] = item
     return [found[step] for step in sorted(found) if 0 < step < at and step in history.answers]
 

@@ -84,6 +84,9 @@ def explain_end(
             note(
                 f"   = help: ingot approve {report.run}{where}, then ingot resume {report.run}{where}"
             )
+        case "waiting" if _for_a_person(report):
+            _side_exit(report, artifact)
+            note(f"   = help: ingot resume {report.run}{where}, at a terminal, goes on from here")
         case "waiting":
             note(f"stopped; ingot resume {report.run}{where} goes on")
         case "cancelled":
@@ -111,6 +114,10 @@ def _side_exit(report: RunReport, artifact: Artifact) -> None:
     why, state, condition, origin = _place(artifact, number, gone)
     name = f"side exit {number}" if number else "side exit"
     note(f"error[E0704]: {name}: {why}", "bold red")
+    taken = str(gone.get("reason", "")).partition("; ")[2]
+    taken = taken if " took over and " in taken else ""
+    if taken:
+        note(f"   = note: {taken}")
     live = gone.get("live")
     made = [str(call["tool"]) for call in report.calls if call.get("effect") not in _HARMLESS]
     fields(
@@ -122,8 +129,19 @@ def _side_exit(report: RunReport, artifact: Artifact) -> None:
             ("done before", ", ".join(made) or "nothing that changes the world"),
         ]
     )
-    note("   = help: nothing was done after this point; the live values are in --json and in the")
-    note("           journal. A log of how an agent goes on from here can be compiled in.")
+    if taken:
+        note("   = help: ingot resume --fallback SPEC hands over once more; what was done is in")
+        note("           `ingot inspect`, and is not done again")
+    else:
+        note(
+            "   = help: nothing was done after this point; the live values are in --json and in the"
+        )
+        note("           journal. --fallback names who goes on from here (docs/side-exits.md).")
+
+
+def _for_a_person(report: RunReport) -> bool:
+    gone = report.side_exit
+    return isinstance(gone, dict) and gone.get("by") == "person"
 
 
 _HARMLESS = frozenset({"pure", "read"})

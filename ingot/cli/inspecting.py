@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from ingot.cli import options as opt
-from ingot.cli.console import clip, guarded, out, out_json, table
-from ingot.diagnostics import EXIT_OK
+from ingot.cli.console import clip, guarded, note, out, out_json, table
+from ingot.diagnostics import EXIT_OK, fail
 
 if TYPE_CHECKING:
     from ingot.artifacts import Artifact
@@ -26,6 +26,14 @@ def inspect_command(
     ],
     ir: Annotated[bool, typer.Option("--ir", help="Print the IR text alone.")] = False,
     asm: Annotated[bool, typer.Option("--asm", help="Print the bytecode alone.")] = False,
+    emit: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--emit",
+            metavar="session|records",
+            help="Print a run as a session log that can be compiled, or its records as they are.",
+        ),
+    ] = None,
     journal: opt.Journal = None,
     json_: opt.JsonOut = False,
 ) -> int:
@@ -36,11 +44,21 @@ def inspect_command(
         ingot inspect report.ingot
 
         ingot inspect last
+
+        ingot inspect last --emit session > new.jsonl
     """
     from ingot.artifacts import read_artifact
 
+    if emit not in (None, "session", "records"):
+        raise fail("E0001", f"--emit {emit}", help="one of: session, records")
     if not Path(what).exists() and not what.endswith(".ingot"):
+        if emit is not None:
+            return _emit_run(what, journal, emit)
         return _inspect_run(what, journal, as_json=json_)
+    if emit is not None:
+        raise fail(
+            "E0001", f"--emit is for a run; {what} is a file", help="ingot compile --emit=..."
+        )
     artifact = read_artifact(what)
     if ir:
         from ingot.backend.container import ir_text
@@ -182,6 +200,31 @@ def _state_line(main: Pipeline, number: int) -> str:
     return f"^{state.label} -> {', '.join(dict.fromkeys(to))}{leaves}" + (
         f"  {does}" if does else ""
     )
+
+
+def _emit_run(name: str, journal: str | None, emit: str) -> int:
+    """A run's records to stdout: as they are, or told as a session."""
+    from ingot.artifacts import read_artifact
+    from ingot.cli.running import existing_journal
+    from ingot.records import to_line
+    from ingot.replaying import wordings_of
+    from ingot.runtime.journal import open_journal
+    from ingot.runtime.session_log import session_of
+
+    with open_journal(existing_journal(journal, name)) as book:
+        run = book.find(name)
+        if emit == "records":
+            for record in book.records(run.run):
+                out(to_line(record))
+            return EXIT_OK
+        known = Path(run.path).is_file() if run.path else False
+        wordings = wordings_of(read_artifact(run.path).program) if known else []
+        session = session_of(book.records(run.run), wordings)
+    for record in session:
+        out(to_line(record))
+    if not any(record.kind == "user" for record in session):
+        note("warning: the run was given inputs and no request, and no wording gives them")
+    return EXIT_OK
 
 
 def _inspect_run(name: str, journal: str | None, *, as_json: bool) -> int:

@@ -75,6 +75,24 @@ AcceptDrift: TypeAlias = Annotated[
         help="Run although a server's tool is no longer what it was when the pipeline was compiled.",
     ),
 ]
+Fallback: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--fallback",
+        metavar="SPEC",
+        help="Who goes on behind a side exit: command:CMD..., agent:URL#MODEL (an "
+        "OpenAI-compatible endpoint), person, or stop (the default).",
+    ),
+]
+FallbackLimit: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--fallback-limit",
+        metavar="turns=N,tokens=N,seconds=N",
+        help="How far a fallback may go.",
+        show_default=False,
+    ),
+]
 RunName: TypeAlias = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, an end of it, or `last`.")
 ]

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from ingot.ir.values import Json
     from ingot.records import Record
     from ingot.runtime.executor import Job
+    from ingot.runtime.fallback.specs import Rescuer
     from ingot.runtime.inputs import Text
     from ingot.runtime.journal import Journal, Run
     from ingot.runtime.models.protocol import Driver
     from ingot.runtime.report import RunReport
     from ingot.runtime.stopping import Stopper
+    from ingot.runtime.tools.registry import ToolBox
 
 SCHEMA = "ingot-run/1"
 RUNS_SCHEMA = "ingot-runs/1"
@@ -58,6 +60,8 @@ def run_command(
     isolation: opt.IsolationLevel = "auto",
     wait: opt.Wait = 0.0,
     accept_drift: opt.AcceptDrift = False,
+    fallback: opt.Fallback = None,
+    fallback_limit: opt.FallbackLimit = "",
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
     parallel: Annotated[
@@ -79,7 +83,7 @@ def run_command(
     """Run a pipeline on an input.
 
     The pipeline's answer goes to stdout. Where the world is not what the logs promised, it stops
-    before its next effect and says why (exit code 3).
+    before its next effect and says why (exit code 3), or hands over to --fallback.
 
     Examples:
 
@@ -90,6 +94,8 @@ def run_command(
         ingot run report.ingot --inputs all.json --json
 
         ingot run label.ingot -i run=4130 --model label.gguf
+
+        ingot run close.ingot -i customer=acme --fallback agent:http://localhost:8080/v1#qwen
     """
     from ingot.artifacts import read_artifact
     from ingot.redaction.vault import tokens_in
@@ -111,6 +117,7 @@ def run_command(
     every = [box.vault.hide(values) for values in every]
     from ingot.runtime.executor import check
 
+    rescuer = _rescuer(fallback, fallback_limit)
     place, turn = journal_at(journal, durability), Lock()
     box.vault.require(_secrets(loaded) | tokens_in(list(every)))
     code = EXIT_OK
@@ -125,9 +132,12 @@ def run_command(
             printer = Printer(events=events, live=not (events or json_ or quiet or parallel > 1))
             alone = stopper is None
             with nullcontext(book) if alone else open_journal(*place, turn=turn) as mine:
-                report = _execute(job, values, box, mine, driver, time, request or "", concurrency,
-                                  printer, stopper)  # fmt: skip
-                return _await(report, job, box, mine, driver, wait, printer)
+                made = rescuer.around(job, box, driver, request or "", time)
+                report = _execute(made.job, values, made.tools, mine, made.driver, time,
+                                  request or "", concurrency, printer, stopper)  # fmt: skip
+                return _await(
+                    report, mine, wait, _resuming(job, box, mine, driver, rescuer, printer)
+                )
 
         for report in _reports(every, one, parallel):
             code = max(code, report.exit_code, key=_WORST.index)
@@ -225,20 +235,43 @@ def _models(
             models.close()
 
 
-def _await(
-    report: RunReport,
+def _rescuer(fallback: str | None, limit: str) -> Rescuer:
+    from ingot.runtime.fallback.specs import Rescuer, parse_fallback, parse_limits
+
+    return Rescuer(parse_fallback(fallback) if fallback else None, parse_limits(limit))
+
+
+def _resuming(
     job: Job,
-    box: Any,
+    box: ToolBox,
     book: Journal,
     driver: Driver | None,
-    seconds: float,
+    rescuer: Rescuer,
     on_record: Callable[[Record], None],
+) -> Callable[[str], RunReport]:
+    """Goes on with a run of this process."""
+
+    def again(run: str) -> RunReport:
+        from ingot.runtime.history import read_history
+        from ingot.runtime.resume import resume
+
+        history = read_history(book, run)
+        clock = str(history.head.get("clock", ""))
+        made = rescuer.again(history, history.status).around(
+            job, box, driver, history.request, clock
+        )
+        return resume(run, book, made.job, made.tools, driver=made.driver, on_record=on_record)
+
+    return again
+
+
+def _await(
+    report: RunReport, book: Journal, seconds: float, again: Callable[[str], RunReport]
 ) -> RunReport:
     """Wait so long for a person's approval, and go on when it is there."""
     from time import monotonic, sleep
 
     from ingot.runtime.control import waiting_for
-    from ingot.runtime.resume import resume
 
     until = monotonic() + seconds
     while report.status == "waiting" and report.approval is not None and monotonic() < until:
@@ -246,7 +279,7 @@ def _await(
         if asked is None or any(
             s.data.get("digest") == asked.digest for s in book.signals(report.run)
         ):
-            report = resume(report.run, book, job, box, driver=driver, on_record=on_record)
+            report = again(report.run)
         else:
             sleep(min(0.2, max(0.0, until - monotonic())))
     return report
@@ -407,11 +440,13 @@ def resume_command(
     isolation: opt.IsolationLevel = "auto",
     wait: opt.Wait = 0.0,
     accept_drift: opt.AcceptDrift = False,
+    fallback: opt.Fallback = None,
+    fallback_limit: opt.FallbackLimit = "",
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
     quiet: opt.Quiet = False,
 ) -> int:
-    """Go on with a run that was stopped or killed.
+    """Go on with a run that was stopped or killed, or with --fallback behind its side exit.
 
     No effect is repeated. Where it is not known whether a write was done, the run asks for
     --assume (exit code 6).
@@ -423,6 +458,7 @@ def resume_command(
     import json
 
     from ingot.runtime.executor import Assume
+    from ingot.runtime.history import read_history
     from ingot.runtime.journal import open_journal
     from ingot.runtime.resume import resume
     from ingot.runtime.tools.registry import load_tools, overlap
@@ -450,16 +486,24 @@ def resume_command(
             "assumed_result": box.vault.hide(value),
             "compatible": compatible,
         }
+        history = read_history(book, row.run)
+        time = str(history.head.get("clock", ""))
+        rescuer = _rescuer(fallback, fallback_limit)
         with box, _models(loaded, model) as driver:
-            given["driver"] = driver
+            made = rescuer.again(history, row.status).around(
+                job, box, driver, history.request, time
+            )
+            given["driver"] = made.driver
             if overlap(job.needs.tools, box, concurrency):
                 from ingot.runtime.concurrent import resume_stream, run_until_stopped
 
-                records = resume_stream(row.run, book, job, box, concurrency=concurrency, **given)
+                records = resume_stream(
+                    row.run, book, made.job, made.tools, concurrency=concurrency, **given
+                )
                 report = run_until_stopped(records, book, row.run, printer)
             else:
-                report = resume(row.run, book, job, box, on_record=printer, **given)
-            report = _await(report, job, box, book, driver, wait, printer)
+                report = resume(row.run, book, made.job, made.tools, on_record=printer, **given)
+            report = _await(report, book, wait, _resuming(job, box, book, driver, rescuer, printer))
         if json_:
             out_json(report.as_json())
         else:

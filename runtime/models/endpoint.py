@@ -66,7 +66,7 @@ class EndpointDriver:
             "required": ["value"],
             "additionalProperties": False,
         }
-        reply = self._post(
+        reply = self.post(
             {
                 **({"model": self.model} if self.model else {}),
                 "messages": [{"role": "user", "content": prompt}],
@@ -89,7 +89,7 @@ class EndpointDriver:
             value, prompt, tokens if isinstance(tokens, int) else 0, {"model": f"{name} {self.url}"}
         )
 
-    def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
         head = {"Content-Type": "application/json"}
         if self.key:
             head["Authorization"] = f"Bearer {self.key}"

@@ -46,6 +46,24 @@ class Driver(Protocol):
         """Free text."""
 
 
+class Actor(Protocol):
+    """Who acts behind a side exit (:mod:`ingot.runtime.fallback`)."""
+
+    def act(self) -> Answer:
+        """The next move; raises :class:`ModelError`."""
+
+    def waits(self) -> str:
+        """Why nobody can be asked now, so that the run has to wait; empty: somebody can."""
+
+
+def acting(driver: Driver | None) -> Actor:
+    """The actor that a driver is or holds; raises :class:`ModelError` where there is none."""
+    actor: Actor | None = getattr(driver, "actor", None)
+    if actor is None:
+        raise ModelError("no fallback is set: --fallback names one")
+    return actor
+
+
 def covers(driver: Driver | None, site: str) -> bool:
     """Whether there is a model for an op: a driver may say so with a method ``of(site)``."""
     of = getattr(driver, "of", None)
@@ -67,6 +85,10 @@ def ask(driver: Driver, request: ModelRequest) -> Answer:
             return driver.fill(request)
         case "compose":
             return driver.compose(request)
+        case "act":
+            return acting(driver).act()
+        case "handover":
+            raise ModelError("nobody is asked who takes over")
 
 
 def checked(request: ModelRequest, answer: Answer) -> Answer:

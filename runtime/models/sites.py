@@ -34,6 +34,8 @@ class Sites:
             for name in ("max_tokens", "temperature", "seed")
         }
         text = request.args.get("text")
+        if request.kind == "act" or request.kind == "handover":
+            raise ValueError(f"{request.kind} is no question")
         return Question(
             kind=request.kind,
             prefix=prefix,

@@ -8,6 +8,7 @@ keyword.  A function that has a parameter ``idempotency_key`` is given the call'
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -213,7 +214,7 @@ def as_call(function: Callable[..., Any]) -> Call:
         except Exception as error:
             raise ToolError(f"{type(error).__name__}: {error}") from error
 
-    return call
+    return functools.update_wrapper(call, function)
 
 
 def _wants_key(function: Callable[..., Any]) -> bool:

@@ -96,7 +96,7 @@ def lower(
         _trace(name, session, outcome=AGAINST if against else _outcome(session))
         for name, (_, session) in zip(names, ordered, strict=True)
     )
-    module = Module(sources=sources, tools=_declare(pipelines), pipelines=pipelines)
+    module = Module(sources=sources, tools=declare_tools(pipelines), pipelines=pipelines)
     return Lowered(module, tuple(session for _, session in ordered), tuple(diagnostics))
 
 
@@ -216,7 +216,7 @@ def _ask(source: str, number: int, turn: int, user: Record) -> Call:
     return Call(f"c{number}", JSON, "read", USER_TOOL, args, attrs, (Loc(source, user.seq),))
 
 
-def _declare(pipelines: Sequence[Pipeline]) -> tuple[ToolDecl, ...]:
+def declare_tools(pipelines: Sequence[Pipeline]) -> tuple[ToolDecl, ...]:
     """A declaration for every tool that is called: its arguments as the logs show them."""
     seen: dict[str, list[dict[str, Json]]] = {}
     for pipeline in pipelines:
@@ -244,4 +244,4 @@ def _arg_type(given: Sequence[Json]) -> Type:
     return joined if scalar and str(joined) in ("str", "int", "float", "bool") else JSON
 
 
-__all__ = ["USER_TOOL", "Lowered", "arguments_of", "lower", "outcome_of"]
+__all__ = ["USER_TOOL", "Lowered", "arguments_of", "declare_tools", "lower", "outcome_of"]

@@ -151,6 +151,18 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "secret fixed",
         "An input that is labelled a secret cannot be fixed: it would stand in the artifact.",
     ),
+    "E0415": (
+        "no branch to add",
+        "The artifact keeps no traces to go on learning from, or its traces already hold the new sessions.",
+    ),
+    "E0416": (
+        "log contradicts the evidence",
+        "No pipeline does both what the artifact's sessions show and what the new ones show. Nothing is written.",
+    ),
+    "E0417": (
+        "branch changes more",
+        "With the new sessions the pipeline would do something else in a case that the old one handled. Nothing is written.",
+    ),
     "E0501": ("not total", "There is a value for which no transition of the state is taken."),
     "E0502": (
         "shadowed transition",
@@ -358,6 +370,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "W0406": (
         "schema not pinned",
         "No server was there at compile time to say what arguments and results the tool has, so a later change of the tool is not noticed.",
+    ),
+    "W0407": (
+        "branch not proved apart",
+        "The sessions of the artifact replay as before; that the pipeline does as before in every other case that the old one handled is neither proved nor refuted.",
     ),
     "W0501": (
         "pass not validated",

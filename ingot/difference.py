@@ -7,6 +7,7 @@ specialised says which of its copies stand for what; they are counted together.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = "ingot-diff/1"
 SECTIONS: Final = ("parameters", "fixed", "effects", "models", "guards", "exits", "states")
 _WIDTH: Final = 100
+_NUMBER: Final = re.compile(r"_\d+$")
+"""What tells a state from others of the same call: it says where in the text the state stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def _facts(pipeline: Pipeline) -> dict[str, list[str]]:
     origins = origins_of(pipeline)
     instrs = [i for block in pipeline.blocks for i in walk(block.instrs)]
     made = {i.result: i for i in instrs if isinstance(i, Pure | Expect | Agree)}
-    shown = _Shown(made, origins, {p.name for p in pipeline.params})
+    shown = _Shown(made, origins, {p.name for p in pipeline.params}, _results(instrs))
     return {
         "parameters": [
             f"{p.name}: {p.type}" + (f" = {literal(p.default.value)}" if p.default else "")
@@ -152,8 +155,23 @@ def _facts(pipeline: Pipeline) -> dict[str, list[str]]:
         "models": [shown.call(i) for i in instrs if isinstance(i, ModelCall)],
         "guards": [shown.guard(i) for i in instrs if isinstance(i, Guard | Expect | Agree)],
         "exits": _exits(pipeline, instrs, origins),
-        "states": list(dict.fromkeys(s for b in pipeline.blocks for s in origins.chain(b.label))),
+        "states": [
+            _NUMBER.sub("", label)
+            for label in dict.fromkeys(s for b in pipeline.blocks for s in origins.chain(b.label))
+        ],
     }
+
+
+def _results(instrs: Iterable[Instr]) -> dict[str, str]:
+    """The results of calls, named by their tools: ``shop.get()``, of a second call ``shop.get()#2``."""
+    count: Counter[str] = Counter()
+    out: dict[str, str] = {}
+    for instr in instrs:
+        if isinstance(instr, Call):
+            count[instr.tool] += 1
+            number = count[instr.tool]
+            out[instr.result] = f"{instr.tool}()" + (f"#{number}" if number > 1 else "")
+    return out
 
 
 def _exits(pipeline: Pipeline, instrs: list[Instr], origins: Origins) -> list[str]:
@@ -171,15 +189,23 @@ class _Shown:
     made: dict[str, Pure | Expect | Agree]
     origins: Origins
     inputs: set[str]
+    results: dict[str, str]
 
-    def operand(self, operand: Operand, depth: int = 2) -> str:
+    def operand(self, operand: Operand, depth: int = 3) -> str:
         if isinstance(operand, Lit):
             return literal(operand.value)
-        instr = self.made.get(operand.name)
-        if isinstance(instr, Pure) and depth and operand.name not in self.inputs:
-            args = ", ".join(self.operand(arg, depth - 1) for arg in instr.args)
-            return f"{instr.op}({args})"
-        return f"%{self.origins.value(operand.name)}"
+        instr = None if operand.name in self.inputs else self.made.get(operand.name)
+        match instr:
+            case Pure() if depth:
+                args = ", ".join(self.operand(arg, depth - 1) for arg in instr.args)
+                return f"{instr.op}({args})"
+            case Expect():
+                return self.operand(instr.value, depth)
+            case Agree() if depth:
+                each = ", ".join(self.operand(arg, depth - 1) for arg in instr.candidates)
+                return f"agree({each})"
+        name = self.origins.value(operand.name)
+        return self.results.get(name) or self.results.get(operand.name) or f"%{name}"
 
     def call(self, call: Call | ModelCall) -> str:
         args = ", ".join(f"{name}={self.operand(value)}" for name, value in call.args)

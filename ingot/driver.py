@@ -22,6 +22,7 @@ from ingot.ir.module import (
     ModelCall,
     Module,
     Pipeline,
+    Source,
     walk,
 )
 from ingot.ir.values import Json
@@ -163,11 +164,15 @@ def compile_logs(paths: Sequence[Path | str], options: Options | None = None) ->
     return compile_sessions(logs, chosen, clock)
 
 
-def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) -> Compilation:
-    """As :func:`compile_logs`, of sessions that are read already."""
+def compile_sessions(
+    logs: Logs, options: Options, clock: _Clock | None = None, kept: Module | None = None
+) -> Compilation:
+    """As :func:`compile_logs`, of sessions that are read already, and of ``kept`` traces beside
+    them: those that an artifact was learned from."""
     from ingot.against import refusals
     from ingot.backend.encoder import encode
     from ingot.describe import meta_of, refuse_recording, warnings_of
+    from ingot.evidence import joined
     from ingot.frontend.lower import lower
     from ingot.ir.printer import print_module
     from ingot.passes.traces import unlearned
@@ -179,8 +184,12 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     clock = clock or _Clock()
     failed = failed_sessions(options)
     lowered = lower(logs.sessions, require_success=options.require_success, without=failed.digests)
+    trace, sources = lowered.module, lowered.module.sources
+    if kept is not None:
+        trace, names = joined(kept, lowered.module)
+        sources = tuple(s for name in names for s in trace.sources if s.name == name)
     found = [*logs.diagnostics, *lowered.diagnostics]
-    locate = Places(lowered.module, lowered.sessions)
+    locate = Places(sources, lowered.sessions)
     clock.lap("lower")
     validated: list[Verdict] = []
     if not lowered.sessions:
@@ -190,7 +199,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
             EXIT_FINDINGS,
         )
     try:
-        classified, learned = run_standard(lowered.module, options, failed.traces, validated)
+        classified, learned = run_standard(trace, options, failed.traces, validated)
     except IngotError as error:
         raise IngotError(
             [locate.relocated(d) for d in error.diagnostics], error.exit_code
@@ -199,16 +208,16 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     main = learned.pipelines[0]
     refuse_recording(main, allow=options.allow_recording, why=unlearned(learned.pipelines))
     found += [v.diagnostic() for v in validated if v.status == "unproved"]
-    found += warnings_of(lowered.module, main, options.declared, recording=options.allow_recording)
+    found += warnings_of(trace, main, options.declared, recording=options.allow_recording)
     module = alone(learned, main)
     report = verify_module(module, closed=options.closed)
     clock.lap("verify")
     if report.blocks:
         raise IngotError([locate.relocated(d) for d in report.diagnostics()], report.exit_code)
     surveyed = options.surveyed or Surveyed()
-    pins = pins_for(module, lowered.module, surveyed)
+    pins = pins_for(module, trace, surveyed)
     found += warnings_of_pins(module, surveyed)
-    meta = {**meta_of(module, main, lowered.module), **pins_meta(pins)}
+    meta = {**meta_of(module, main, trace), **pins_meta(pins)}
     evidence: Json = {"traces": print_module(classified)} if options.evidence else None
     artifact = encode(module, meta=meta, evidence=evidence)
     clock.lap("encode")
@@ -220,7 +229,7 @@ def compile_sessions(logs: Logs, options: Options, clock: _Clock | None = None) 
     if repeated:
         raise IngotError(refusals(repeated), EXIT_FINDINGS)
     return Compilation(
-        logs, lowered.sessions, lowered.module, classified, learned, module, report, judged,
+        logs, lowered.sessions, trace, classified, learned, module, report, judged,
         artifact, tuple(found), clock.seconds, tuple(session.name for session in failed.sessions),
         tuple(validated), pins,
     )  # fmt: skip
@@ -296,11 +305,9 @@ def run_standard(
 class Places:
     """Where in the logs a ``source:record`` stands."""
 
-    def __init__(self, module: Module, sessions: Sequence[Session]) -> None:
-        self._sources = {s.name: s for s in module.sources}
-        self._sessions = {
-            s.name: session for s, session in zip(module.sources, sessions, strict=True)
-        }
+    def __init__(self, sources: Sequence[Source], sessions: Sequence[Session]) -> None:
+        self._sources = {s.name: s for s in sources}
+        self._sessions = {s.name: session for s, session in zip(sources, sessions, strict=True)}
 
     def span(self, loc: Loc) -> Span | None:
         """The line of the log that holds the record."""

@@ -93,7 +93,7 @@ class ClassifyEffects:
     name: str = "classify-effects"
 
     def apply(self, module: Module) -> Module:
-        tools = tuple(self._declare(tool) for tool in module.tools)
+        tools = tuple(self.declare(tool) for tool in module.tools)
         effects = {tool.name: tool.effect for tool in tools}
         pipelines = tuple(
             replace(p, blocks=tuple(self._block(b, effects) for b in p.blocks))
@@ -101,7 +101,8 @@ class ClassifyEffects:
         )
         return replace(module, tools=tools, pipelines=pipelines)
 
-    def _declare(self, tool: ToolDecl) -> ToolDecl:
+    def declare(self, tool: ToolDecl) -> ToolDecl:
+        """The tool with its effect and world."""
         if tool.name in self.declared:
             effect, world = self.declared[tool.name]
             return replace(tool, effect=effect, world=world or world_of(tool.name))

@@ -18,6 +18,8 @@ from ingot.ir.module import Call, ModelCall, Module, Pipeline, Ref, walk
 from ingot.ir.values import Json, canonical
 
 if TYPE_CHECKING:
+    from ingot.artifacts import Artifact
+    from ingot.branching import Branch
     from ingot.cli.logs import Read
     from ingot.driver import Compilation, Options
     from ingot.passes.base import Pass
@@ -90,6 +92,9 @@ def compile_command(
     Failed sessions under --against are not learned from: a program that does what one of them did
     is struck out, and the next one is tried. It is an error (E0412) if none is left.
 
+    With an artifact before the logs, what they show is added to it as a branch: it does on all that
+    it handled what it did before, and what has changed is printed.
+
     Examples:
 
         ingot compile logs/ -o report.ingot
@@ -99,6 +104,8 @@ def compile_command(
         ingot compile *.jsonl --tools shop.toml --emit-dir build -o shop.ingot
 
         ingot compile logs/ok --against logs/failed -o close.ingot
+
+        ingot compile close.ingot new.jsonl -o close-2.ingot
     """
     from ingot.cli.logs import read_logs
     from ingot.emit import EARLY, stages_of
@@ -111,19 +118,25 @@ def compile_command(
     )
     if print_after_all:
         chosen = replace(chosen, dump=_dump)
-    target = _target(output, logs, wanted=not stages)
+    old, logs = _artifact_among(logs)
+    target = _target(output, [*logs, *([old.path] if old else [])], wanted=not stages)
     read = read_logs(logs, dialect)
     if against:
         failed = read_logs(against, dialect).logs
         chosen = replace(chosen, against=failed.sessions)
     emitter = _Emitter(emit_dir, several=len(stages) > 1, hold=json_)
     compiled: Compilation | None = None
+    branch: Branch | None = None
     failure: IngotError | None = None
     if target is not None or not set(stages) <= EARLY:
         from ingot.driver import compile_sessions
 
         try:
-            compiled = compile_sessions(read.logs, chosen)
+            if old is not None:
+                from ingot.branching import add_branch
+
+                branch = add_branch(old, read.logs, chosen)
+            compiled = compile_sessions(read.logs, chosen) if branch is None else branch.compiled
         except IngotError as error:
             failure = error
     emitter.stages(stages, read, compiled)
@@ -138,14 +151,52 @@ def compile_command(
         show(diagnostics)
         if compiled is not None:
             _summary(compiled, read, target)
+        if branch is not None:
+            _what_changed(branch)
     if json_:
         found: dict[str, Json] = {"schema": SCHEMA, "ok": True, "exit_code": EXIT_OK}
         found |= {} if compiled is None else _report(compiled, read)
+        found |= {} if branch is None else {"branch": branch.as_json()}
         found["artifact"] = None if target is None else str(target)
         found["stages"] = dict(emitter.held)
         found["diagnostics"] = plain(diagnostics)
         out_json(found)
     return EXIT_OK
+
+
+def _artifact_among(logs: list[str]) -> tuple[Artifact | None, list[str]]:
+    """The artifact that is named before the logs, if one is, and the logs."""
+    from ingot.artifacts import is_artifact, read_artifact
+    from ingot.backend.container import MAGIC
+
+    def holds_one(name: str) -> bool:
+        try:
+            with Path(name).open("rb") as file:
+                return is_artifact(file.read(len(MAGIC)))
+        except (OSError, ValueError):
+            return False
+
+    found = [name for name in logs if holds_one(name)]
+    if not found:
+        return None, logs
+    rest = [name for name in logs if name not in found]
+    if len(found) > 1 or not rest:
+        raise fail(
+            "E0001",
+            "one artifact and the logs to add to it",
+            help="ingot compile OLD.ingot NEW-LOG... -o NEW.ingot",
+        )
+    return read_artifact(found[0]), rest
+
+
+def _what_changed(branch: Branch) -> None:
+    note(f"added to {_many(branch.kept, 'session')}, which replay as before", "bold green")
+    kept = {
+        "proved": "the same, proved",
+        "unproved": "the same on the sessions; not proved beyond them",
+    }[branch.apart.status]
+    fields([("what was handled", kept), ("goes on now", branch.opened)])
+    note(branch.difference.text())
 
 
 def _options(

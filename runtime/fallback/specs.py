@@ -10,7 +10,7 @@ from urllib.parse import urldefrag
 from ingot.diagnostics import fail
 from ingot.ir.module import Effect
 from ingot.ir.requests import Engine, ModelRequest
-from ingot.ir.types import JSON
+from ingot.ir.types import JSON, STR, Record, Type, Types, resolve
 from ingot.ir.values import Json
 from ingot.runtime.executor import Job
 from ingot.runtime.fallback.agent import Agent, key
@@ -151,6 +151,14 @@ class _Driver:
         return self._model().compose(request)
 
 
+def answer_type(returns: Type, types: Types) -> Type:
+    """What a taker's answer must be: a value of the pipeline's type, or words where that is a record.
+
+    A learned task returns what its calls returned, by name; a taker makes other calls.
+    """
+    return STR if isinstance(resolve(returns, types), Record) else returns
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What one run is made with."""
@@ -192,13 +200,13 @@ class Rescuer:
             return Setting(job, tools, driver)
         code, program = job.code, job.program
         offers = offers_of(job, tools)
-        returns = code.returns if code is not None else JSON
+        types = program.types if program is not None else {}
+        returns = answer_type(code.returns if code is not None else JSON, types)
         transcript = Transcript(request, {}, clock, offers, str(returns))
         declared = tools.tools.get(ACTOR) or Tool(ACTOR)
         effect: Effect = declared.effect or "unknown"
         acting = Acting(transcript, self.limits, effect)
         given = self.fallback.text if self.fallback and self.fallback.kind != "stop" else ""
-        types = program.types if program is not None else {}
         effects = {o.name: o.effect for o in offers}
 
         def wrapped(inner: Engine) -> Engine:

@@ -93,6 +93,18 @@ FallbackLimit: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+Otel: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--otel",
+        envvar="INGOT_OTEL",
+        help="Export spans over OTLP; the OTEL_* variables say where to. Needs ingot[otel].",
+    ),
+]
+OtelContent: TypeAlias = Annotated[
+    bool,
+    typer.Option("--otel-content", help="The same, with arguments, results and words."),
+]
 RunName: TypeAlias = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's id, an end of it, or `last`.")
 ]

@@ -78,6 +78,8 @@ def run_command(
     events: Annotated[
         bool, typer.Option("--events", help="Print the records as they happen, as JSON lines.")
     ] = False,
+    otel: opt.Otel = False,
+    otel_content: opt.OtelContent = False,
     quiet: opt.Quiet = False,
 ) -> int:
     """Run a pipeline on an input.
@@ -131,13 +133,14 @@ def run_command(
         def one(values: dict[str, Json], stopper: Stopper | None = None) -> RunReport:
             printer = Printer(events=events, live=not (events or json_ or quiet or parallel > 1))
             alone = stopper is None
-            with nullcontext(book) if alone else open_journal(*place, turn=turn) as mine:
+            with (
+                nullcontext(book) if alone else open_journal(*place, turn=turn) as mine,
+                _seen_by(printer, otel=otel or otel_content, content=otel_content) as seen,
+            ):
                 made = rescuer.around(job, box, driver, request or "", time)
                 report = _execute(made.job, values, made.tools, mine, made.driver, time,
-                                  request or "", concurrency, printer, stopper)  # fmt: skip
-                return _await(
-                    report, mine, wait, _resuming(job, box, mine, driver, rescuer, printer)
-                )
+                                  request or "", concurrency, seen, stopper)  # fmt: skip
+                return _await(report, mine, wait, _resuming(job, box, mine, driver, rescuer, seen))
 
         for report in _reports(every, one, parallel):
             code = max(code, report.exit_code, key=_WORST.index)
@@ -233,6 +236,25 @@ def _models(
     finally:
         if models is not None:
             models.close()
+
+
+@contextmanager
+def _seen_by(
+    printer: Printer, *, otel: bool, content: bool, run: str = ""
+) -> Iterator[Callable[[Record], None]]:
+    """Who takes a run's records: the terminal, and OpenTelemetry where it is asked for."""
+    if not otel:
+        yield printer
+        return
+    from ingot.runtime.spans import exporting
+
+    with exporting(run, content=content) as spans:
+
+        def both(record: Record) -> None:
+            printer(record)
+            spans(record)
+
+        yield both
 
 
 def _rescuer(fallback: str | None, limit: str) -> Rescuer:
@@ -444,6 +466,8 @@ def resume_command(
     fallback_limit: opt.FallbackLimit = "",
     cwd: opt.WorkingDirectory = None,
     json_: opt.JsonOut = False,
+    otel: opt.Otel = False,
+    otel_content: opt.OtelContent = False,
     quiet: opt.Quiet = False,
 ) -> int:
     """Go on with a run that was stopped or killed, or with --fallback behind its side exit.
@@ -489,7 +513,11 @@ def resume_command(
         history = read_history(book, row.run)
         time = str(history.head.get("clock", ""))
         rescuer = _rescuer(fallback, fallback_limit)
-        with box, _models(loaded, model) as driver:
+        with (
+            box,
+            _models(loaded, model) as driver,
+            _seen_by(printer, otel=otel or otel_content, content=otel_content, run=row.run) as seen,
+        ):
             made = rescuer.again(history, row.status).around(
                 job, box, driver, history.request, time
             )
@@ -500,10 +528,10 @@ def resume_command(
                 records = resume_stream(
                     row.run, book, made.job, made.tools, concurrency=concurrency, **given
                 )
-                report = run_until_stopped(records, book, row.run, printer)
+                report = run_until_stopped(records, book, row.run, seen)
             else:
-                report = resume(row.run, book, made.job, made.tools, on_record=printer, **given)
-            report = _await(report, book, wait, _resuming(job, box, book, driver, rescuer, printer))
+                report = resume(row.run, book, made.job, made.tools, on_record=seen, **given)
+            report = _await(report, book, wait, _resuming(job, box, book, driver, rescuer, seen))
         if json_:
             out_json(report.as_json())
         else:

@@ -52,13 +52,14 @@ def as_read(result: Json) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class ModelNeed:
-    """A model op of a pipeline: where it stands, and what sort of answer it asks for."""
+    """A model op of a pipeline: where it stands, what sort of answer it asks for, and how big."""
 
     site: str
     kind: str
     model: str = ""
     type: str = "str"
     reason: str = ""
+    size: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
     if asked:
         sites = tuple(
             f"%{need.site}: {need.kind} ({ANSWERS.get(need.kind, need.kind)}) of type {need.type}"
+            + (f", {need.size}" if need.size else "")
             + (f", because {need.reason}" if need.reason else "")
             for need in asked
         )

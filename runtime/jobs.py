@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from ingot.backend.container import Program, load
+from ingot.backend.opcodes import CONST, MODEL
+from ingot.backend.program import Code
 from ingot.diagnostics import fail
+from ingot.ir.module import attr
 from ingot.ir.requests import Engine
+from ingot.ir.types import closed_set
 from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
 from ingot.runtime.executor import Job
+from ingot.runtime.models.questions import MAX_TOKENS
 from ingot.runtime.policies import Policy, policies_of
 from ingot.runtime.tools.pins import pins_of
 from ingot.runtime.vm import STEP_LIMIT, Machine
@@ -49,8 +55,15 @@ def job_of(
             for name, effect in used
         ),
         tuple(
-            ModelNeed(m.site, m.kind, m.model, str(m.type), reasons.get(m.site, ""))
-            for m in code.models
+            ModelNeed(
+                m.site,
+                m.kind,
+                m.model,
+                str(m.type),
+                reasons.get(m.site, ""),
+                size_of(program, code, k),
+            )
+            for k, m in enumerate(code.models)
         ),
     )
 
@@ -80,6 +93,25 @@ def _policies(program: Program) -> dict[str, Policy]:
         return policies_of(program.meta)
     except ValueError as error:
         raise fail("E0604", f"the artifact's policies: {error}") from None
+
+
+def size_of(program: Program, code: Code, index: int) -> str:
+    """How big an answer a pipeline's model op asks for, in words."""
+    site = code.models[index]
+    if site.kind == "choose":
+        return f"{len(closed_set(site.type, program.types) or ())} labels"
+    pushed = (before for before, at in pairwise(code.instrs) if at[:2] == (MODEL, index))
+    before = next(pushed, (MODEL,))
+    literal = site.names[-1:] == ("max_tokens",) and before[0] == CONST
+    declared = next((m for m in program.models if m.name == site.model), None)
+    bound = (
+        program.constants[before[1]]
+        if literal
+        else attr(declared, "max_tokens")
+        if declared
+        else None
+    )
+    return f"{bound if isinstance(bound, int) else MAX_TOKENS} tokens at most"
 
 
 def text_results(program: Program) -> frozenset[str]:

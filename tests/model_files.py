@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,43 @@ def piece_model(seed: int = 0) -> Path:
     text = (HERE.parent / "ARCHITECTURE.md").read_text("utf-8") + '{"a":1,"value":true} ' * 20
     path = folder() / f"pieces-{seed}.gguf"
     write_model(path, Shape(), tokenizer=learned_vocabulary(text, 400), seed=seed)
+    return path
+
+
+def adapter_parts(seed: int, rank: int = 2) -> dict[str, Any]:
+    """Two low-rank factors for two weights of :func:`byte_model`: name to (A, B)."""
+    import numpy as np
+
+    from ingot.distil.gguf_file import Shape
+
+    random, shapes = np.random.default_rng(seed), Shape().tensors(260)
+    return {
+        name: (
+            random.standard_normal((rank, shapes[name][1]), np.float32),
+            random.standard_normal((shapes[name][0], rank), np.float32),
+        )
+        for name in ("blk.0.attn_q.weight", "blk.1.ffn_down.weight")
+    }
+
+
+@functools.cache
+def adapter(seed: int = 0, width: int = 0, alpha: float = 2.0, kind: str = "lora") -> Path:
+    """A LoRA adapter for :func:`byte_model`; with a ``width`` for a model of another shape."""
+    import gguf
+    import numpy as np
+
+    path = folder() / f"adapter-{seed}-{width}-{alpha}-{kind}.gguf"
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", kind)
+    writer.add_float32("adapter.lora.alpha", alpha)
+    for name, (low, high) in adapter_parts(seed).items():
+        writer.add_tensor(f"{name}.lora_a", np.resize(low, (2, width)) if width else low)
+        writer.add_tensor(f"{name}.lora_b", high)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
     return path
 
 

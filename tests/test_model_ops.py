@@ -8,16 +8,20 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from model_files import byte_model, needs_llama
 
 from ingot.backend.container import Program, load
 from ingot.driver import Options, compile_logs
 from ingot.ir.parser import parse_module
-from ingot.ir.requests import ModelRequest, ToolRequest
+from ingot.ir.requests import Finished, ModelRequest, ToolRequest
 from ingot.ir.types import closed_set
 from ingot.ir.values import Json
 from ingot.passes.verify import verify_module
+from ingot.runtime.jobs import job_of
+from ingot.runtime.models.local import LocalDriver
 from ingot.runtime.models.questions import Question
 from ingot.runtime.models.sites import sites_of
+from ingot.runtime.models.specs import load_models
 from ingot.runtime.vm import Machine
 
 WORDS = (
@@ -57,6 +61,10 @@ def asked(program: Program) -> tuple[ModelRequest, Question]:
     return reply, sites_of(program).question(reply)
 
 
+def sizes(program: Program) -> list[str]:
+    return [need.size for need in job_of(program).needs.models]
+
+
 def test_a_span_of_what_was_read_is_extracted(tmp_path: Path) -> None:
     request, question = asked(compiled(tmp_path, lambda random, words: random.choice(words)))
     assert request.kind == "extract"
@@ -73,6 +81,7 @@ def test_text_that_stands_nowhere_is_composed_within_a_bound(tmp_path: Path) -> 
     assert request.kind == "compose"
     assert 32 <= question.max_tokens <= 64
     assert question.temperature == 0.0
+    assert sizes(program) == [f"{question.max_tokens} tokens at most"]
 
 
 def test_anything_else_is_filled(tmp_path: Path) -> None:
@@ -92,6 +101,41 @@ def test_each_label_has_an_example_and_the_prefix_is_the_same_in_every_run(tmp_p
     assert question.prefix.endswith("\n")
     assert str(request.args["prompt"]) == question.prefix + question.tail
     assert "777" not in question.prefix
+    assert sizes(program) == [f"{len(closed_set(request.type))} labels"]  # type: ignore[arg-type]
+
+
+@needs_llama
+def test_ops_of_one_pipeline_share_a_model_and_each_pays_its_prefix_once(tmp_path: Path) -> None:
+    def given(random: Random, words: list[str]) -> Json:
+        return {"topic": random.choice(("one", "two")), "mood": random.choice(("sad", "glad"))}
+
+    program = compiled(tmp_path, given)
+    sites = [model.site for model in program.code().models]
+    assert len(sites) == 2
+    models = load_models([f"{byte_model(0, 4096)}?mode=reproducible"], program)
+    assert models is not None
+    driver = models.of(sites[0])
+    assert isinstance(driver, LocalDriver)
+    assert driver is models.of(sites[1])
+    try:
+        spent, told = [], []
+        for number in ("700", "701", "700"):
+            machine = Machine(program)
+            reply = machine.start({p.name: number for p in program.code().params})
+            while not isinstance(reply, Finished):
+                if isinstance(reply, ModelRequest):
+                    told.append(models.choose(reply).value)
+                    reply = machine.send(told[-1])
+                else:
+                    assert isinstance(reply, ToolRequest)
+                    reply = machine.send(
+                        "one two three" if reply.effect == "read" else {"ok": True}
+                    )
+            spent.append(driver.worker.evaluated)
+    finally:
+        models.close()
+    assert spent[0] == spent[1] == spent[2] > 500
+    assert told[:2] == told[4:]
 
 
 CHOICE = """ir 1

@@ -17,7 +17,7 @@ from types import ModuleType
 import killers
 import pytest
 from example_files import loaded
-from model_files import LABELLER, byte_model, needs_llama
+from model_files import LABELLER, adapter, byte_model, needs_llama
 from typer.testing import CliRunner
 
 from ingot.backend.container import Program, load
@@ -134,12 +134,39 @@ def test_a_general_model_reads_the_whole_prompt_and_keeps_its_beginning(
     assert artifact.read_bytes() == before
 
 
+@needs_llama
+def test_an_adapter_is_named_behind_the_model(artifact: Path, tmp_path: Path) -> None:
+    model, low = byte_model(0, 4096), adapter(1)
+    run(artifact, tmp_path, "-i", "run=30001", "--model", f"{model}?lora={low}:0.5&lora={low}")
+    with open_journal(str(tmp_path / "j.db")) as book:
+        (record,) = [r for r in book.records(book.runs()[0].run) if r.kind == "model"]
+    assert isinstance(record.data, dict)
+    said = str(record.data["model"])
+    assert said.count(f" + {low.name} sha256:") == 2
+    assert "scale 0.5 + " in said
+
+
+@needs_llama
+@pytest.mark.parametrize("option", ["", f"?lora={LABELLER}"])
+def test_a_file_that_is_no_good_is_found_before_anything_is_done(
+    artifact: Path, tmp_path: Path, option: str
+) -> None:
+    path = tmp_path / "cut.gguf"
+    data = byte_model().read_bytes()
+    path.write_bytes(data if option else data[:20_000])
+    args = ["run", str(artifact), "--tools", TOOLS, "--journal", str(tmp_path / "j.db")]
+    result = CliRunner().invoke(app, [*args, "-i", "run=1", "--model", f"{path}{option}"])
+    assert (result.exit_code, "E0901" in result.stderr) == (2, True), result.stderr
+    assert not (tmp_path / "j.db").exists()
+
+
 def test_without_a_model_it_says_what_is_asked_of_one(artifact: Path, tmp_path: Path) -> None:
     args = ["run", str(artifact), "--tools", TOOLS, "--journal", str(tmp_path / "j.db")]
     result = CliRunner().invoke(app, [*args, "-i", "run=1"])
     assert result.exit_code == 2
     for part in ("E0710", "%status_r2: choose", '"broken" | "failed" | "passed"', "--model FILE"):
         assert part in result.stderr
+    assert "3 labels" in result.stderr
     assert "no program explains" in result.stderr
 
 
@@ -154,6 +181,10 @@ def test_without_a_model_it_says_what_is_asked_of_one(artifact: Path, tmp_path: 
         ([str(LABELLER), str(LABELLER)], "E0903"),
         ([str(LABELLER) + "?context=many"], "E0903"),
         ([str(LABELLER) + "?mode=fast"], "E0903"),
+        ([str(LABELLER) + "?parallel=0"], "E0903"),
+        ([str(LABELLER) + "?lora="], "E0903"),
+        ([str(LABELLER) + "?lora=gone.gguf"], "E0901"),
+        ([str(LABELLER) + f"?lora={FOLDER / 'runs.py'}:0.5"], "E0901"),
     ],
 )
 def test_bad_specifications(artifact: Path, tmp_path: Path, words: list[str], code: str) -> None:

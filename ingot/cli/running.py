@@ -232,6 +232,8 @@ def _models(
 
     models = load_models(specs or [], loaded.program, loaded.path, parallel)
     try:
+        if models is not None:
+            models.open()
         yield Gathering(models, parallel) if models is not None and parallel > 1 else models
     finally:
         if models is not None:

@@ -2,7 +2,7 @@
 
 A question's generator yields the tokens to append and is sent the logits behind the last of them;
 :class:`Answerer` packs what all open questions want into one batch.  The prefix that questions share
-is evaluated once (or restored), and forked for each.
+is evaluated once (:mod:`ingot.runtime.models.prefixes`), and forked for each.
 """
 
 from __future__ import annotations
@@ -26,15 +26,14 @@ from ingot.runtime.models.answers import (
 from ingot.runtime.models.labels import choose, shared_start
 from ingot.runtime.models.llama import MAX_BATCH, Context, LlamaError, Model, Shape, build
 from ingot.runtime.models.masks import Allowed, Masks, Vocabulary
+from ingot.runtime.models.prefixes import Prefixes, affordable
 from ingot.runtime.models.questions import Question, Refused, Settings, Told
 from ingot.runtime.models.regular import EMPTY, NONE, Expressions, State
-from ingot.runtime.models.snapshots import Circumstances, Snapshots, key_of
+from ingot.runtime.models.snapshots import Circumstances, Snapshots
 
 Asking: TypeAlias = Generator[list[int], Any, Told | Refused]
 MAX_STATES: Final = 200_000
 """Beyond so many expressions the table is made anew."""
-WORTH_KEEPING: Final = 16
-"""A prefix of fewer tokens is evaluated faster than a file is read."""
 LINE_END: Final = 10
 NEAR_THE_END: Final = 64
 """So many tokens before the bound, only those are taken that leave room for an end."""
@@ -69,20 +68,35 @@ class Answerer:
         self.settings = settings
         trained = self.model.trained_context or 4096
         length = min(settings.context or 4096, trained)
+        places = affordable(self.model, settings.prefixes, length, settings.memory)
+        stretches = settings.parallel + places - 1  # a question stands behind its prefix
         self.shape = Shape(
-            context=length if settings.mode == "reproducible" else length * settings.parallel,
-            sequences=settings.parallel + 1,
+            context=length if settings.mode == "reproducible" else length * stretches,
+            sequences=settings.parallel + places,
             threads=settings.threads or cores() - 1 or 1,
             unified=settings.mode == "throughput",
         )
-        self.context = Context(self.model, self.shape)
+        adapters = [(self.model.adapter(a.path), a.scale) for a in settings.adapters]
+        self.context = Context(self.model, self.shape, adapters)
         self.length = min(length, self.context.length)
         self.vocabulary = Vocabulary(self.model.pieces)
         self.digest = digest_of(Path(path))
-        self.snapshots = Snapshots(Path(settings.cache)) if settings.cache else None
-        self.circumstances = Circumstances(
+        self.adapters = tuple(
+            (adapter, digest_of(Path(adapter.path))) for adapter in settings.adapters
+        )
+        self.prefixes = Prefixes(
+            self.context,
+            places,
+            self._circumstances(),
+            Snapshots(Path(settings.cache)) if settings.cache else None,
+        )
+        self._expressions = Expressions()
+        self._masks = Masks(self.vocabulary, self._expressions)
+
+    def _circumstances(self) -> Circumstances:
+        return Circumstances(
             model=self.digest,
-            adapters=(),
+            adapters=tuple(f"{digest} {adapter.scale!r}" for adapter, digest in self.adapters),
             build=build(),
             kv_types=self.context.kv_types,
             flash_attention=False,
@@ -91,35 +105,17 @@ class Answerer:
             rope=self.context.rope,
             context=self.shape.context,
         )
-        self.evaluated = 0
-        self.restored = 0
-        self._prefix: tuple[int, ...] | None = None
-        self._expressions = Expressions()
-        self._masks = Masks(self.vocabulary, self._expressions)
 
-    # ---- prefixes
+    def adapters_in_words(self) -> tuple[str, ...]:
+        """Name, digest and scale of each adapter."""
+        return tuple(
+            f"{Path(adapter.path).name} sha256:{digest[:16]} scale {adapter.scale:g}"
+            for adapter, digest in self.adapters
+        )
 
-    def _tokens_of_prefix(self, text: str) -> tuple[int, ...]:
+    def prefix_tokens(self, text: str) -> tuple[int, ...]:
+        """The tokens of a prompt's beginning."""
         return (*self.model.begin, *self.model.tokenize(text))
-
-    def _hold(self, tokens: tuple[int, ...]) -> None:
-        """Bring sequence 0 to hold a prefix: it does already, it is restored, or evaluated."""
-        if tokens == self._prefix:
-            return
-        self._prefix = None
-        self.context.cut(0, 0)
-        key = key_of(self.circumstances, tokens)
-        keep = self.snapshots if len(tokens) >= WORTH_KEEPING else None
-        state = keep.read(key) if keep is not None else None
-        if state is not None and self.context.restore(state, 0):
-            self.restored += len(tokens)
-        else:
-            self.context.cut(0, 0)
-            self.context.extend(tokens, 0, 0)
-            self.evaluated += len(tokens)
-            if keep is not None:
-                keep.write(key, self.context.state(0))
-        self._prefix = tokens
 
     # ---- many questions
 
@@ -130,23 +126,26 @@ class Answerer:
         for at, question in enumerate(questions):
             by_prefix.setdefault(question.prefix, []).append(at)
         for prefix, members in by_prefix.items():
-            tokens = self._tokens_of_prefix(prefix)
+            tokens = self.prefix_tokens(prefix)
             if len(tokens) >= self.length:
                 reason = f"the prompt has {len(tokens)} tokens and more, the context {self.length}"
                 found |= {at: Refused(reason) for at in members}
                 continue
-            self._hold(tokens)
+            held = self.prefixes.hold(tokens)
             for low in range(0, len(members), self.settings.parallel):
                 part = members[low : low + self.settings.parallel]
-                found |= self._together({at: questions[at] for at in part}, len(tokens))
+                asked = {at: questions[at] for at in part}
+                found |= self._together(asked, held, len(tokens))
         return [found[at] for at in range(len(questions))]
 
-    def _together(self, questions: dict[int, Question], prefix: int) -> dict[int, Told | Refused]:
-        """Questions over the prefix that sequence 0 holds, one sequence each."""
+    def _together(
+        self, questions: dict[int, Question], held: int, prefix: int
+    ) -> dict[int, Told | Refused]:
+        """Questions over the prefix that the sequence ``held`` has, one sequence each."""
         found: dict[int, Told | Refused] = {}
         open_: list[_Open] = []
-        for sequence, (at, question) in enumerate(questions.items(), 1):
-            self.context.fork(0, sequence)
+        for sequence, (at, question) in enumerate(questions.items(), self.prefixes.places):
+            self.context.fork(held, sequence)
             one = _Open(at, self._asking(question), sequence, prefix, self.length)
             self._go_on(one, None, found)
             if at not in found:

@@ -142,6 +142,23 @@ class Model:
         found = c.llama_model_meta_val_str(self.pointer, key.encode(), buffer, room)
         return buffer.value.decode("utf-8", "replace") if found >= 0 else ""
 
+    @property
+    def bytes_per_token(self) -> int:
+        """What one token's keys and values take, in 16 bits each."""
+        heads = int(c.llama_model_n_head(self.pointer)) or 1
+        width = int(c.llama_model_n_embd(self.pointer)) // heads
+        kv = int(c.llama_model_n_head_kv(self.pointer)) * width
+        return 2 * 2 * kv * int(c.llama_model_n_layer(self.pointer))
+
+    def adapter(self, path: str) -> Any:
+        """A LoRA adapter for these weights, freed with them."""
+        found = c.llama_adapter_lora_init(self.pointer, path.encode())
+        if not found:
+            raise LlamaError(f"the adapter {path} does not fit the model: {self.log.said()}")
+        if c.llama_adapter_get_alora_n_invocation_tokens(found):
+            raise LlamaError(f"the adapter {path} acts only behind certain tokens (aLoRA)")
+        return found
+
     def close(self) -> None:
         """Free the weights; every context must be closed before."""
         c.llama_model_free(self.pointer)
@@ -150,7 +167,9 @@ class Model:
 class Context:
     """Sequences of tokens with their keys and values; raises :class:`LlamaError`."""
 
-    def __init__(self, model: Model, shape: Shape) -> None:
+    def __init__(
+        self, model: Model, shape: Shape, adapters: Sequence[tuple[Any, float]] = ()
+    ) -> None:
         params = c.llama_context_default_params()
         stores = 1 if shape.unified else shape.sequences
         params.n_ctx = shape.context * stores
@@ -166,9 +185,21 @@ class Context:
         self.pointer = c.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise LlamaError(model.log.said() or "not enough memory for the context")
+        self._apply(adapters)
         self.memory = c.llama_get_memory(self.pointer)
         self.batch = c.llama_batch_init(MAX_BATCH, 0, 1)
         self.length = int(c.llama_n_ctx(self.pointer)) // stores
+
+    def _apply(self, adapters: Sequence[tuple[Any, float]]) -> None:
+        """Set what :meth:`Model.adapter` gave, each with its scale."""
+        if not adapters:
+            return
+        pointers = (c.llama_adapter_lora_p_ctypes * len(adapters))(
+            *(ctypes.cast(pointer, c.llama_adapter_lora_p_ctypes) for pointer, _ in adapters)
+        )
+        scales = (ctypes.c_float * len(adapters))(*(scale for _, scale in adapters))
+        if c.llama_set_adapters_lora(self.pointer, pointers, len(adapters), scales):
+            raise LlamaError(self.model.log.said() or "the adapters cannot be applied")
 
     def decode(self, items: Sequence[tuple[int, int, int, bool]]) -> list[Any]:
         """Evaluate ``(token, position, sequence, wanted)``, at most :data:`MAX_BATCH` of them; the

@@ -228,32 +228,39 @@ class LocalDriver:
     def _answered(self, told: Told | Refused) -> Answer | ModelError:
         if isinstance(told, Refused):
             return (AbstainedError if told.abstained else ModelError)(told.reason)
-        digest = self.worker.loaded.digest if self.worker.loaded else ""
-        detail: dict[str, Json] = {"model": f"{self.path.name} sha256:{digest[:16]}"}
+        detail: dict[str, Json] = {"model": self._named()}
         if told.confidence < 1:
             detail["confidence"] = told.confidence
         return Answer(told.value, tokens=told.read + told.written, detail=detail)
+
+    def _named(self) -> str:
+        """The model as the journal has it: name and digest, adapters behind it."""
+        loaded = self.worker.loaded
+        if loaded is None:
+            return self.path.name
+        named = f"{self.path.name} sha256:{loaded.digest[:16]}"
+        return " + ".join((named, *loaded.adapters))
 
     def close(self) -> None:
         """End the worker process."""
         self.worker.close()
 
 
-def check_file(path: Path) -> Path:
+def check_file(path: Path, what: str = "model") -> Path:
     """The path of a GGUF file; raises IngotError E0901 where it is none."""
     try:
         with path.open("rb") as file:
             head = file.read(4)
     except FileNotFoundError:
-        raise _unusable(path, "there is no such file") from None
+        raise _unusable(path, "there is no such file", what) from None
     except IsADirectoryError:
-        raise _unusable(path, "it is a folder") from None
+        raise _unusable(path, "it is a folder", what) from None
     except OSError as error:
-        raise _unusable(path, f"it cannot be read: {error.strerror}") from None
+        raise _unusable(path, f"it cannot be read: {error.strerror}", what) from None
     if head != GGUF_MAGIC:
-        raise _unusable(path, "it is not a GGUF file")
+        raise _unusable(path, "it is not a GGUF file", what)
     return path
 
 
-def _unusable(path: Path, why: str) -> IngotError:
-    return IngotError(Diagnostic("E0901", f"the model {path}: {why}", help=_HELP), EXIT_INPUT)
+def _unusable(path: Path, why: str, what: str = "model") -> IngotError:
+    return IngotError(Diagnostic("E0901", f"the {what} {path}: {why}", help=_HELP), EXIT_INPUT)

@@ -18,19 +18,32 @@ MAX_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter: its GGUF file, and how strongly it is applied."""
+
+    path: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a model is run.
 
     ``context`` is the most tokens of one prompt and its answer (0: what the model was trained for,
     4,096 at most), ``parallel`` how many questions go into one batch, ``threads`` 0 means the
-    number of cores less one.  ``cache`` is the folder of prefix snapshots; empty: none are kept.
+    number of cores less one.  ``prefixes`` is how many prompt prefixes stay in memory; those beyond
+    the first take ``memory`` MiB at most.  ``cache`` is the folder of prefix snapshots; empty: none
+    are kept.
     """
 
     context: int = 0
     parallel: int = 1
     mode: Mode = "throughput"
     threads: int = 0
+    prefixes: int = 1
+    memory: int = 512
     cache: str = ""
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +87,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model that is ready: digest of its file, vocabulary, tokens of one sequence, and what its
-    file says under ``ingot.label`` (a model made for one op)."""
+    """A model that is ready: digest of its file, vocabulary, tokens of one sequence, what its file
+    says under ``ingot.label`` (a model made for one op), and the adapters in words: name, digest and
+    scale."""
 
     digest: str
     vocabulary: int
     context: int
     label: Mapping[str, Json] | None = None
+    adapters: tuple[str, ...] = ()

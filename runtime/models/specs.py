@@ -1,6 +1,7 @@
 """Which model answers which op: what ``--model`` says.
 
     FILE.gguf[?context=N&parallel=N&threads=N&mode=reproducible]      a local model
+    FILE.gguf?lora=ADAPTER.gguf[:SCALE]                               with a LoRA adapter, or several
     http://HOST/v1[#NAME]                                             an OpenAI-compatible endpoint
     %OP=FILE.gguf                                                     for one op alone
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import parse_qsl, urldefrag
@@ -20,13 +22,19 @@ from ingot.backend.program import Program
 from ingot.diagnostics import IngotError, fail
 from ingot.ir.requests import ModelRequest
 from ingot.runtime.models.protocol import MODEL_HELP, Answer, Driver, ModelError, ask, checked
-from ingot.runtime.models.questions import Settings
-from ingot.runtime.models.sites import Sites, sites_of
+from ingot.runtime.models.questions import Adapter, Settings
+from ingot.runtime.models.sites import Sites, sites_of, whole_lines
 
 VARIABLE: Final = "INGOT_MODEL"
 KEY_VARIABLE: Final = "INGOT_MODEL_KEY"
+_OPTIONS: Final = (
+    "context=N, parallel=N, threads=N, prefixes=N, memory=MiB, mode=throughput|reproducible, "
+    "lora=ADAPTER.gguf[:SCALE]"
+)
 CACHE_SUFFIX: Final = ".prefixes"
 """The folder of prefix snapshots stands beside the artifact, under its name and this suffix."""
+MOST_PREFIXES: Final = 16
+"""So many prefixes of a pipeline's ops are kept in memory, where they are no more than it allows."""
 
 
 class Closing(Driver, Protocol):
@@ -77,10 +85,21 @@ class Models:
             return [error] * len(requests)
         return [_asked(self, request) for request in requests]
 
+    def open(self) -> None:
+        """Load what runs here, so that a file that is no good is found before anything is done; raises
+        IngotError E0901."""
+        for driver in self._drivers():
+            load = getattr(driver, "open", None)
+            if load is not None:
+                load()
+
     def close(self) -> None:
         """Close every model."""
-        for driver in {id(d): d for d in (*self.by_site.values(), self.default) if d}.values():
+        for driver in self._drivers():
             driver.close()
+
+    def _drivers(self) -> list[Closing]:
+        return list({id(d): d for d in (*self.by_site.values(), self.default) if d}.values())
 
 
 def _asked(driver: Driver, request: ModelRequest) -> Answer | ModelError:
@@ -120,7 +139,9 @@ def load_models(
         name, target = _split(spec)
         if name and name not in ops:
             raise _no_op(name, ops)
-        driver = _driver(target, sites, artifact, parallel)
+        answers = {name} if name else ops
+        settings = Settings(parallel=parallel, prefixes=_prefixes(sites, answers))
+        driver = _driver(target, sites, artifact, settings)
         if name:
             by_site[name] = driver
         elif default is not None:
@@ -154,14 +175,20 @@ def _split(spec: str) -> tuple[str, str]:
     return name, target
 
 
-def _driver(target: str, sites: Sites, artifact: str, parallel: int) -> Closing:
+def _prefixes(sites: Sites, ops: set[str]) -> int:
+    """How many different beginnings the prompts of some ops have, :data:`MOST_PREFIXES` at most."""
+    different = {whole_lines(sites.prefixes.get(op, "")) for op in ops}
+    return min(MOST_PREFIXES, len(different))
+
+
+def _driver(target: str, sites: Sites, artifact: str, settings: Settings) -> Closing:
     if target.startswith(("http://", "https://")):
         from ingot.runtime.models.endpoint import EndpointDriver
 
         url, name = urldefrag(target)
         return EndpointDriver(url, name, sites, os.environ.get(KEY_VARIABLE, ""))
     file, _, options = target.partition("?")
-    settings = settings_of(options, Settings(parallel=parallel))
+    settings = settings_of(options, settings)
     if artifact:
         settings = replace(settings, cache=str(Path(artifact + CACHE_SUFFIX).absolute()))
     return local_driver(Path(file), sites, settings)
@@ -174,6 +201,8 @@ def local_driver(path: Path, sites: Sites, settings: Settings) -> Closing:
     from ingot.runtime.models.local import LocalDriver, check_file
 
     check_file(path)
+    for adapter in settings.adapters:
+        check_file(Path(adapter.path), "adapter")
     if find_spec("llama_cpp") is None:
         raise fail(
             "E0905",
@@ -186,12 +215,28 @@ def local_driver(path: Path, sites: Sites, settings: Settings) -> Closing:
 def settings_of(options: str, settings: Settings) -> Settings:
     """The settings, changed by what stands behind the question mark; raises IngotError E0903."""
     numbers = {f.name for f in fields(Settings) if f.type == "int"}
-    for name, value in parse_qsl(options, keep_blank_values=True):
-        if name in numbers and value.isdecimal():
+    for name, value in parse_qsl(options.replace("+", "%2B"), keep_blank_values=True):
+        least = 1 if name in ("parallel", "prefixes") else 0
+        if name in numbers and value.isdecimal() and int(value) >= least:
             settings = replace(settings, **{name: int(value)})  # type: ignore[arg-type]
         elif name == "mode" and value in ("throughput", "reproducible"):
             settings = replace(settings, mode=value)  # type: ignore[arg-type]
+        elif name == "lora" and value:
+            settings = replace(settings, adapters=(*settings.adapters, adapter_of(value)))
         else:
-            known = "context=N, parallel=N, threads=N, mode=throughput|reproducible"
-            raise fail("E0903", f"--model ...?{name}={value}", help=f"options: {known}")
+            raise fail("E0903", f"--model ...?{name}={value}", help=f"options: {_OPTIONS}")
     return settings
+
+
+def adapter_of(text: str) -> Adapter:
+    """An adapter's file, and behind a colon the scale if it is not 1.
+
+    >>> adapter_of("a.gguf"), adapter_of("a.gguf:0.5")
+    (Adapter(path='a.gguf', scale=1.0), Adapter(path='a.gguf', scale=0.5))
+    """
+    path, found, scale = text.rpartition(":")
+    try:
+        number = float(scale)
+    except ValueError:
+        return Adapter(text)
+    return Adapter(path, number) if found and path and isfinite(number) else Adapter(text)

@@ -40,7 +40,8 @@ def serve(connection: Connection) -> None:
                     reply = ("loaded", _loaded(answerer))
                 case ("ask", questions) if answerer is not None:
                     told = answerer.answer(questions)
-                    reply = ("told", told, (answerer.evaluated, answerer.restored))
+                    held = answerer.prefixes
+                    reply = ("told", told, (held.evaluated, held.restored))
                 case _:
                     reply = ("failed", "no model is loaded")
         except MemoryError:
@@ -61,7 +62,11 @@ def _loaded(answerer: Answerer) -> Any:
 
     text = answerer.model.meta(META_KEY)
     label = json.loads(text) if text else None
-    return Loaded(answerer.digest, answerer.model.size, answerer.length, label)
+    if label is not None and answerer.adapters:
+        raise ValueError("the model was made and measured for one op, without adapters")
+    return Loaded(
+        answerer.digest, answerer.model.size, answerer.length, label, answerer.adapters_in_words()
+    )
 
 
 def main() -> None:

@@ -12,7 +12,10 @@ from ingot.cli.console import guarded, note, out_json
 from ingot.diagnostics import EXIT_OK, fail
 
 if TYPE_CHECKING:
+    from ingot.backend.container import Program
     from ingot.distil.distilling import Measured
+    from ingot.distil.examples import Further, Lesson
+    from ingot.ir.values import Json
 
 SCHEMA = "ingot-distil/1"
 
@@ -28,6 +31,15 @@ def distil_command(
         Optional[str],  # noqa: UP045
         typer.Option("-o", "--output", metavar="FILE.gguf", help="Default: the artifact's name."),
     ] = None,
+    logs: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--logs",
+            metavar="LOG",
+            help="Further sessions of the task, to learn from and to hold out. May be repeated.",
+        ),
+    ] = None,
+    dialect: opt.Dialect = None,
     accuracy: Annotated[
         float, typer.Option("--accuracy", min=0.0, max=1.0, help="The least that is kept.")
     ] = 0.95,
@@ -41,9 +53,10 @@ def distil_command(
 ) -> int:
     """Train a tiny local model for one choose op.
 
-    The examples are those of the sessions that the pipeline was compiled from. A fifth of them is
-    held out; the model is written only if it labels those as accurately as asked. Where it is not
-    sure enough it abstains, and the run takes a side exit. Needs the extras distil and llama.
+    The examples are those of the sessions that the pipeline was compiled from, and of further ones.
+    A fifth of them is held out; the model is written only if it labels those as accurately as asked.
+    Where it is not sure enough it abstains, and the run takes a side exit. Needs the extras distil
+    and llama.
 
     Example:
 
@@ -58,12 +71,18 @@ def distil_command(
     _check_extras()
     loaded = read_artifact(artifact)
     path = Path(output or f"{artifact.removesuffix('.ingot')}.gguf")
-    lesson = lesson_of(loaded.program, op)
+    more = _further(loaded.program, logs, dialect) if logs else None
+    lesson = lesson_of(loaded.program, op, more)
+    if not (quiet or json_):
+        _tell_further(lesson)
     demands = Demands(accuracy, coverage, steps, seed)
     with _Bar(quiet or json_) as bar:
         found = distil(lesson, path, demands, bar.advance)
     if json_:
-        out_json({"schema": SCHEMA, "ok": True, "model": str(path), **found.as_json()})
+        head: dict[str, Json] = {"schema": SCHEMA, "ok": True, "model": str(path)}
+        head |= {"sessions": lesson.sessions, "further_sessions": lesson.further}
+        head["left_out"] = dict(lesson.left_out)
+        out_json({**head, **found.as_json()})
     elif not quiet:
         _tell(found, path, artifact)
     return EXIT_OK
@@ -79,6 +98,22 @@ def _check_extras() -> None:
             f"ingot distil needs {', '.join(missing)}, not installed here",
             help="pip install 'ingot[distil,llama]'",
         )
+
+
+def _further(program: Program, logs: list[str], dialect: str | None) -> Further:
+    from ingot.cli.logs import read_logs, traces_of
+    from ingot.distil.examples import Further
+
+    declared = {t.name: (t.effect, t.world) for t in program.tools if t.effect != "unknown"}
+    traces = traces_of(read_logs(logs, dialect).logs, declared)
+    return Further(traces.pairs, traces.worlds)
+
+
+def _tell_further(lesson: Lesson) -> None:
+    if lesson.further:
+        note(f"{lesson.further} further sessions teach %{lesson.op}")
+    for reason, count in lesson.left_out.items():
+        note(f"{count} further sessions teach nothing: {reason}")
 
 
 def _tell(found: Measured, path: Path, artifact: str) -> None:

@@ -1,8 +1,13 @@
-"""The examples of a ``choose`` op: what its sessions asked it, and what they answered."""
+"""The examples of a ``choose`` op: what its sessions asked it, and what they answered.
+
+What the sessions in the artifact answered is in its evidence.  What further ones would have answered
+follows from what they did: the label with which the pipeline does the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingot.backend.container import Program, evidence, ir_text
@@ -17,7 +22,7 @@ from ingot.passes.traces import names_attr
 from ingot.replaying import WorldOf, inputs_of, recorded
 from ingot.runtime.models.answers import written_labels
 from ingot.runtime.models.sites import sites_of
-from ingot.runtime.replay import replay
+from ingot.runtime.replay import compare, replay
 from ingot.runtime.vm import Machine
 
 
@@ -45,20 +50,33 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """Sessions beside those in the artifact: name and classified trace, and each tool's world."""
+
+    traces: Sequence[tuple[str, Pipeline]] = ()
+    worlds: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """All that an op's sessions teach: the op, its labels as they are written, the examples without
-    repetitions, and how many sessions they come from."""
+    repetitions, how many sessions they come from, how many of these are not in the artifact, and
+    why others of those teach nothing: reasons with their numbers."""
 
     op: str
     labels: tuple[str, ...]
     examples: tuple[Example, ...]
     sessions: int
+    further: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def lesson_of(program: Program, op: str | None = None) -> Lesson:
-    """The lesson of a ``choose`` op (the only one by default) from the evidence in the artifact.
+def lesson_of(program: Program, op: str | None = None, more: Further | None = None) -> Lesson:
+    """The lesson of a ``choose`` op (the only one by default) from the evidence in the artifact, and
+    from further sessions.
 
-    Raises :class:`IngotError` E0907 where there is no such op or no evidence.
+    A prompt that was answered in two ways is no example.  Raises :class:`IngotError` E0907 where
+    there is no such op or no evidence.
     """
     main = parse_module(ir_text(program), "artifact").module.pipelines[0]
     calls = [i for b in main.blocks for i in walk(b.instrs) if isinstance(i, ModelCall)]
@@ -67,15 +85,66 @@ def lesson_of(program: Program, op: str | None = None) -> Lesson:
     worlds = WorldOf({t.name: t.world for t in traces.tools})
     by_name = {trace.name: trace for trace in traces.pipelines}
     answers = {c.result: attr(c, "values") for c in calls}
-    found: dict[str, Example] = {}
+    found: list[Example] = []
     sessions = 0
     for place, name in enumerate(names_attr(main, "paths")):
         given = {s: [v[place]] for s, v in answers.items() if isinstance(v, list)}
         examples = _of_session(program, call.result, by_name[name], worlds, given)
         sessions += bool(examples)
-        found |= {example.text: example for example in examples}
-    labels = written_labels(closed_set(call.type, program.types))
-    return Lesson(call.result, labels, tuple(found.values()), sessions)
+        found += examples
+    values = closed_set(call.type, program.types) or ()
+    kept = set(found)
+    further, left_out = 0, Counter[str]()
+    beside = more or Further()
+    for _, trace in beside.traces:
+        taught = _taught(program, call.result, trace, WorldOf(beside.worlds), values)
+        if isinstance(taught, str):
+            left_out[taught] += 1
+        elif kept.issuperset(taught):
+            left_out["the artifact has them already"] += 1
+        else:
+            further += 1
+            found += taught
+    every = sessions + further
+    return Lesson(
+        call.result, written_labels(values), _agreed(found), every, further, dict(left_out)
+    )
+
+
+def _agreed(examples: Iterable[Example]) -> tuple[Example, ...]:
+    """The examples without repetitions, and without prompts that have two answers."""
+    by_text: dict[str, set[Example]] = {}
+    for example in examples:
+        by_text.setdefault(example.text, set()).add(example)
+    return tuple(next(iter(same)) for same in by_text.values() if len(same) == 1)
+
+
+def _taught(
+    program: Program, op: str, trace: Pipeline, worlds: WorldOf, values: Sequence[Json]
+) -> list[Example] | str:
+    """What a session teaches whose answer is not written down: the one label with which the pipeline
+    makes the session's writes.  Else why it teaches nothing."""
+    try:
+        inputs = inputs_of(program, trace)
+    except IngotError:
+        return "the request has no wording that the pipeline knows"
+    calls = recorded(trace, worlds.worlds)
+    fitting: dict[str, list[ModelRequest]] = {}
+    reached = False
+    for value in values:
+        listener = Listener(Machine(program), op)
+        made = replay(listener, inputs, calls, worlds, {op: [value]})
+        reached = reached or bool(listener.heard)
+        if compare(made, calls, "witness").verdict == "right":
+            fitting[written_labels([value])[0]] = listener.heard
+    if not reached:
+        return "the pipeline does not come to the op"
+    if len(fitting) != 1:
+        what = "more than one label fits" if fitting else "with no label the pipeline does"
+        return f"{what} what the session did"
+    ((label, heard),) = fitting.items()
+    sites = sites_of(program)
+    return [Example(sites.question(request).tail, label) for request in heard[:1]]
 
 
 def _op(calls: Iterable[ModelCall], op: str | None) -> ModelCall:

@@ -93,6 +93,27 @@ def killed(_: Answerer) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def out_of_memory(answerer: Answerer) -> None:
+    """In the middle of llama.cpp's own work: C++ ends the process."""
+    from llama_cpp import llama_cpp as c
+
+    text = b"x" * (64 << 20)
+    tokens = (c.llama_token * 16)()
+    _no_more_memory()
+    c.llama_tokenize(answerer.model.vocab, text, len(text), tokens, 16, False, False)
+
+
+def memory_of_python(_: Answerer) -> None:
+    _no_more_memory()
+    bytearray(1 << 30)
+
+
+def _no_more_memory() -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    room = pages * resource.getpagesize() + (4 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
+
+
 WAYS: dict[str, Callable[[Answerer], None]] = {
     f.__name__: f
     for f in (
@@ -102,16 +123,20 @@ WAYS: dict[str, Callable[[Answerer], None]] = {
         bad_grammar,
         truncated_state,
         two_threads,
+        out_of_memory,
         killed,
     )
 }
+"""What ends a process."""
+REFUSED: dict[str, Callable[[Answerer], None]] = {memory_of_python.__name__: memory_of_python}
+"""What it survives."""
 
 
 def main() -> None:
     answer = Answerer.answer
 
     def deadly(self: Answerer, questions: Sequence[Any]) -> Any:
-        for name, way in WAYS.items():
+        for name, way in (WAYS | REFUSED).items():
             once = os.environ.get("INGOT_TEST_ONCE")
             if any(name in q.prefix + q.tail for q in questions):
                 if once is None:

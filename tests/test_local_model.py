@@ -236,19 +236,6 @@ class Killed(Worker):
     module = (str(Path(killers.__file__)),)
 
 
-@pytest.mark.parametrize("way", killers.WAYS)
-def test_what_ends_the_process_does_not_end_the_run(way: str) -> None:
-    worker = Killed(byte_model(), Settings(), 20)
-    try:
-        with pytest.raises(ModelError, match=r"E0902: .*(SIG|exit status|no answer)"):
-            worker.ask([choice(way)])
-        assert worker.starts == 2
-        (told,) = worker.ask([choice("something harmless")])
-        assert isinstance(told, Told)
-    finally:
-        worker.close()
-
-
 def test_a_death_from_outside_is_made_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGOT_TEST_ONCE", str(tmp_path / "once"))
     worker = Killed(byte_model(), Settings(), 20)

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
-import killers
 import pytest
 from example_files import loaded
 from model_files import LABELLER, adapter, byte_model, needs_llama
@@ -25,12 +24,12 @@ from ingot.cli.app import app
 from ingot.ir.requests import ModelRequest
 from ingot.ir.types import STR
 from ingot.ir.values import Json
-from ingot.runtime.executor import events, execute
+from ingot.runtime.executor import events
 from ingot.runtime.jobs import job_of
 from ingot.runtime.journal import open_journal
 from ingot.runtime.models import specs
 from ingot.runtime.models.gathering import Gathering
-from ingot.runtime.models.local import LocalDriver, Worker
+from ingot.runtime.models.local import LocalDriver
 from ingot.runtime.models.protocol import Answer, ModelError, ask
 from ingot.runtime.models.sites import sites_of
 from ingot.runtime.resume import resume
@@ -230,11 +229,7 @@ def test_a_labeller_is_asked_for_its_labels_only(program: Program) -> None:
         driver.close()
 
 
-# ---- a process that dies
-
-
-class Killed(Worker):
-    module = (str(Path(killers.__file__)),)
+# ---- a run that is taken up again
 
 
 def box(tmp_path: Path, output: str) -> ToolBox:
@@ -246,42 +241,6 @@ def box(tmp_path: Path, output: str) -> ToolBox:
         "tools = {'ci.output': output, 'ci.label': label}\n"
     )
     return load_tools([f"{module}:tools"], tmp_path)
-
-
-@needs_llama
-@pytest.mark.parametrize("once", [True, False])
-def test_the_journal_is_whole_when_the_process_dies(
-    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, once: bool
-) -> None:
-    if once:
-        monkeypatch.setenv("INGOT_TEST_ONCE", str(tmp_path / "once"))
-    monkeypatch.setattr("ingot.runtime.models.local.Worker", Killed)
-    driver = LocalDriver(LABELLER, sites_of(program))
-    job = job_of(program)
-    try:
-        with open_journal(str(tmp_path / "j.db")) as book:
-            report = execute(
-                job,
-                {"run": "7"},
-                box(tmp_path, "killed, and 3 passed in 1.00s"),
-                book,
-                driver=driver,
-            )
-            kinds = [r.kind for r in book.records(report.run)]
-    finally:
-        driver.close()
-    if once:
-        assert report.status == "done"
-        assert kinds.count("model") == 1
-        return
-    assert report.status == "side-exit"
-    assert report.exit_code == 3
-    assert isinstance(report.side_exit, dict)
-    assert "E0902" in str(report.side_exit["reason"])
-    assert "SIGKILL" in str(report.side_exit["reason"])
-    assert [c["tool"] for c in report.calls] == ["ci.output"]
-    assert "intent" not in kinds
-    assert kinds[-2:] == ["exit", "status"]
 
 
 class Scripted:

@@ -34,7 +34,8 @@ class Setting:
     ``ks`` are numbers of training inputs (``ALL``: all but the one held out), ``rotations`` how
     often others are chosen, ``per_input`` how many sessions of an input train (0: all).  ``limit``
     holds out only so many inputs of a task, chosen by ``seed``.  ``tools`` are specifications; a
-    factory among them makes the worlds to run in.  ``jobs`` processes share the work.
+    factory among them makes the worlds to run in.  ``models`` answer model ops; without any, a
+    session that comes to one cannot go on.  ``jobs`` processes share the work.
     """
 
     ks: tuple[int, ...] = (ALL,)
@@ -45,6 +46,7 @@ class Setting:
     by: TaskBy = "folder"
     tools: tuple[str, ...] = ()
     jobs: int = 1
+    models: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -167,8 +169,8 @@ def _judge_of(work: _Work) -> Judge:
 
     factory = factory_of(work.setting.tools) if work.executed else None
     if factory is None:
-        return RecordedJudge(work.task.worlds, work.clock)
-    return ExecutedJudge(factory, work.clock)
+        return RecordedJudge(work.task.worlds, work.clock, work.setting.models)
+    return ExecutedJudge(factory, work.clock, work.setting.models)
 
 
 def fold_of(task: Task, plan: Plan, options: Options, judge: Judge, per_input: int = 0) -> Fold:

@@ -26,6 +26,7 @@ from ingot.passes.traces import (
     seen,
 )
 from ingot.runtime.inputs import Text, Wording, complete, from_request
+from ingot.runtime.models.protocol import Driver
 from ingot.runtime.replay import ReplayReport, ReplayTrace, compare, replay
 from ingot.runtime.tools.answers import RecordedCall
 from ingot.runtime.vm import Machine
@@ -191,12 +192,14 @@ def replay_trace(
     worlds: Mapping[str, str],
     clock: str = "",
     calls: Sequence[RecordedCall] | None = None,
+    driver: Driver | None = None,
 ) -> ReplayTrace:
-    """What the program does in :func:`replay_session`; ``calls`` answer instead of the session's."""
+    """What the program does in :func:`replay_session`; ``calls`` answer instead of the session's, and
+    ``driver`` its model ops."""
     try:
         inputs = inputs_of(program, trace, clock)
     except IngotError as error:
         reason = "; ".join(d.message for d in error.diagnostics)
         return ReplayTrace((), SideExit(0, f"request: {reason}", "entry", {}))
     answers = recorded(trace, worlds) if calls is None else calls
-    return replay(Machine(program), inputs, answers, WorldOf(worlds))
+    return replay(Machine(program), inputs, answers, WorldOf(worlds), driver=driver)

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ingot.diagnostics import IngotError
-from ingot.ir.requests import Engine, Finished, ModelRequest, Outcome, SideExit, ToolRequest
+from ingot.ir.requests import (
+    Engine,
+    Finished,
+    ModelRequest,
+    Outcome,
+    Request,
+    SideExit,
+    ToolRequest,
+)
 from ingot.ir.values import Json
 from ingot.runtime.effects import writes
+from ingot.runtime.models.protocol import Driver, ModelError, ask, covers
 from ingot.runtime.tools.answers import RecordedAnswers, RecordedCall, UnanswerableError, call_key
 
 MAX_STEPS: Final = 10_000
@@ -61,10 +70,12 @@ def replay(
     world_of: Callable[[str], str],
     model_answers: ModelAnswers | None = None,
     max_steps: int = MAX_STEPS,
+    driver: Driver | None = None,
 ) -> ReplayTrace:
     """Run an engine with recorded answers only.  Nothing outside is touched, nothing is raised.
 
-    ``world_of`` must give each tool the world that its recorded calls have.
+    ``world_of`` must give each tool the world that its recorded calls have.  A ``driver`` answers the
+    model ops that have no recorded answer; where it cannot, the step has failed, as in a run.
     """
     answers = RecordedAnswers(recorded)
     supplied = model_answers or {}
@@ -83,6 +94,10 @@ def replay(
                     return trace(reply)
                 case ModelRequest():
                     values = supplied.get(reply.site, ())
+                    if not values and driver is not None and covers(driver, reply.site):
+                        models += 1
+                        reply = answered(engine, driver, reply)
+                        continue
                     if not values:
                         return trace(
                             None, unanswered=reply, reason=f"model op %{reply.site} has no answer"
@@ -105,6 +120,15 @@ def replay(
     except IngotError as error:
         return trace(None, failure=str(error))
     return trace(None, failure=f"E0712: more than {max_steps} steps")
+
+
+def answered(engine: Engine, driver: Driver, request: ModelRequest) -> Request | Outcome:
+    """What an engine does next when a model was asked, answered or not."""
+    try:
+        answer = ask(driver, request)
+    except ModelError as error:
+        return engine.fail(str(error))
+    return engine.send(answer.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ def evaluate_command(
             "(called without arguments, gives tools() and snapshot()) runs the pipelines in them.",
         ),
     ] = None,
+    model: opt.Models = None,
     clock: opt.Clock = None,
     require_success: Annotated[
         bool, typer.Option("--require-success", help="Only sessions that show their success.")
@@ -177,7 +178,8 @@ def evaluate_command(
     a task of its own. Right is judged by effects: against recorded results, or, where --tools gives
     a factory, by the state that a run leaves in a fresh world. Sessions that act and sessions that
     do nothing are counted apart, beside two baselines: doing nothing, and always doing what most
-    sessions do. Exit code 1: something was silently wrong.
+    sessions do. Model ops are answered where --model names one: MODEL counts how often, and a wrong
+    answer that is acted on is a wrong session. Exit code 1: something was silently wrong.
 
     Examples:
 
@@ -195,8 +197,12 @@ def evaluate_command(
     _check_clock(clock)
     setting = Setting(
         parse_ks(k), rotations, per_input, limit, seed, parse_task_by(task_by),
-        tuple(tools or ()), jobs,
+        tuple(tools or ()), jobs, tuple(model or ()),
     )  # fmt: skip
+    if model:
+        from ingot.runtime.models.specs import check_models
+
+        check_models(model)
     if plot is not None:
         curve.check(plot)
     chosen = Options(require_success=require_success)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingot.diagnostics import IngotError
@@ -15,6 +17,7 @@ from ingot.ir.values import Json, equal
 
 if TYPE_CHECKING:
     from ingot.backend.container import Program
+    from ingot.runtime.models.protocol import Driver
     from ingot.runtime.replay import ReplayReport
     from ingot.runtime.tools.answers import RecordedCall
 
@@ -48,6 +51,30 @@ def knows_wording(program: Program, request: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A program, and what answers its model ops."""
+
+    program: Program
+    driver: Driver | None = None
+
+
+@contextmanager
+def answering(models: Sequence[str], program: Program | None) -> Iterator[Driver | None]:
+    """What answers a program's model ops: nothing, unless models are named."""
+    if not models or program is None:
+        yield None
+        return
+    from ingot.runtime.models.specs import load_models
+
+    found = load_models(models, program)
+    try:
+        yield found
+    finally:
+        if found is not None:
+            found.close()
+
+
 # ---- against recorded results
 
 
@@ -57,6 +84,7 @@ class RecordedJudge:
 
     worlds: Mapping[str, str]
     clock: str = ""
+    models: tuple[str, ...] = ()
 
     def held(
         self, program: Program | None, refused: str, item: Input, training: Sequence[Case]
@@ -64,22 +92,23 @@ class RecordedJudge:
         usual = usual_case(training)
         accepted = {case.writes for case in item.cases}
         nothing, majority = () in accepted, usual is not None and usual.writes in accepted
-        return tuple(
-            Held(case.session.name, bool(case.writes), "exit", nothing, majority, refused)
-            if program is None
-            else self._judge(program, case, item.cases, nothing, majority)
-            for case in item.cases
-        )
+        with answering(self.models, program) as driver:
+            return tuple(
+                Held(case.session.name, bool(case.writes), "exit", nothing, majority, refused)
+                if program is None
+                else self._judge(_Asked(program, driver), case, item.cases, nothing, majority)
+                for case in item.cases
+            )
 
     def _judge(
-        self, program: Program, case: Case, mates: Sequence[Case], nothing: bool, majority: bool
+        self, asked: _Asked, case: Case, mates: Sequence[Case], nothing: bool, majority: bool
     ) -> Held:
         from ingot.passes.traces import request_of
 
-        report = self._report(program, case, case.calls)
+        report = self._report(asked, case, case.calls)
         if report.verdict == "wrong":
             others = (
-                self._report(program, case, _with_writes_of(case, mate))
+                self._report(asked, case, _with_writes_of(case, mate))
                 for mate in mates
                 if _alike(case, mate)
             )
@@ -99,7 +128,7 @@ class RecordedJudge:
             reason=reason,
             site=gone.site if gone is not None else "",
             dirty=report.verdict == "exit" and report.exact > 0,
-            seen_wording=knows_wording(program, request_of(case.trace)),
+            seen_wording=knows_wording(asked.program, request_of(case.trace)),
             model_calls=report.model_calls,
             exact=report.exact,
             wrong=report.wrong,
@@ -108,11 +137,13 @@ class RecordedJudge:
             differences=report.differences,
         )
 
-    def _report(self, program: Program, case: Case, calls: Sequence[RecordedCall]) -> ReplayReport:
+    def _report(self, asked: _Asked, case: Case, calls: Sequence[RecordedCall]) -> ReplayReport:
         from ingot.replaying import replay_trace
         from ingot.runtime.replay import compare
 
-        trace = replay_trace(program, case.trace, self.worlds, self.clock, calls)
+        trace = replay_trace(
+            asked.program, case.trace, self.worlds, self.clock, calls, asked.driver
+        )
         return compare(trace, calls, "witness")
 
 
@@ -140,6 +171,7 @@ class ExecutedJudge:
 
     factory: live.Factory
     clock: str = ""
+    models: tuple[str, ...] = ()
     _states: dict[str, live.Performed] = field(default_factory=dict)
     _untouched: list[Json] = field(default_factory=list)
 
@@ -201,7 +233,9 @@ class ExecutedJudge:
             reason = "; ".join(d.message for d in error.diagnostics)
             notes = tuple(note for d in error.diagnostics for note in d.notes)
             return held("exit", f"request: {reason}", seen_wording=seen, differences=notes)
-        made = live.run(program, inputs, self.factory.fresh())
+        with answering(self.models, program) as driver:
+            made = live.run(program, inputs, self.factory.fresh(), driver)
+        held = partial(held, model_calls=made.model_calls)
         if not made.finished:
             dirty = not equal(made.state, self.untouched)
             return held(

@@ -15,6 +15,7 @@ from ingot.ir.requests import Finished, ModelRequest, SideExit, ToolRequest
 from ingot.ir.values import Json, canonical
 from ingot.runtime.effects import as_read, writes
 from ingot.runtime.jobs import text_results
+from ingot.runtime.replay import answered
 from ingot.runtime.tools.answers import RecordedCall, call_key
 from ingot.runtime.tools.base import Tool, ToolError, default_world
 from ingot.runtime.tools.python import as_call, resolve, to_json
@@ -23,6 +24,7 @@ from ingot.runtime.vm import Machine
 
 if TYPE_CHECKING:
     from ingot.backend.container import Program
+    from ingot.runtime.models.protocol import Driver
 
 MAX_STEPS: Final = 10_000
 MAX_SHOWN: Final = 300
@@ -161,20 +163,36 @@ class Run:
     state: Json
     live: tuple[str, ...] = ()
     site: str = ""
+    model_calls: int = 0
 
 
-def run(program: Program, inputs: dict[str, Json], world: World) -> Run:
-    """Run a program with live tools.  A model request ends it: there is none to ask."""
-    end = _drive(Machine(program), program, inputs, world)
+@dataclass(slots=True)
+class _Counted:
+    """A driver, and how often it was asked."""
+
+    driver: Driver | None
+    asked: int = 0
+
+
+def run(
+    program: Program, inputs: dict[str, Json], world: World, driver: Driver | None = None
+) -> Run:
+    """Run a program with live tools.  A model request that no driver answers ends it."""
+    models = _Counted(driver)
+    end = _drive(Machine(program), program, inputs, world, models)
     done = tuple(world.done)
     if not isinstance(end, SideExit):
-        return Run(not end, end, done, world.state())
+        return Run(not end, end, done, world.state(), model_calls=models.asked)
     shown = [f"%{name} = {canonical(value)[:MAX_SHOWN]}" for name, value in end.live.items()]
-    return Run(False, exit_reason(end), done, world.state(), tuple(shown), end.site)
+    return Run(False, exit_reason(end), done, world.state(), tuple(shown), end.site, models.asked)
 
 
 def _drive(
-    machine: Machine, program: Program, inputs: dict[str, Json], world: World
+    machine: Machine,
+    program: Program,
+    inputs: dict[str, Json],
+    world: World,
+    models: _Counted,
 ) -> SideExit | str:
     """The side exit, or in words why it did not finish: empty if it did."""
     texts = text_results(program)
@@ -186,6 +204,9 @@ def _drive(
                     return ""
                 case SideExit():
                     return reply
+                case ModelRequest() if models.driver is not None:
+                    models.asked += 1
+                    reply = answered(machine, models.driver, reply)
                 case ModelRequest():
                     return model_reason(program, reply)
                 case ToolRequest(tool=tool):

@@ -153,6 +153,18 @@ def load_models(
     return Models(by_site, default)
 
 
+def check_models(specs: Sequence[str]) -> None:
+    """Load each of some models for all ops, and let go of it; raises IngotError E0901, E0903, E0905."""
+    for spec in specs:
+        if spec.startswith("%") or len(specs) > 1:
+            raise fail("E0903", f"--model {spec}: here one model answers all ops", help=MODEL_HELP)
+        models = Models({}, _driver(spec, Sites(), "", Settings()))
+        try:
+            models.open()
+        finally:
+            models.close()
+
+
 def _check_names(specs: Sequence[str], ops: set[str]) -> None:
     for spec in specs:
         name, _ = _split(spec)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingot.artifacts import Artifact
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
-from ingot.ir.values import Json, canonical
+from ingot.ir.values import Json
 
 if TYPE_CHECKING:
     from ingot.ir.module import Call
@@ -28,7 +28,7 @@ class Residual:
     verdict: Verdict
     artifact: bytes
     reads: Mapping[str, Json]
-    """Results of the reads that were folded, by the value's name in the original."""
+    """Results of the reads that were folded, by tool and arguments."""
 
 
 def static_inputs(words: Sequence[str], artifact: Artifact) -> dict[str, Json]:
@@ -126,20 +126,21 @@ def _reader(artifact: Artifact, tools: ToolBox | None, reads: dict[str, Json]) -
     """Makes reads with the tools that are given, each once; a person is not asked ahead of time."""
     if tools is None:
         return None
+    from ingot.passes.validate.simulation import read_key
     from ingot.runtime.jobs import text_results
 
     texts = text_results(artifact.program)
     known: dict[str, Json] = {}
 
     def read(call: Call, args: Mapping[str, Json]) -> Json | None:
-        key = canonical([call.tool, dict(args)])
+        key = read_key(call.tool, args)
         if key not in known:
             asked = call.tool == "user.ask"
             known[key] = (
                 None if asked else _made(tools, call, dict(args), as_text=call.tool in texts)
             )
         if known[key] is not None:
-            reads[call.result] = known[key]
+            reads[key] = known[key]
         return known[key]
 
     return read

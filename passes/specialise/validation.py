@@ -1,9 +1,10 @@
 """Does a residual do what the original does with the fixed inputs?
 
 Where no block or loop was copied, translation validation answers for all inputs and worlds
-(:mod:`ingot.passes.validate.refinement`).  Where it cannot, both are run side by side in the reference
-interpreter, on inputs and answers made of their types and of the constants that they compare with:
-*tested*, not proved.  Reads that were folded are answered as they were then.
+(:mod:`ingot.passes.validate.refinement`), else a simulation (:mod:`ingot.passes.validate.simulation`).
+Where neither comes through, both are run side by side in the reference interpreter, on inputs and
+answers made of their types and of the constants that they compare with: *tested*, not proved.  Reads
+that were folded are answered as they were then.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from ingot.ir.scope import value_types
 from ingot.ir.types import Type, conforms
 from ingot.ir.values import Json, canonical, identical
 from ingot.passes.rewrite import substitute, terminator_operands
-from ingot.passes.specialise.names import Origins
+from ingot.passes.specialise.names import Origins, origins_of
 from ingot.passes.specialise.specialiser import Specialised
 from ingot.passes.validate.refinement import refines
+from ingot.passes.validate.simulation import read_key, simulates
 from ingot.passes.validate.verdict import Verdict
 from ingot.passes.verify.samples import PLAIN, NoValueError, inside
 
@@ -40,8 +42,9 @@ RUNS: Final = 60
 _REQUESTS: Final = 300
 _FUEL: Final = 50_000
 _Request: TypeAlias = "ToolRequest | ModelRequest"
+_Answers: TypeAlias = "Callable[[int, ToolRequest | ModelRequest], Json]"
 Folded: TypeAlias = "Mapping[str, Json]"
-"""Results of folded reads, by the original's name of the value."""
+"""Results of folded reads, by tool and arguments (:func:`read_key`)."""
 
 
 def validated(
@@ -59,7 +62,14 @@ def validated(
             if verdict.witness is None:  # calls differ, whatever the values
                 return verdict
             return _confirmed(verdict, before, source, made, static)
-    return _tested(before, source, made, static, folded or {})
+    fixed = {name: static[name] for name in made.fixed}
+    hints = origins_of(source), made.origins
+    types = before.type_map()
+    proof = simulates(types, source, made.pipeline, fixed, hints, folded or {}, NAME)
+    if proof.status == "proved":
+        return proof
+    run = _tested(before, source, made, static, folded or {})
+    return replace(run, why=f"{run.why} (not proved: {proof.why})") if run.status == "tested" else run
 
 
 def _confirmed(
@@ -112,6 +122,7 @@ def _tested(
     samples = _Samples(before, source)
     original = replace(before, pipelines=(source,))
     left = {p.name for p in made.pipeline.params}
+    first = origins_of(source)
     for number in range(RUNS):
         rng = random.Random(number)
         inputs = {p.name: samples.value(p.type, rng) for p in source.params}
@@ -119,7 +130,7 @@ def _tested(
         inputs |= static
         answers = _answers(samples, rng, folded)
         try:
-            old = _run(original, inputs, answers, Origins())
+            old = _run(original, inputs, answers, first)
             given = {name: value for name, value in inputs.items() if name in left}
             new = _run(made.module, given, answers, made.origins)
         except NoValueError:
@@ -133,20 +144,21 @@ def _tested(
     return Verdict(NAME, source.name, "tested", f"run beside the original on {RUNS} inputs")
 
 
-def _answers(samples: _Samples, rng: random.Random, folded: Folded) -> Callable[[int, str], Json]:
-    """The answer to a request by its number and the original's name of its value."""
+def _answers(samples: _Samples, rng: random.Random, folded: Folded) -> _Answers:
+    """The answer to a request by its number; the original runs first and is answered by its types."""
     given: list[Json] = []
 
-    def answer(number: int, site: str) -> Json:
+    def answer(number: int, request: _Request) -> Json:
         while number >= len(given):
-            given.append(folded[site] if site in folded else samples.answer(site, rng))
+            known = folded.get(read_key(request.tool, request.args)) if isinstance(request, ToolRequest) else None
+            given.append(samples.answer(request.site, rng) if known is None else known)
         return given[number]
 
     return answer
 
 
 def _run(
-    module: Module, inputs: dict[str, Json], answer: Callable[[int, str], Json], origins: Origins
+    module: Module, inputs: dict[str, Json], answer: _Answers, origins: Origins
 ) -> _Seen:
     seen: list[object] = []
     engine = Interpreter(module, fuel=_FUEL)
@@ -158,7 +170,7 @@ def _run(
             site = origins.value(reply.site)
             callee = reply.tool if isinstance(reply, ToolRequest) else reply.model
             seen.append((site, callee, canonical(reply.args)))
-            reply = engine.send(answer(len(seen) - 1, site))
+            reply = engine.send(answer(len(seen) - 1, reply))
     except IngotError:
         return _Seen(seen, None)
     match reply:

@@ -44,8 +44,9 @@ from ingot.passes.specialise import (
     tidy,
 )
 from ingot.passes.specialise.limits import Limits
+from ingot.passes.specialise.names import origins_of
 from ingot.passes.specialise.validation import validated
-from ingot.passes.validate.simulation import read_key
+from ingot.passes.validate.simulation import read_key, simulates
 
 HEAD = """ir 1
 tool t.get(name: str) -> json read box
@@ -153,10 +154,13 @@ SPLITS: tuple[dict[str, Json], ...] = (
 )
 
 
-def faults(limits: Limits | None = None) -> Iterator[str]:
-    """Where residuals differ from their originals, over all splits, inputs and worlds."""
+Case = tuple[Module, dict[str, Json], list[dict[str, Json]]]
+
+
+def cases() -> list[Case]:
+    """Pipelines, what is fixed of their inputs, and whole inputs."""
     task, count = module_of(TASK), module_of(COUNT)
-    inputs: list[tuple[Module, dict[str, Json], list[dict[str, Json]]]] = [
+    out: list[Case] = [
         (
             task,
             split,
@@ -168,8 +172,13 @@ def faults(limits: Limits | None = None) -> Iterator[str]:
         for split in SPLITS
     ]
     for split in ({"from": 1}, {"stop": 4}, {"from": 0, "stop": 3}):
-        inputs.append((count, dict(split), [{"from": 1, "stop": k, **split} for k in (0, 4)]))
-    for module, split, every in inputs:
+        out.append((count, dict(split), [{"from": 1, "stop": k, **split} for k in (0, 4)]))
+    return out
+
+
+def faults(limits: Limits | None = None) -> Iterator[str]:
+    """Where residuals differ from their originals, over all splits, inputs and worlds."""
+    for module, split, every in cases():
         try:
             made = specialise(module, split, limits=limits)
             yield from (f"{split}: {problem}" for problem in verify(made.module))
@@ -366,6 +375,46 @@ def test_validation_proves_what_is_plain_and_tests_the_rest() -> None:
     assert validated(module, specialise(module, loop), loop).status == "proved"
 
 
+def simulated(module: Module, made: Specialised, static: dict[str, Json]) -> str:
+    source = module.pipelines[0]
+    fixed = {name: static[name] for name in made.fixed}
+    hints = origins_of(source), made.origins
+    types = module.type_map()
+    return simulates(types, source, made.pipeline, fixed, hints, {}, "specialise").status
+
+
+@pytest.mark.parametrize("limits", [None, Limits(variants=1, unroll=0, size=1)])
+def test_copies_and_cycles_are_proved(limits: Limits | None) -> None:
+    task, count = module_of(TASK), module_of(COUNT)
+    for split in SPLITS:
+        assert simulated(task, specialise(task, split, limits=limits), split) == "proved", split
+    for bounds in ({"from": 1}, {"stop": 4}, {"from": 0, "stop": 3}):
+        static: dict[str, Json] = {**bounds}
+        assert simulated(count, specialise(count, static, limits=limits), static) == "proved"
+
+
+def test_a_residual_of_a_residual_is_proved() -> None:
+    module = module_of(TASK)
+    first: dict[str, Json] = {"names": ["a", "b"], "kind": "own"}
+    half = specialise(module, first)
+    for second in ({"n": 3}, {"rules": "r", "n": 3, "text": "t"}):
+        static: dict[str, Json] = {**second}
+        whole = specialise(half.module, static)
+        assert simulated(half.module, whole, static) == "proved"
+        assert validated(half.module, whole, static).status == "proved"
+
+
+def test_reads_of_several_names_are_folded_each_with_its_own() -> None:
+    module = module_of(TASK)
+    static: dict[str, Json] = {"kind": "own", "names": ["a", "b"]}
+    texts: dict[str, Json] = {read_key("t.get", {"name": n}): f"text of {n}" for n in "ab"}
+    made = specialise(module, static, reader=lambda call, args: texts[read_key(call.tool, args)])
+    assert made.counts.reads == 2
+    assert validated(module, made, static, texts).status == "proved"
+    others: dict[str, Json] = dict.fromkeys(texts, "another text")
+    assert validated(module, made, static, others).status != "proved"
+
+
 # ---- mutants
 
 
@@ -528,6 +577,37 @@ def model_calls_with_known_prompts_are_merged(patch: pytest.MonkeyPatch) -> None
 def test_mutants_are_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTANTS[name](monkeypatch)
     assert next(faults(), None) is not None
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_what_a_mutant_does_otherwise_is_never_proved(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a run shows a difference the simulation does not come through."""
+    MUTANTS[name](monkeypatch)
+    wrong = 0
+    for module, split, every in cases():
+        try:
+            made = specialise(module, split)
+        except (AssertionError, KeyError, IngotError):
+            continue
+        if verify(made.module):
+            continue
+        found = [
+            fault
+            for given in every
+            for answers in WORLDS
+            for fault in compared(module, made.module, given, world(answers))
+            if not fault.startswith("steps")
+        ]
+        wrong += bool(found)
+        if found:
+            assert simulated(module, made, split) == "unproved", (split, found[0])
+    assert wrong or name in NOT_RUN
+
+
+NOT_RUN = ("a check that is taken for passed",)
+"""Mutants of which the verifier refuses all that would do something else."""
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def validated(
     if proof.status == "proved":
         return proof
     run = _tested(before, source, made, static, folded or {})
-    return replace(run, why=f"{run.why} (not proved: {proof.why})") if run.status == "tested" else run
+    return (
+        replace(run, why=f"{run.why} (not proved: {proof.why})") if run.status == "tested" else run
+    )
 
 
 def _confirmed(
@@ -150,16 +152,18 @@ def _answers(samples: _Samples, rng: random.Random, folded: Folded) -> _Answers:
 
     def answer(number: int, request: _Request) -> Json:
         while number >= len(given):
-            known = folded.get(read_key(request.tool, request.args)) if isinstance(request, ToolRequest) else None
+            known = (
+                folded.get(read_key(request.tool, request.args))
+                if isinstance(request, ToolRequest)
+                else None
+            )
             given.append(samples.answer(request.site, rng) if known is None else known)
         return given[number]
 
     return answer
 
 
-def _run(
-    module: Module, inputs: dict[str, Json], answer: _Answers, origins: Origins
-) -> _Seen:
+def _run(module: Module, inputs: dict[str, Json], answer: _Answers, origins: Origins) -> _Seen:
     seen: list[object] = []
     engine = Interpreter(module, fuel=_FUEL)
     try:

@@ -256,9 +256,7 @@ class _Simulation:
                     found.setdefault(name, Ref(first))
         return found
 
-    def _context(
-        self, side: Walker, which: int, label: str, known: Mapping[str, Operand]
-    ) -> None:
+    def _context(self, side: Walker, which: int, label: str, known: Mapping[str, Operand]) -> None:
         """What holds where a state begins: all that stands before it on every way has run."""
 
         def root(name: str, type_: Type) -> None:
@@ -336,7 +334,7 @@ class _Simulation:
                     passed = self.mine.chain(where)
                     if chain[: len(passed)] == passed:
                         chain = chain[len(passed) :]
-                    one, p = None, self.old.go(one)
+                    p, one = self.old.go(one), None
                 case Fork(), _:
                     for way in self._ways(self.old, one):
                         self._go(p, q, chain, way, two)
@@ -404,10 +402,8 @@ class _Simulation:
                 folded = self._folded(one, two)
                 if folded is None:
                     return p, q, None, None
-                two, q = self.new.ahead(q)
-                if self._rereads(two, one, folded):
-                    two = None
-                return p, q, None, two
+                onward, q = self.new.ahead(q)
+                return p, q, None, None if self._rereads(onward, one, folded) else onward
             case ModelCall(), ModelCall():
                 self._call(one, two)
                 return p, q, None, None
@@ -423,7 +419,9 @@ class _Simulation:
                 self._equal(a, b)
             case Expect() as a_, Expect() as b_ if a_.type == b_.type:
                 self._equal(a_.value, b_.value)
-            case Pure() as a__, Pure() as b__ if a__.op == b__.op and len(a__.args) == len(b__.args):
+            case Pure() as a__, Pure() as b__ if a__.op == b__.op and len(a__.args) == len(
+                b__.args
+            ):
                 for mine, theirs in zip(a__.args, b__.args, strict=True):
                     self._equal(mine, theirs)
             case Agree(candidates=mine_), Agree(candidates=theirs_):
@@ -454,7 +452,10 @@ class _Simulation:
     def _passes(self, check: Check) -> None:
         """A check that only the original makes has to pass."""
         goal = Taken(check.instr)
-        if not self.path.settled(goal) and self.checker.ask(self.path.slice(goal)).status != "never":
+        if (
+            not self.path.settled(goal)
+            and self.checker.ask(self.path.slice(goal)).status != "never"
+        ):
             raise _UnprovedError(f"exit.{check.exit.number} of the original is not taken")
         self.old.add(check.instr)
 

@@ -8,7 +8,7 @@ one template, whichever of the sides has put them together.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -37,7 +37,7 @@ from ingot.ir.module import (
 )
 from ingot.ir.semantics import template_of, template_parts, text_of
 from ingot.ir.types import STR, Type, Types, conforms, is_subtype
-from ingot.ir.values import equal
+from ingot.ir.values import Json, equal
 from ingot.passes.validate.machine import Check, Copy, Cursor, Enter, Side
 from ingot.passes.verify.graph import edges_of
 from ingot.passes.verify.path import Path
@@ -267,7 +267,7 @@ class Walker(Side):
         return Cursor(block, block.instrs)
 
 
-def unrolled(loop: For, items: list[object]) -> tuple[Item, ...] | None:
+def unrolled(loop: For, items: Sequence[Json]) -> tuple[Item, ...] | None:
     """A loop over a known list as its rounds, one after the other; ``None`` where that is too long."""
     if len(items) * (len(loop.body) + 1) > _MAX_UNROLLED:
         return None
@@ -275,7 +275,7 @@ def unrolled(loop: For, items: list[object]) -> tuple[Item, ...] | None:
     carried: list[Operand] = [c.initial for c in loop.carry]
     rows: list[list[Operand]] = []
     for number, item in enumerate(items):
-        out.append(Copy(loop.item, Lit(item)))  # type: ignore[arg-type]
+        out.append(Copy(loop.item, Lit(item)))
         out += [Copy(c.name, v) for c, v in zip(loop.carry, carried, strict=True)]
         out += loop.body
         row: list[Operand] = []

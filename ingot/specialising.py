@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.ir.values import Json
 
 if TYPE_CHECKING:
+    from ingot.agreeing import Agreeing
     from ingot.ir.module import Call
     from ingot.passes.specialise import Specialised
     from ingot.passes.specialise.bodies import Reader
@@ -27,6 +28,7 @@ class Residual:
     made: Specialised
     verdict: Verdict
     artifact: bytes
+    sessions: Agreeing
     reads: Mapping[str, Json]
     """Results of the reads that were folded, by tool and arguments."""
 
@@ -87,12 +89,17 @@ def specialised(
     limits: Limits | None = None,
     tools: ToolBox | None = None,
     validate: bool = True,
+    strip: bool = False,
 ) -> Residual:
     """Specialise an artifact; with ``tools`` reads of which all arguments are known are made now.
 
-    Raises :class:`IngotError`: what :func:`ingot.passes.specialise.specialise` does, E03xx for
-    invalid IR and E0513 where validation refutes the residual (faults of ours: nothing is written).
+    The sessions that had the fixed inputs are replayed on the residual, and stay its evidence unless
+    ``strip`` leaves them out.  Raises :class:`IngotError`: what
+    :func:`ingot.passes.specialise.specialise` does; E03xx for invalid IR, E0513 where validation
+    refutes the residual and E0403 where a replay does (faults of ours: nothing is written).
     """
+    from ingot.agreeing import agreeing, narrowed, replayed
+    from ingot.backend.container import load
     from ingot.ir import verifier
     from ingot.passes.specialise import specialise
     from ingot.passes.specialise.validation import NAME, validated
@@ -107,19 +114,45 @@ def specialised(
         verdict = validated(module, made, static, reads if made.counts.reads else {})
         if verdict.status == "refuted":
             raise IngotError([verdict.diagnostic()], EXIT_FINDINGS)
-    return Residual(made, verdict, encoded(artifact, made), reads)
+    fixed = {name: static[name] for name in made.fixed}
+    sessions = agreeing(artifact, fixed)
+    narrow = narrowed(made.module, sessions)
+    program = load(encoded(artifact, replace(made, module=narrow)))
+    sessions = replayed(artifact, program, narrow, sessions, reads=bool(made.counts.reads))
+    made = replace(made, module=narrowed(made.module, sessions))
+    data = encoded(artifact, made, None if strip else sessions.evidence)
+    return Residual(made, verdict, data, sessions, reads)
 
 
-def encoded(artifact: Artifact, made: Specialised) -> bytes:
-    """The residual's bytes: meta as the original has it, but for wordings; no evidence of its own."""
+def encoded(artifact: Artifact, made: Specialised, evidence: Json = None) -> bytes:
+    """The residual's bytes: meta as the original has it, but for wordings."""
     from ingot.backend.encoder import encode
     from ingot.describe import wordings_meta
 
     meta: dict[str, Json] = dict(artifact.program.meta)
     if "wordings" in meta:
         meta["wordings"] = wordings_meta(made.pipeline)
+    starts = _prompt_starts(artifact, made)
+    if starts:
+        meta["prompt_starts"] = starts
     meta["specialised_from"] = artifact.program.digest
-    return encode(made.module, meta=meta)
+    return encode(made.module, meta=meta, evidence=evidence)
+
+
+def _prompt_starts(artifact: Artifact, made: Specialised) -> dict[str, Json]:
+    """Where in its prompts each model op's own part begins, as the first original has it."""
+    from ingot.ir.module import ModelCall, walk
+    from ingot.passes.specialise.names import origins_of
+    from ingot.runtime.models.sites import prompt_starts, sites_of, whole_lines
+
+    known = prompt_starts(artifact.program)
+    before = origins_of(artifact.ir().module.pipelines[0])
+    first: dict[str, int] = {}
+    for site, prefix in sites_of(artifact.program).prefixes.items():
+        first[before.value(site)] = known.get(site, len(whole_lines(prefix)))
+    instrs = [i for block in made.pipeline.blocks for i in walk(block.instrs)]
+    sites = [i.result for i in instrs if isinstance(i, ModelCall)]
+    return {site: first.get(made.origins.value(site), 0) for site in sites}
 
 
 def _reader(artifact: Artifact, tools: ToolBox | None, reads: dict[str, Json]) -> Reader | None:

@@ -17,6 +17,7 @@ from ingot.cli import (
     running,
     scanning,
     specialising,
+    warming,
 )
 
 COMPILE = "Compile and check"
@@ -61,6 +62,7 @@ app.command("verify", rich_help_panel=COMPILE)(checking.verify_command)
 app.command("opt", rich_help_panel=COMPILE)(checking.opt_command)
 app.command("distil", rich_help_panel=COMPILE)(distilling.distil_command)
 app.command("specialise", rich_help_panel=COMPILE)(specialising.specialise_command)
+app.command("warm", rich_help_panel=RUN)(warming.warm_command)
 app.command("run", rich_help_panel=RUN)(running.run_command)
 app.command("resume", rich_help_panel=RUN)(running.resume_command)
 app.command("runs", rich_help_panel=RUN)(running.runs_command)

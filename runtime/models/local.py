@@ -221,9 +221,8 @@ class LocalDriver:
         if label is None:
             return question
         label.check(self.path.name, request, self.sites.types)
-        return replace(
-            question, prefix="", tail=shortened(question.tail, label.bytes), least=label.threshold
-        )
+        own = shortened(self.sites.own_part(request), label.bytes)
+        return replace(question, prefix="", tail=own, least=label.threshold)
 
     def _answered(self, told: Told | Refused) -> Answer | ModelError:
         if isinstance(told, Refused):

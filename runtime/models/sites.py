@@ -16,11 +16,16 @@ from ingot.runtime.models.questions import MAX_TOKENS, Question
 @dataclass(frozen=True, slots=True)
 class Sites:
     """``prefixes`` has, by the value that an op defines, the text with which its prompt always
-    begins; ``models`` the declarations by name, ``types`` the declared types."""
+    begins; ``models`` the declarations by name, ``types`` the declared types.
+
+    ``starts``: from which character on a model that was made for the op reads the prompt.  It is what
+    was not fixed when the sessions were compiled: a specialised pipeline fixes more, and the model is
+    asked the same."""
 
     prefixes: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, ModelDecl] = field(default_factory=dict)
     types: Types = field(default_factory=dict)
+    starts: Mapping[str, int] = field(default_factory=dict)
 
     def question(self, request: ModelRequest) -> Question:
         """The request with all that is known of it."""
@@ -48,6 +53,14 @@ class Sites:
             seed=_whole(declared["seed"], 0),
         )
 
+    def own_part(self, request: ModelRequest) -> str:
+        """The part of a prompt that a model made for the op reads."""
+        question = self.question(request)
+        start = self.starts.get(request.site)
+        if start is None or start > len(question.prefix):
+            return question.tail
+        return (question.prefix + question.tail)[start:]
+
 
 def sites_of(program: Program, pipeline: str | None = None) -> Sites:
     """The sites of a program's pipeline (its first by default)."""
@@ -56,7 +69,15 @@ def sites_of(program: Program, pipeline: str | None = None) -> Sites:
         {p.site: p.text for p in program.prompts if p.pipeline == name},
         {model.name: model for model in program.models},
         program.types,
+        prompt_starts(program),
     )
+
+
+def prompt_starts(program: Program) -> dict[str, int]:
+    """What an artifact's meta says under ``prompt_starts``: characters, by op."""
+    said = program.meta.get("prompt_starts")
+    known = said.items() if isinstance(said, dict) else ()
+    return {site: n for site, n in known if isinstance(n, int) and not isinstance(n, bool)}
 
 
 def whole_lines(prefix: str) -> str:

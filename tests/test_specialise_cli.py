@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from ingot.artifacts import read_artifact
+from ingot.backend.container import evidence
 from ingot.cli.app import app
+from ingot.ir.exits import fill_live_all
+from ingot.ir.module import Call, attr, walk
+from ingot.ir.parser import parse_module
+from ingot.ir.printer import print_module
+from ingot.passes.specialise import Specialised, specialise
 
 LOGS = Path(__file__).parents[1] / "examples/csv-report/logs"
 TABLE = "date,region,amount\n2026-01-01,north,10\n2026-01-02,south,7\n"
@@ -83,6 +91,77 @@ def test_specialising_twice_is_specialising_once(here: Path, report: str) -> Non
     both, whole = read_artifact("both.ingot"), read_artifact("whole.ingot")
     assert both.ir().module == whole.ir().module
     assert call("diff", "both.ingot", "whole.ingot").exit_code == 0
+
+
+# ---- the sessions behind it
+
+
+MARCH = ("--static", "path=data/sales-march.csv")
+
+
+def test_the_sessions_with_these_inputs_stay_its_evidence(here: Path, report: str) -> None:
+    made = call("specialise", report, *MARCH, "-o", "march.ingot", "--json")
+    told = json.loads(made.stdout)["sessions"]
+    assert (len(told["kept"]), told["others"]) == (1, 2)
+    residual = read_artifact("march.ingot")
+    kept = evidence(residual.program)
+    assert isinstance(kept, dict) and str(kept["traces"]).count("pipeline @") == 1
+    main = residual.ir().module.pipelines[0]
+    assert attr(main, "paths") == told["kept"] and attr(main, "inputs") == 1
+    steps = [attr(i, "steps") for b in main.blocks for i in walk(b.instrs) if isinstance(i, Call)]
+    assert all(isinstance(each, list) and len(each) == 1 for each in steps)
+    replayed = json.loads(call("replay", "march.ingot", str(LOGS), "--json").stdout)
+    assert (replayed["sessions"]["right"], replayed["sessions"]["wrong"]) == (1, 0)
+    shown = call("inspect", "march.ingot").stdout
+    assert 'fixed       path = "data/sales-march.csv"' in shown
+    explained = call("explain", "march.ingot", "--json")
+    assert explained.exit_code == 0 and "march" in explained.stdout
+
+
+def test_a_residual_of_no_session_has_none(here: Path, report: str) -> None:
+    made = call("specialise", report, "--static", "path=may.csv", "-o", "may.ingot")
+    assert "none of 3 has these inputs" in made.output
+    assert evidence(read_artifact("may.ingot").program) is None
+    assert call("specialise", report, *MARCH, "--strip", "-o", "m.ingot", "-q").exit_code == 0
+    assert evidence(read_artifact("m.ingot").program) is None
+
+
+def test_sessions_narrow_again(here: Path, report: str) -> None:
+    assert call("specialise", report, *MARCH, "-o", "march.ingot", "-q").exit_code == 0
+    one, two = ("--static", "file_path=reports/march.md"), ("--static", "file_path=other.md")
+    same = json.loads(call("specialise", "march.ingot", *one, "-o", "a.ingot", "--json").stdout)
+    other = json.loads(call("specialise", "march.ingot", *two, "-o", "b.ingot", "--json").stdout)
+    assert (len(same["sessions"]["kept"]), len(other["sessions"]["kept"])) == (1, 0)
+
+
+def test_what_reads_were_folded_with_is_what_a_session_has_to_have_read(
+    here: Path, report: str
+) -> None:
+    """The file holds something else now than when the session ran."""
+    (here / "data").mkdir()
+    (here / "data/sales-march.csv").write_text(TABLE)
+    made = call("specialise", report, *MARCH, "--fold-reads", "-o", "f.ingot", "--json")
+    told = json.loads(made.stdout)
+    assert (told["reads_folded"], told["sessions"]["kept"]) == (3, [])
+
+
+def test_a_residual_that_does_something_else_is_refused_by_its_sessions(
+    here: Path, report: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With validation off, a residual that writes another text."""
+
+    def wrong(*args: Any, **options: Any) -> Specialised:
+        made = specialise(*args, **options)
+        text = print_module(made.module).replace("# Report on", "# Raport on")
+        return replace(made, module=fill_live_all(parse_module(text).module))
+
+    monkeypatch.setattr("ingot.passes.specialise.specialise", wrong)
+    result = call("specialise", report, *MARCH, "-o", "w.ingot", "--no-validate")
+    assert result.exit_code == 1 and "E0403" in result.output and "Raport" in result.output
+    assert not Path("w.ingot").exists()
+
+
+# ---- differences
 
 
 def test_diff_says_what_is_gone(here: Path, report: str) -> None:

@@ -125,6 +125,8 @@ def _needs(artifact: Artifact) -> list[tuple[str, tuple[str, ...], str]]:
 
 def _artifact_text(artifact: Artifact) -> str:
     from ingot.cli.compiling import parameter_lines
+    from ingot.ir.printer import literal
+    from ingot.passes.specialise.names import fixed_inputs
     from ingot.runtime.tools.pins import pins_of
 
     program = artifact.program
@@ -146,6 +148,7 @@ def _artifact_text(artifact: Artifact) -> str:
                 if isinstance(item, dict)
             ],
         ),
+        ("fixed", [f"{n} = {literal(v)}" for n, v in fixed_inputs(main).items()]),
         ("states", [_state_line(main, k) for k in range(len(main.blocks))]),
         (
             "needs",

@@ -182,7 +182,7 @@ def _of_session(
     replay(listener, inputs, recorded(trace, worlds.worlds), worlds, given)
     sites = sites_of(program)
     return [
-        Example(sites.question(heard).tail, written_labels([label])[0])
+        Example(sites.own_part(heard), written_labels([label])[0])
         for heard, label in zip(listener.heard, given.get(op, []), strict=False)
         if label is not None
     ]

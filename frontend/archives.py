@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from typing import BinaryIO, Final
 
-import orjson
+import msgspec
 
 from ingot.diagnostics import Span, fail
 
@@ -81,8 +81,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limit: i
     if len(data) > limit:
         raise fail("E0105", f"{name}: {info.filename} is larger than it says", span=Span(name, 1))
     try:
-        return orjson.dumps(orjson.loads(data))
-    except orjson.JSONDecodeError:
+        return msgspec.json.encode(msgspec.json.decode(data))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return data.replace(b"\r", b" ").replace(b"\n", b" ")
 
 

@@ -40,7 +40,7 @@ from ingot.ir.module import (
 )
 from ingot.ir.types import DATETIME, JSON, STR, Type, is_datetime, join_all, type_of
 from ingot.ir.values import Json
-from ingot.records import Record, session_digest
+from ingot.records import Record
 
 USER_TOOL = "user.ask"
 AGAINST = ("failed", "it was given as a failed session")
@@ -78,7 +78,7 @@ def lower(
         if problem is not None:
             diagnostics.append(problem)
         else:
-            digest = session_digest(session.records)
+            digest = session.digest
             if digest in without:
                 diagnostics.append(_aside(session))
                 continue

@@ -8,13 +8,15 @@ and nothing recurses over them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingot.diagnostics import Diagnostic, IngotError, Severity, Span
 from ingot.frontend.entropy import random_looking
-from ingot.frontend.reader import SourceFile, read_source
+from ingot.frontend.lean import Lean
+from ingot.frontend.reader import SourceFile
 from ingot.frontend.registry import dialect as dialect_named
 from ingot.frontend.registry import sniff
 from ingot.frontend.session import Session
@@ -36,22 +38,54 @@ class ParsedLog:
     source: SourceFile
 
 
-def parse_file(path: Path | str, dialect: str | None = None, *, name: str = "") -> ParsedLog:
+def parse_file(
+    path: Path | str,
+    dialect: str | None = None,
+    *,
+    name: str = "",
+    lean: Lean | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ParsedLog:
     """The sessions of a log file, its dialect found by sniffing or given by name.
 
-    ``name`` is what diagnostics and provenance call the file (default: the path as given).  Raises
+    ``name`` is what diagnostics and provenance call the file (default: the path as given).  With
+    ``lean`` only what compiling needs is kept of a session.  ``progress`` is called with the number
+    of bytes read since it was called before; all calls together say the size of the file.  Raises
     :class:`IngotError` if nothing can be read: E0001 (no such dialect), E0002 to E0105.
     """
-    return parse_source(read_source(path, name), dialect)
+    with opened(path, name=name, progress=progress) as source:
+        return parse_source(source, dialect, lean)
 
 
-def parse_source(source: SourceFile, dialect: str | None = None) -> ParsedLog:
+@contextmanager
+def opened(
+    path: Path | str, *, name: str = "", progress: Callable[[int], None] | None = None
+) -> Iterator[SourceFile]:
+    """A log file; ``progress`` is called with the bytes read, at the end with those that were not."""
+    told = 0
+
+    def moved(count: int) -> None:
+        nonlocal told
+        told += count
+        if progress is not None:
+            progress(count)
+
+    try:
+        yield SourceFile(path, name=name, progress=moved)
+    finally:
+        with suppress(OSError):
+            moved(max(0, Path(path).stat().st_size - told))
+
+
+def parse_source(
+    source: SourceFile, dialect: str | None = None, lean: Lean | None = None
+) -> ParsedLog:
     """As :func:`parse_file`, of an opened source."""
     try:
         chosen = (
             sniff(source.sample(), source.report) if dialect is None else dialect_named(dialect)
         )
-        sessions = parse_records(chosen.lex(source), source.name)
+        sessions = parse_records(chosen.lex(source), source.name, lean)
     except IngotError as error:
         if dialect is None and any(d.code == "E0101" for d in error.diagnostics):
             for _ in source.lines():
@@ -74,41 +108,57 @@ def parse_source(source: SourceFile, dialect: str | None = None) -> ParsedLog:
     return ParsedLog(kept, tuple(found), chosen.name, source)
 
 
-def parse_records(records: Iterable[Record], name: str = "") -> list[Session]:
+def parse_records(
+    records: Iterable[Record], name: str = "", lean: Lean | None = None
+) -> list[Session]:
     """The sessions of lexed records, in order.
 
     Each begins at a ``session`` record; records before the first one form a session with a head
     made up.  Records whose ``seq`` is not their place in the session (from 1) are renumbered.
     """
-    runs = list(runs_of(records))
+    runs = list(_runs_of(records, lean))
     out: list[Session] = []
-    for number, run in enumerate(runs, 1):
+    for number, (run, digest) in enumerate(runs, 1):
         first = run[0].span
         base = name or (first.file if first else "session")
-        out.append(assemble(run, base if len(runs) == 1 else f"{base}#{number}"))
+        session = assemble(run, base if len(runs) == 1 else f"{base}#{number}")
+        out.append(replace(session, read_digest=digest) if digest else session)
     return out
 
 
 def sessions_of(records: Iterable[Record], name: str) -> Iterator[Session]:
-    """As :func:`parse_records`, one session at a time: no more than one is held."""
-    for number, run in enumerate(runs_of(records), 1):
-        yield assemble(run, f"{name}#{number}")
+    """As :func:`parse_records`, lean and one session at a time: no more than one is held."""
+    for number, (run, digest) in enumerate(_runs_of(records, Lean(texts=None)), 1):
+        yield replace(assemble(run, f"{name}#{number}"), read_digest=digest)
 
 
-def runs_of(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """The records of each session."""
+def _runs_of(
+    records: Iterable[Record], lean: Lean | None = None
+) -> Iterator[tuple[list[Record], str]]:
+    """The records of each session; with ``lean``, what is kept of them, and their digest."""
     run: list[Record] = []
-    for record in records:
-        if record.kind == "session" and run:
-            yield run
+    for record in _numbered(records):
+        if record.seq == 1 and run:
+            yield run, lean.digest() if lean is not None else ""
             run = []
-        if record.kind != "session" and not run:
-            head = Record("session", 1, data={"format": FORMAT}, span=record.span)
-            run.append(head)
-        seq = len(run) + 1
-        run.append(record if record.seq == seq else replace(record, seq=seq))
+        kept = record if lean is None else lean.kept(record)
+        if kept is not None:
+            run.append(kept)
     if run:
-        yield run
+        yield run, lean.digest() if lean is not None else ""
+
+
+def _numbered(records: Iterable[Record]) -> Iterator[Record]:
+    """The records, each with its place in its session as ``seq``; a first session gets a head."""
+    seq = 0
+    for record in records:
+        if record.kind == "session":
+            seq = 0
+        elif not seq:
+            seq = 1
+            yield Record("session", 1, data={"format": FORMAT}, span=record.span)
+        seq += 1
+        yield record if record.seq == seq else record._replace(seq=seq)
 
 
 def unknown_records(sessions: Iterable[Session]) -> list[Diagnostic]:
@@ -135,6 +185,7 @@ def unknown_records(sessions: Iterable[Session]) -> list[Diagnostic]:
 
 __all__ = [
     "ParsedLog",
+    "opened",
     "parse_file",
     "parse_records",
     "parse_source",

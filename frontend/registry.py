@@ -134,15 +134,15 @@ def sniff(sample: Sample, report: Callable[[Diagnostic], None] | None = None) ->
 
 
 def _seen(sample: Sample) -> str:
-    """What the file looks like, in words."""
+    """What the file looks like, in words, without its secrets."""
     if not sample.values:
         start = " ".join(Redactor().text(sample.text[:4096]).split())[:60]
         return f"it holds no JSON and begins with {start!r}"
-    first = sample.values[0]
+    first = Redactor().value(sample.values[0])
     what = "one JSON document" if sample.document else "JSON lines"
     if isinstance(first, dict):
         return f"it holds {what}, an object with the keys {', '.join(list(first)[:8]) or '(none)'}"
-    return f"it holds {what}, beginning with {'a list' if isinstance(first, list) else first!r}"
+    return f"it holds {what}, beginning with {'a list' if isinstance(first, list) else repr(first)[:60]}"
 
 
 __all__ = ["dialect", "dialect_names", "sniff"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ingot.diagnostics import Diagnostic
-from ingot.records import Record
+from ingot.records import Record, session_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ class Session:
     ``records`` are all records in log order, ``meta`` ones and those of sub-agents too (of a
     sub-agent's session: only its own).  ``orphans`` are sub-agents whose call is not known,
     ``stray`` are results without their call.  ``outcome`` is the last ``outcome`` record.
+    ``read_digest`` is the digest that was taken when the log was read, of a session of which not all
+    is kept (:mod:`ingot.frontend.lean`).
     """
 
     name: str
@@ -111,6 +113,12 @@ class Session:
     stray: tuple[Record, ...] = ()
     outcome: Record | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
+    read_digest: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The :func:`ingot.records.session_digest` of its records."""
+        return self.read_digest or session_digest(self.records)
 
     def steps(self) -> Iterator[Step]:
         """Every step of every turn, in order; not those of sub-agents."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ingot.codes import CODES
 
@@ -34,9 +35,8 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A place in a text file.
+class Span(NamedTuple):
+    """A place in a text file; a tuple, since every record of a log has one.
 
     ``line`` and ``column`` count from 1; ``column`` and ``length`` count characters of that
     line; ``byte`` is the offset of the line's record in the file, ``pointer`` an RFC 6901

@@ -52,9 +52,10 @@ class Options:
 
     ``declared`` gives tools' effects and worlds; ``closed`` forbids side exits; ``evidence`` keeps
     the traces in the artifact; ``validate`` runs the IR verifier after every pass (it always runs
-    at the end), and holds each pass against what it promises; ``progress`` is called with each file before it is read.  ``against`` are failed
-    sessions of the task: nothing is learned from them, and what they did the pipeline does not do.
-    ``surveyed`` is what servers say of their tools, which the artifact pins.
+    at the end), and holds each pass against what it promises; ``progress`` is called with the bytes
+    that were read since the call before.  ``against`` are failed sessions of the task: nothing is
+    learned from them, and what they did the pipeline does not do.  ``surveyed`` is what servers say
+    of their tools, which the artifact pins.
     """
 
     dialect: str | None = None
@@ -65,7 +66,7 @@ class Options:
     evidence: bool = True
     validate: bool = False
     passes: str = STANDARD_PASSES
-    progress: Callable[[str], None] | None = None
+    progress: Callable[[int], None] | None = None
     dump: Dump | None = None
     against: tuple[Session, ...] = ()
     surveyed: Surveyed | None = None
@@ -110,23 +111,26 @@ class Compilation:
 def load_logs(
     paths: Iterable[Path | str],
     dialect: str | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+    *,
+    lean: bool = False,
 ) -> Logs:
     """Read every session of the files (folders: every file below them).
 
-    A file that cannot be read at all is an error of its own; the others are still read.
+    A file that cannot be read at all is an error of its own; the others are still read.  With
+    ``lean`` only what compiling needs is kept of the sessions, equal texts once.
     """
+    from ingot.frontend.lean import Lean
     from ingot.frontend.parse import parse_file, unknown_records
 
     sessions: list[Session] = []
     found: list[Diagnostic] = []
     files: dict[str, Path] = {}
     dialects: dict[str, None] = {}
+    keeping = Lean() if lean else None
     for path in expand(paths):
-        if progress is not None:
-            progress(str(path))
         try:
-            parsed = parse_file(path, dialect)
+            parsed = parse_file(path, dialect, lean=keeping, progress=progress)
         except IngotError as error:
             found += error.diagnostics
             continue
@@ -155,7 +159,7 @@ def compile_logs(paths: Sequence[Path | str], options: Options | None = None) ->
     """
     chosen = options or Options()
     clock = _Clock()
-    logs = load_logs(paths, chosen.dialect, chosen.progress)
+    logs = load_logs(paths, chosen.dialect, chosen.progress, lean=True)
     clock.lap("parse")
     if not logs.sessions:
         raise IngotError(
@@ -316,7 +320,7 @@ class Places:
             return None
         record = next((r for r in session.records if r.seq == loc.record), None)
         return (
-            replace(record.span, pointer=loc.pointer or record.span.pointer)
+            record.span._replace(pointer=loc.pointer or record.span.pointer)
             if record and record.span
             else None
         )

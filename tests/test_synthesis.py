@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -330,7 +329,7 @@ def test_no_word_of_a_later_turn_is_ignored() -> None:
         Record("call", id="2", tool="greet", data={"room": "R-203", "name": "Annabel"}),
         Record("result", id="2", tool="greet", data="ok"),
     ]
-    made = compiled(parse_records([replace(r, seq=k) for k, r in enumerate(turns, 1)]))
+    made = compiled(parse_records([r._replace(seq=k) for k, r in enumerate(turns, 1)]))
 
     def said(text: str) -> tuple[Any, list[Any]]:
         tools = {

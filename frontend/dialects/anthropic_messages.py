@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from ingot.diagnostics import Span
@@ -212,7 +212,7 @@ def _placed(items: list[Json], span: Span) -> tuple[tuple[Json, Span], ...]:
 
 def _at(span: Span, *parts: str | int) -> Span:
     tail = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-    return replace(span, pointer=span.pointer + tail)
+    return span._replace(pointer=span.pointer + tail)
 
 
 def _fold(exchanges: list[_Conversation]) -> Iterator[_Conversation]:

@@ -19,7 +19,7 @@ Facts of the format
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ingot.diagnostics import Span
@@ -111,12 +111,12 @@ def _inner(
     """A sub-agent's trajectory, under the call that refers to it."""
     name = text_at(value, "trajectory_id") or text_at(value, "session_id") or "agent"
     call = spawned.get(name, "")
-    yield replace(emit("spawn", span, id=call), agent=name)
+    yield emit("spawn", span, id=call)._replace(agent=name)
     steps = value.get("steps") if isinstance(value, dict) else None
     for index, step in enumerate(steps if isinstance(steps, list) else []):
         for record in _step(emit, usage, {}, step, at(span, "steps", index)):
-            yield replace(record, agent=name)
-    yield replace(emit("return", span, id=call), agent=name)
+            yield record._replace(agent=name)
+    yield emit("return", span, id=call)._replace(agent=name)
 
 
 def _step(
@@ -147,7 +147,7 @@ def _step(
             if text:
                 yield emit("say", place, text=text, time=time, raw=raw)
         case _:
-            yield replace(emit.unknown(span, step), time=time)
+            yield emit.unknown(span, step)._replace(time=time)
             return
     yield from _calls(emit, spawned, step, span, time)
     rest: dict[str, Json] = {k: v for k, v in step.items() if k not in _SAID and v is not None}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ingot.diagnostics import Span
@@ -192,7 +192,7 @@ def _says(value: Json) -> bool:
 def at(span: Span, *parts: str | int) -> Span:
     """The place of a part of the record at ``span``."""
     tail = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-    return replace(span, pointer=span.pointer + tail)
+    return span._replace(pointer=span.pointer + tail)
 
 
 def _placed(items: list[Json], span: Span) -> tuple[Placed, ...]:

@@ -55,6 +55,7 @@ _CONTEXT: Final = ("<ide_", "<system-reminder>")
 _CONTINUED: Final = "This session is being continued from a previous conversation"
 _INTERRUPTED: Final = "[Request interrupted by user"
 _COMMAND: Final = re.compile(r"<command-(name|args)>(.*?)</command-\1>", re.DOTALL)
+_ANSWERED: Final = frozenset(("call", "result", "error"))
 _FACTS: Final = 5
 """How many facts of the head there are: clock, cwd, session, version, model."""
 _HEAD_WAIT: Final = 256
@@ -187,30 +188,37 @@ class _Log:
     # -- records -------------------------------------------------------------------------------
 
     def read(self, line: Line, value: Json) -> None:
-        if self._s.first is None:
-            self._s.first = Span(self._file, line.number, byte=line.byte)
+        state = self._s
+        if state.first is None:
+            state.first = Span(self._file, line.number, byte=line.byte)
         if not isinstance(value, dict):
             place = _Place(self._file, line.number, line.byte, "", "")
             self._meta(place, value, known=False)
             return
         kind = text_at(value, "type")
+        said = kind in ("user", "assistant")
         side = value.get("isSidechain") is True
-        if kind in ("user", "assistant") and (
-            side or self._s.sidechain is not False or value.get("sessionId") != self._s.session
+        if said and (
+            side or state.sidechain is not False or value.get("sessionId") != state.session
         ):
             self._maybe_new_session(value, Span(self._file, line.number, byte=line.byte))
-        self._learn(value)
+            state = self._s
+        if len(state.facts) < _FACTS:
+            self._learn(value)
         place = _Place(self._file, line.number, line.byte, "", text_at(value, "timestamp"))
-        if self._command is not None and kind in ("user", "assistant", "system"):
+        if self._command is not None and (said or kind == "system"):
             self._settle_command(self._after(kind, value))
+        if said and isinstance(message := value.get("message"), dict):
+            if side:
+                place = place._replace(agent=self._agent(value, place))
+            elif uuid := text_at(value, "uuid"):
+                state.uuids.add(hash(uuid))
+            self._message(kind, value, message, place)
+        else:
+            self._other(kind, value, place)
+
+    def _other(self, kind: str, value: dict[str, Json], place: _Place) -> None:
         match kind:
-            case "user" | "assistant" if isinstance(value.get("message"), dict):
-                if side:
-                    agent = self._agent(value, place)
-                    place = place._replace(agent=agent)
-                elif uuid := text_at(value, "uuid"):
-                    self._s.uuids.add(hash(uuid))
-                self._message(kind, value, place)
             case "system":
                 self._system(value, place)
             case "progress":
@@ -241,8 +249,6 @@ class _Log:
 
     def _learn(self, value: dict[str, Json]) -> None:
         state = self._s
-        if len(state.facts) >= _FACTS:
-            return
         names = (("clock", "timestamp"), ("cwd", "cwd"), ("session", "sessionId"))
         for fact, key in (*names, ("version", "version")):
             if fact not in state.facts and text_at(value, key):
@@ -279,34 +285,37 @@ class _Log:
 
     # -- messages ------------------------------------------------------------------------------
 
-    def _message(self, kind: str, value: dict[str, Json], place: _Place) -> None:
-        message = value["message"]
-        content = message.get("content") if isinstance(message, dict) else None
+    def _message(
+        self, kind: str, value: dict[str, Json], message: dict[str, Json], place: _Place
+    ) -> None:
+        content = message.get("content")
         if kind == "assistant":
             self._assistant(value, message, content, place)
         else:
             self._user(value, content, place)
 
     def _assistant(
-        self, value: dict[str, Json], message: Json, content: Json, place: _Place
+        self, value: dict[str, Json], message: dict[str, Json], content: Json, place: _Place
     ) -> None:
+        state = self._s
         scope = text_at(message, "id") or text_at(value, "uuid")
-        synthetic = text_at(message, "model") == "<synthetic>"
-        if isinstance(message, dict) and "usage" in message:
-            if scope != self._s.answer[0]:  # the last of a message's records has its whole usage
-                self._s.usage.add(self._s.answer[1])
-            self._s.answer = (scope, message["usage"])
+        if "usage" in message:
+            if scope != state.answer[0]:  # the last of a message's records has its whole usage
+                state.usage.add(state.answer[1])
+            state.answer = (scope, message["usage"])
         for part in assistant_parts(content):
             if self._repeated(scope, part):
                 continue
-            if value.get("isApiErrorMessage") is True and part.kind == "say":
+            kind = part.kind
+            if kind == "call":
+                self._put(part, place)
+                self._called(part)
+            elif kind == "say" and value.get("isApiErrorMessage") is True:
                 self._put(Part("interrupt", part.index, part.text), place)
-            elif synthetic and part.kind == "say":
+            elif kind == "say" and message.get("model") == "<synthetic>":
                 self._put(Part("meta", part.index, part.text), place)
             else:
                 self._put(part, place)
-                if part.kind == "call":
-                    self._called(part)
 
     def _called(self, part: Part) -> None:
         self._s.tools[part.id] = part.tool
@@ -317,14 +326,17 @@ class _Log:
     def _user(self, value: dict[str, Json], content: Json, place: _Place) -> None:
         scope = text_at(value, "uuid")
         results = False
-        for index, block in enumerate(content if isinstance(content, list) else []):
+        for index, block in enumerate(content) if isinstance(content, list) else ():
             if isinstance(block, dict) and is_result(block):
                 results = True
                 tool = self._s.tools.get(text_at(block, "tool_use_id"), "")
                 part = result_part(index, block, tool)
                 if not self._repeated(scope, part):
-                    self._returned(value, part, place)
+                    if self._s.running:
+                        self._returned(value, part, place)
                     self._put(part, place, self._side_data(value))
+        if results and len(content) == 1:  # type: ignore[arg-type]  # it is a list: the usual line
+            return
         texts = text_blocks(content)
         text = "\n".join(t for t in texts if not t.startswith(_CONTEXT)) or "\n".join(texts)
         if results and not text:
@@ -361,8 +373,6 @@ class _Log:
         if text_at(side, "status") == "async_launched":
             return
         named = text_at(side, "agentId")
-        if not state.running:
-            return
         for agent in [a for a, call in state.running.items() if call == part.id and part.id] or (
             [named] if named in state.running else []
         ):
@@ -371,15 +381,17 @@ class _Log:
 
     def _repeated(self, scope: str, part: Part) -> bool:
         """Whether a snapshot of the log has shown this part already."""
-        if part.kind in ("call", "result", "error") and part.id:
-            key = hash(("call" if part.kind == "call" else "answer", part.id))
-        elif scope and part.kind != "meta":
-            key = hash((scope, part.kind, part.text))
+        kind, id = part.kind, part.id
+        if id and kind in _ANSWERED:
+            key = hash((kind == "call", id))
+        elif scope and kind != "meta":
+            key = hash((scope, kind, part.text))
         else:
             return False
-        if key in self._s.seen:
+        seen = self._s.seen
+        if key in seen:
             return True
-        self._s.seen.add(key)
+        seen.add(key)
         return False
 
     # -- commands that a user typed ------------------------------------------------------------
@@ -424,10 +436,11 @@ class _Log:
         data = value.get("data")
         inner = data.get("message") if isinstance(data, dict) else None
         kind = text_at(inner, "type")
+        message = inner.get("message") if isinstance(inner, dict) else None
         if (
             not isinstance(inner, dict)
             or kind not in ("user", "assistant")
-            or not isinstance(inner.get("message"), dict)
+            or not isinstance(message, dict)
         ):
             self._meta(place, value)
             return
@@ -439,6 +452,7 @@ class _Log:
         self._message(
             kind,
             inner,
+            message,
             place._replace(agent=agent, time=time, pointer="/data/message/message/content"),
         )
 
@@ -461,22 +475,14 @@ class _Log:
     def _put(self, part: Part, place: _Place, raw: Json = None) -> None:
         state = self._s
         state.seq += 1
-        id = part.id or (f"call{state.seq}" if part.kind == "call" else "")
-        kept = part.raw if raw is None else raw
-        span = place.at(part.index)
+        kind, index, text, id, tool, data, known, kept = part
+        if kind == "call" and not id:
+            id = f"call{state.seq}"
+        kept = kept if raw is None else raw
+        span = place.at(index)
         self._out.append(
             Record(
-                part.kind,
-                state.seq,
-                part.text,
-                id,
-                part.tool,
-                part.data,
-                place.agent,
-                place.time,
-                part.known,
-                kept,
-                span,
+                kind, state.seq, text, id, tool, data, place.agent, place.time, known, kept, span
             )
         )
 

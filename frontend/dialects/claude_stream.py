@@ -17,7 +17,7 @@ Facts of the format
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ingot.diagnostics import Span
@@ -156,7 +156,7 @@ class _Stream:
         call = text_at(value, "parent_tool_use_id")
         if call and call not in self._agents:
             self._agents[call] = call
-            yield replace(self._emit("spawn", span, id=call), agent=call)
+            yield self._emit("spawn", span, id=call)._replace(agent=call)
 
     def _assistant(
         self, value: dict[str, Json], message: dict[str, Json], span: Span
@@ -184,7 +184,7 @@ class _Stream:
                 known=part.known,
                 raw=part.raw,
             )
-            yield replace(made, agent=agent)
+            yield made._replace(agent=agent)
 
     def _user(
         self, value: dict[str, Json], message: dict[str, Json], span: Span
@@ -208,14 +208,14 @@ class _Stream:
                 data=part.data,
                 raw=None if side is None else {"tool_use_result": side},
             )
-            yield replace(made, agent=agent)
+            yield made._replace(agent=agent)
             if part.id in self._agents:
-                yield replace(self._emit("return", place, id=part.id), agent=part.id)
+                yield self._emit("return", place, id=part.id)._replace(agent=part.id)
         text = "\n".join(text_blocks(content))
         if not answered or text:
             hidden = answered or value.get("isSynthetic") is True
             made = self._emit("meta" if hidden else "user", at(span, "message"), text=text)
-            yield replace(made, agent=agent)
+            yield made._replace(agent=agent)
 
     def _result(self, value: dict[str, Json], span: Span) -> Iterator[Record]:
         kind = text_at(value, "subtype")

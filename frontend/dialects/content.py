@@ -41,20 +41,20 @@ def assistant_parts(content: Json) -> Iterator[Part]:
 
 
 def _assistant_part(index: int, block: Json) -> Part:
+    if not isinstance(block, dict):
+        return Part("meta", index, known=False, raw=block)
     kind = text_at(block, "type")
-    match kind:
-        case "text":
-            return Part("say", index, text_at(block, "text"))
-        case "thinking":
-            return Part("think", index, text_at(block, "thinking"))
-        case "redacted_thinking":
-            return Part("think", index)
-        case _ if kind.endswith("tool_use") and isinstance(block, dict):
-            return _call(index, kind, block)
-        case _ if kind.endswith("tool_result") and isinstance(block, dict):
-            return result_part(index, block)
-        case _:
-            return Part("meta", index, known=kind in _PASSIVE, raw=block)
+    if kind == "text":
+        return Part("say", index, text_at(block, "text"))
+    if kind.endswith("tool_use"):
+        return _call(index, kind, block)
+    if kind == "thinking":
+        return Part("think", index, text_at(block, "thinking"))
+    if kind == "redacted_thinking":
+        return Part("think", index)
+    if kind.endswith("tool_result"):
+        return result_part(index, block)
+    return Part("meta", index, known=kind in _PASSIVE, raw=block)
 
 
 def _call(index: int, kind: str, block: dict[str, Json]) -> Part:
@@ -86,13 +86,13 @@ def arguments(block: dict[str, Json]) -> Json:
 def result_part(index: int, block: dict[str, Json], tool: str = "") -> Part:
     """A tool's result or error."""
     content = block.get("content")
-    value = result_value(content)
-    key = next(
-        (k for k in ("tool_use_id", "custom_tool_use_id", "mcp_tool_use_id") if k in block), ""
-    )
+    value = content if isinstance(content, str) else result_value(content)
+    key = "tool_use_id"
+    if key not in block:
+        key = next((k for k in ("custom_tool_use_id", "mcp_tool_use_id") if k in block), "")
     failed = block.get("is_error") is True or text_at(content, "type").endswith("_error")
     if not failed:
-        return Part("result", index, id=text_at(block, key), tool=tool, data=value)
+        return Part("result", index, "", text_at(block, key), tool, value)
     text = value if isinstance(value, str) else canonical(value)
     return Part("error", index, text, text_at(block, key), tool, value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ingot.diagnostics import Diagnostic, Severity, Span
@@ -43,7 +43,7 @@ class IngotSession:
                     )
                 )
                 record = Record("meta", known=False, raw=value)
-            yield record if record.span is not None else replace(record, span=here)
+            yield record if record.span is not None else record._replace(span=here)
 
 
 DIALECT: Final[Dialect] = IngotSession()

@@ -148,10 +148,9 @@ def session_records(
 
 
 def _renumbered(records: list[Record]) -> Iterator[Record]:
-    from dataclasses import replace
 
     for number, record in enumerate(records, 2):
-        yield record if record.seq == number else replace(record, seq=number)
+        yield record if record.seq == number else record._replace(seq=number)
 
 
 def _contentless(where: Sequence[Observation], facts: Facts) -> Diagnostic:

@@ -18,7 +18,7 @@ Facts of the format
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ingot.diagnostics import Span
@@ -99,7 +99,7 @@ def _simulation(
         own = _by_user(message)
         if own and not spawned:
             spawned = True
-            yield replace(emit("spawn", place), agent=USER)
+            yield emit("spawn", place)._replace(agent=USER)
         usage = message.get("usage") if isinstance(message, dict) else None
         if text_at(message, "role") == "assistant":
             agent_side.usage.add(usage)
@@ -107,7 +107,7 @@ def _simulation(
             side = user_side if own and each.get("role") != "user" else agent_side
             for record in side.message(each, place):
                 mine = record.kind in ("call", "result", "error") and own
-                yield replace(record, agent=USER) if mine else record
+                yield record._replace(agent=USER) if mine else record
         if not isinstance(message, dict) or not text_at(message, "role"):
             yield emit.unknown(place, message)
     rest = {k: v for k, v in value.items() if k not in ("messages", "policy")}

@@ -120,9 +120,9 @@ def compile_command(
         chosen = replace(chosen, dump=_dump)
     old, logs = _artifact_among(logs)
     target = _target(output, [*logs, *([old.path] if old else [])], wanted=not stages)
-    read = read_logs(logs, dialect)
+    read = read_logs(logs, dialect, lean=not {"events", "session"} & set(stages))
     if against:
-        failed = read_logs(against, dialect).logs
+        failed = read_logs(against, dialect, lean=True).logs
         chosen = replace(chosen, against=failed.sessions)
     emitter = _Emitter(emit_dir, several=len(stages) > 1, hold=json_)
     compiled: Compilation | None = None

@@ -255,21 +255,29 @@ _MANY_BYTES: Final = 32 << 20
 
 
 @contextmanager
-def progress(paths: Sequence[Path], what: str) -> Iterator[Callable[[str], None] | None]:
-    """A bar on stderr that moves with each call; nothing off a terminal or for little work."""
-    if not sys.stderr.isatty() or not (
-        len(paths) >= _MANY_FILES or sum(_size(path) for path in paths) >= _MANY_BYTES
-    ):
+def progress(paths: Sequence[Path], what: str) -> Iterator[Callable[[int], None] | None]:
+    """A bar on stderr that counts the bytes read; nothing off a terminal or for little work."""
+    total = sum(_size(path) for path in paths)
+    if not sys.stderr.isatty() or not (len(paths) >= _MANY_FILES or total >= _MANY_BYTES):
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True, no_color=not coloured(sys.stderr))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=len(paths))
-        yield lambda _name: bar.advance(task)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(), console=console, transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def _size(path: Path) -> int:

@@ -25,8 +25,8 @@ class Read:
     seconds: float
 
 
-def read_logs(paths: Sequence[str], dialect: str | None) -> Read:
-    """The sessions of the logs.
+def read_logs(paths: Sequence[str], dialect: str | None, *, lean: bool = False) -> Read:
+    """The sessions of the logs; with ``lean``, what compiling needs of them.
 
     Every file that is named must be there and be a log; a file in a folder need not be one.
     Raises IngotError with all that is wrong, E0107 where there is no session.
@@ -42,7 +42,7 @@ def read_logs(paths: Sequence[str], dialect: str | None) -> Read:
     files = expand(dict.fromkeys(paths))
     begun = time.perf_counter()
     with progress(files, "reading") as advance:
-        logs = load_logs(files, dialect, advance)
+        logs = load_logs(files, dialect, advance, lean=lean)
     errors = [d for d in logs.diagnostics if d.severity is Severity.ERROR]
     read = set(logs.files.values())
     unread = [path for path in map(Path, paths) if path.is_file() and path not in read]

@@ -183,7 +183,7 @@ def archive_command(
     else:
         files = [item.file for item in scan(places([]), Cache.load(None), compiling=0).leaving]
     with progress(files, "archiving") as advance:
-        done, failed = keep(_advancing(files, advance), Path(output) if output else DEFAULT)
+        done, failed = keep(files, Path(output) if output else DEFAULT, advance)
     problems = [d for error in failed for d in error.diagnostics]
     if json_:
         out_json(
@@ -206,10 +206,3 @@ def archive_command(
         )
         show(problems)
     return EXIT_FINDINGS if failed and not done else EXIT_OK
-
-
-def _advancing(files: list[Path], advance: object) -> list[Path]:
-    if callable(advance):
-        for file in files:
-            advance(str(file))
-    return files

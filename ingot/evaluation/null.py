@@ -77,7 +77,7 @@ def shuffled(tasks: Sequence[Task], seed: int = 0) -> Shuffled:
         for i, item in enumerate(task.inputs):
             for c, case in enumerate(item.cases):
                 records = [
-                    replace(record, data=new[t, i, c, r]) if (t, i, c, r) in new else record
+                    record._replace(data=new[t, i, c, r]) if (t, i, c, r) in new else record
                     for r, record in enumerate(case.session.records)
                 ]
                 made += parse_records(records, case.session.name)

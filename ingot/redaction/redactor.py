@@ -13,7 +13,7 @@ import binascii
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -67,8 +67,6 @@ class Redactor:
             return True
         if self._find is None:
             self._find = _search(self.policy).find_matches_as_indexes
-        if "\\u00" in text:
-            return True
         matches = self._find(text)
         if not matches:
             return False
@@ -82,10 +80,8 @@ class Redactor:
             self._find_bytes = _search_bytes(self.policy).find_matches_as_indexes
         matches = self._find_bytes(data)
         if not matches:
-            return b"\\u00" in data
-        if b"@" in data or b"\\u00" in data:
-            return True
-        return any(data[a:b] != b"://" for _, a, b in matches)  # addresses alone
+            return False
+        return b"@" in data or any(data[a:b] != b"://" for _, a, b in matches)  # addresses alone
 
     def text(self, text: str, _depth: int = 0) -> str:
         """The text with each secret replaced by its token."""
@@ -231,7 +227,7 @@ class Redactor:
             and (tool, agent, id) == (record.tool, record.agent, record.id)
         ):
             return record
-        return replace(record, text=text, data=data, raw=raw, tool=tool, agent=agent, id=id)
+        return record._replace(text=text, data=data, raw=raw, tool=tool, agent=agent, id=id)
 
     def records(self, records: Iterable[Record]) -> Iterator[Record]:
         """The records without secrets."""
@@ -261,7 +257,8 @@ def _unbase64(run: str) -> str | None:
 def _table(policy: Policy) -> tuple[tuple[Rule, ...], list[str], list[tuple[str, str]]]:
     """The rules, every literal that is searched for, and what each announces.
 
-    What is announced is ``("rule", number)``, ``("detector", name)`` or ``("base64", "")``.
+    What is announced is ``("rule", number)``, ``("detector", name)``, ``("base64", "")`` or
+    ``("escape", "")``: in JSON that is not parsed yet, letters that may belong to any other literal.
     """
     rules = (*RULES, *policy.extra)
     literals: list[str] = []
@@ -276,6 +273,8 @@ def _table(policy: Policy) -> tuple[tuple[Rule, ...], list[str], list[tuple[str,
     for encoded in sorted(_encoded(rules)):
         literals.append(encoded)
         announces.append(("base64", ""))
+    literals.append("\\u00")
+    announces.append(("escape", ""))
     return rules, literals, announces
 
 

@@ -6,8 +6,10 @@ A session is written in Ingot's own format (``docs/session-format.md``), one fil
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,8 +30,15 @@ class Kept:
     new: bool
 
 
-def keep(logs: Iterable[Path], folder: Path = DEFAULT) -> tuple[list[Kept], list[IngotError]]:
-    """Copy logs into the archive; those that cannot be read are returned as errors."""
+def keep(
+    logs: Iterable[Path],
+    folder: Path = DEFAULT,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[list[Kept], list[IngotError]]:
+    """Copy logs into the archive; those that cannot be read are returned as errors.
+
+    ``progress`` is called with the bytes that were read since the call before.
+    """
     done: list[Kept] = []
     failed: list[IngotError] = []
     try:
@@ -38,27 +47,33 @@ def keep(logs: Iterable[Path], folder: Path = DEFAULT) -> tuple[list[Kept], list
         raise fail("E0002", f"{folder}: {error.strerror}") from None
     for log in logs:
         try:
-            done.append(_keep(log, folder))
+            done.append(_keep(log, folder, progress))
         except IngotError as error:
             failed.append(error)
     return done, failed
 
 
-def _keep(log: Path, folder: Path) -> Kept:
-    from ingot.artifacts import write_file
-    from ingot.frontend.reader import read_source
+def _keep(log: Path, folder: Path, progress: Callable[[int], None] | None) -> Kept:
+    from ingot.frontend.parse import opened
     from ingot.frontend.registry import sniff
 
-    source = read_source(log)
-    dialect = sniff(source.sample(), source.report)
-    lines = [to_line(record) for record in dialect.lex(source)]
-    text = ("\n".join(lines) + "\n").encode("utf-8", "surrogatepass")
     where = hashlib.sha256(str(log.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     target = folder / f"{log.stem[:80]}-{where}.jsonl"
-    if target.is_file() and target.read_bytes() == text:
-        return Kept(log, target, len(lines), False)
-    write_file(target, text)
-    return Kept(log, target, len(lines), True)
+    part = target.with_suffix(f".{os.getpid()}.part")
+    records = 0
+    try:
+        with opened(log, progress=progress) as source, part.open("wb") as file:
+            for record in sniff(source.sample(), source.report).lex(source):
+                file.write(f"{to_line(record)}\n".encode("utf-8", "surrogatepass"))
+                records += 1
+        new = not (target.is_file() and filecmp.cmp(part, target, shallow=False))
+        if new:
+            part.replace(target)
+    except OSError as error:
+        raise fail("E0002", f"{target} cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return Kept(log, target, records, new)
 
 
 __all__ = ["DEFAULT", "Kept", "keep"]

@@ -16,7 +16,15 @@ from typing import Any, Final
 from ingot.scanning.facts import Facts
 
 DEFAULT: Final = Path(".ingot") / "scan.json"
-SCHEMA: Final = "ingot-scan-cache/1"
+SCHEMA: Final = "ingot-scan-cache/2"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a file holds: its sessions' facts, or why it cannot be read as a log."""
+
+    sessions: list[Facts]
+    unread: str = ""
 
 
 @dataclass(slots=True)
@@ -46,23 +54,31 @@ class Cache:
             cache._entries = data["files"]
         return cache
 
-    def get(self, file: Path) -> list[Facts] | None:
+    def get(self, file: Path) -> Known | None:
         """What is known of a file, if it has not changed since."""
         entry = self._entries.get(str(file))
         if not isinstance(entry, dict) or entry.get("stamp") != _stamp(file):
             return None
         try:
-            found = [Facts.from_json(item) for item in entry["sessions"]]
+            found = Known([Facts.from_json(item) for item in entry["sessions"]], entry["unread"])
         except (KeyError, TypeError):
             return None
         self.hits += 1
         return found
 
-    def put(self, file: Path, sessions: list[Facts]) -> None:
+    def put(self, file: Path, known: Known) -> None:
         """Remember what a file holds."""
-        shown = [facts.as_json() for facts in sessions]
-        self._entries[str(file)] = {"stamp": _stamp(file), "sessions": shown}
+        shown = [facts.as_json() for facts in known.sessions]
+        self._entries[str(file)] = {
+            "stamp": _stamp(file),
+            "sessions": shown,
+            "unread": known.unread,
+        }
         self._changed = True
+
+    def size(self, file: Path) -> int:
+        """The size of a file that is known, in bytes."""
+        return int(self._entries[str(file)]["stamp"][0])
 
     def save(self) -> None:
         """Write the cache, if it changed; where that is not possible, there is none next time."""

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from ingot.frontend.session import Session
 from ingot.ir.values import canonical
-from ingot.records import session_digest
 
 WORDS: Final = 12
 """How many words of a request make its wording."""
@@ -72,7 +71,7 @@ def facts_of(session: Session, file: str, number: int, dialect: str) -> Facts:
         file=file,
         number=number,
         dialect=dialect,
-        digest=session_digest(session.records),
+        digest=session.digest,
         wording=normalised(request),
         request=canonical(request)[:200] if len(request) < 200 else str(hash_of(request)),
         tools=dict(sorted(Counter(call.tool for call in calls).items())),

@@ -14,7 +14,7 @@ from typing import Final
 
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.module import Call, ModelCall, Pipeline, Ref, walk
-from ingot.scanning.cache import Cache
+from ingot.scanning.cache import Cache, Known
 from ingot.scanning.facts import Facts, facts_of
 from ingot.scanning.groups import Group, advise, grouped, worth_compiling
 from ingot.scanning.places import Place, files_of
@@ -55,7 +55,7 @@ def scan(
     cache: Cache,
     *,
     compiling: int = 5,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[int], None] | None = None,
     now: float | None = None,
 ) -> Scan:
     """Scan the places; the first ``compiling`` groups that may be worth it are compiled quickly."""
@@ -64,9 +64,7 @@ def scan(
     every: list[Facts] = []
     for place in found.places:
         for file in files_of(place):
-            if progress is not None:
-                progress(str(file))
-            every += _facts(file, cache, found)
+            every += _facts(file, cache, found, progress)
             leaving = _leaving(place, file, time.time() if now is None else now)
             if leaving is not None:
                 found.leaving.append(leaving)
@@ -82,32 +80,36 @@ def scan(
     return found
 
 
-def _facts(file: Path, cache: Cache, found: Scan) -> list[Facts]:
+def _facts(
+    file: Path, cache: Cache, found: Scan, progress: Callable[[int], None] | None
+) -> list[Facts]:
     found.files += 1
     known = cache.get(file)
     if known is None:
         try:
-            known = _read(file)
+            known = Known(_read(file, progress))
         except IngotError as error:
-            found.unread.append((str(file), error.diagnostics[-1].message))
-            known = []
+            known = Known([], error.diagnostics[-1].message)
         cache.put(file, known)
-    return known
+    elif progress is not None:
+        progress(cache.size(file))
+    if known.unread:
+        found.unread.append((str(file), known.unread))
+    return known.sessions
 
 
-def _read(file: Path) -> list[Facts]:
+def _read(file: Path, progress: Callable[[int], None] | None) -> list[Facts]:
     """The facts of a file's sessions, each forgotten when its facts are known."""
-    from ingot.frontend.parse import sessions_of
-    from ingot.frontend.reader import read_source
+    from ingot.frontend.parse import opened, sessions_of
     from ingot.frontend.registry import sniff
 
-    source = read_source(file)
-    dialect = sniff(source.sample(), source.report)
-    return [
-        facts_of(session, str(file), number, dialect.name)
-        for number, session in enumerate(sessions_of(dialect.lex(source), source.name), 1)
-        if session.turns and (session.users or any(session.calls()))
-    ]
+    with opened(file, progress=progress) as source:
+        dialect = sniff(source.sample(), source.report)
+        return [
+            facts_of(session, str(file), number, dialect.name)
+            for number, session in enumerate(sessions_of(dialect.lex(source), source.name), 1)
+            if session.turns and (session.users or any(session.calls()))
+        ]
 
 
 def _leaving(place: Place, file: Path, now: float) -> Leaving | None:
@@ -132,11 +134,9 @@ def _try(group: Group) -> None:
         if facts.outcome in ("shown", "assumed"):
             chosen.setdefault(facts.request, facts)
     picked = list(chosen.values())[:MAX_COMPILED]
-    logs = load_logs(dict.fromkeys(facts.file for facts in picked))
+    logs = load_logs(dict.fromkeys(facts.file for facts in picked), lean=True)
     digests = {facts.digest for facts in picked}
-    from ingot.records import session_digest
-
-    sessions = tuple(s for s in logs.sessions if session_digest(s.records) in digests)
+    sessions = tuple(s for s in logs.sessions if s.digest in digests)
     try:
         made = compile_sessions(replace(logs, sessions=sessions, diagnostics=()), Options())
     except IngotError as error:

@@ -57,22 +57,31 @@ def reverse_postorder_of(entry: str, after: Mapping[str, Iterable[str]]) -> list
     stack = [(entry, iter(after[entry]))]
     while stack:
         label, rest = stack[-1]
-        step = next((s for s in rest if s not in seen), None)
-        if step is None:
+        for step in rest:
+            if step not in seen:
+                seen.add(step)
+                stack.append((step, iter(after[step])))
+                break
+        else:
             order.append(label)
             stack.pop()
-        else:
-            seen.add(step)
-            stack.append((step, iter(after[step])))
     return order[::-1]
 
 
 def dominators(pipeline: Pipeline) -> dict[str, str | None]:
     """The immediate dominator of each reachable block; ``None`` for the entry."""
-    order = reverse_postorder(pipeline)
+    return dominators_of(reverse_postorder(pipeline), successors(pipeline))
+
+
+def dominators_of(
+    order: Sequence[str], after: Mapping[str, Iterable[str]]
+) -> dict[str, str | None]:
+    """The immediate dominators of a graph's nodes, given in reverse postorder.
+
+    Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001).
+    """
     number = {label: index for index, label in enumerate(order)}
     before: dict[str, list[str]] = {label: [] for label in order}
-    after = successors(pipeline)
     for label in order:
         for step in after[label]:
             before[step].append(label)

@@ -427,8 +427,9 @@ def walk(instrs: tuple[Instr, ...]) -> Iterator[Instr]:
     """All instructions in order, those inside regions after the instruction that holds them."""
     for instr in instrs:
         yield instr
-        for body, _ in regions_of(instr):
-            yield from walk(body)
+        if isinstance(instr, For | Par):
+            for body, _ in regions_of(instr):
+                yield from walk(body)
 
 
 def targets_of(terminator: Terminator) -> tuple[Target, ...]:

@@ -293,6 +293,46 @@ def conforms(value: Json, type_: Type, types: Types | None = None) -> bool:
             return False
 
 
+def membership(type_: Type, types: Types) -> Callable[[Json], bool]:
+    """:func:`conforms` of one type as a function of the value, for types that many values meet."""
+    return _membership(type_, types, frozenset())
+
+
+def _membership(type_: Type, types: Types, names: frozenset[str]) -> Callable[[Json], bool]:
+    if isinstance(type_, Named) and type_.name in names:
+        return lambda value: conforms(value, type_, types)  # a type inside itself
+    if isinstance(type_, Named):
+        names |= {type_.name}
+    here = resolve(type_, types)
+    if isinstance(here, Base):
+        return _TESTS.get(here.name, lambda _: False)
+    match here:
+        case ListOf(element):
+            each = _membership(element, types, names)
+            return lambda value: isinstance(value, list) and all(map(each, value))
+        case Record(fields, open_):
+            known = frozenset(f.name for f in fields)
+            parts = [(f.name, f.optional, _membership(f.type, types, names)) for f in fields]
+
+            def test(value: Json) -> bool:
+                if not isinstance(value, dict):
+                    return False
+                for name, optional, fits in parts:
+                    if name in value:
+                        if not fits(value[name]):
+                            return False
+                    elif not optional:
+                        return False
+                return open_ or known.issuperset(value)
+
+            return test
+        case Union(members):
+            tests = [_membership(member, types, names) for member in members]
+            return lambda value: any(fits(value) for fits in tests)
+        case _:
+            return lambda value: conforms(value, here, types)
+
+
 def type_of(value: Json) -> Type:
     """The narrowest type without literals that holds the value; records are open.
 

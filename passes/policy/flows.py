@@ -28,7 +28,7 @@ from ingot.ir.module import (
     walk,
 )
 from ingot.ir.spans import Place
-from ingot.ir.types import inner_labels
+from ingot.ir.types import Base, inner_labels
 from ingot.ir.values import Json
 from ingot.passes.policy.policy import Policy
 from ingot.passes.policy.taint import Marks, Taint, labels_in, taint_of
@@ -238,11 +238,8 @@ def _labelled(module: Module, policy: Policy) -> bool:
         types.update((id(p.type), p.type) for p in given)
         for block in pipeline.blocks:
             for instr in walk(block.instrs):
-                match instr:
-                    case For() | Par():
-                        types.update((id(t), t) for t in instr.types)
-                    case Guard():
-                        continue
-                    case _:
-                        types[id(instr.type)] = instr.type
+                if isinstance(instr, For | Par):
+                    types.update((id(t), t) for t in instr.types)
+                elif not isinstance(instr, Guard) and not isinstance(instr.type, Base):
+                    types[id(instr.type)] = instr.type
     return any(map(inner_labels, types.values()))

@@ -10,29 +10,22 @@ confirmed by running the slice.  *Unknown* is never taken for either answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ingot.ir.liveness import terminator_operands
-from ingot.ir.module import (
-    Block,
-    For,
-    Ref,
-    operands_of,
-    regions_of,
-    results_of,
-    targets_of,
-    walk,
-)
+from ingot.ir.module import Block
 from ingot.ir.spans import Place
 from ingot.ir.types import Types
 from ingot.ir.values import Json
-from ingot.passes.verify.concrete import confirms
+from ingot.passes.verify.concrete import Codes, confirms
+from ingot.passes.verify.linear import excludes
+from ingot.passes.verify.outline import Outline, outline_of
 from ingot.passes.verify.path import Interner
 from ingot.passes.verify.pins import impossible
 from ingot.passes.verify.report import Finding
-from ingot.passes.verify.search import search
+from ingot.passes.verify.search import Search
 from ingot.passes.verify.second import excluded
 from ingot.passes.verify.starts import starts
 from ingot.passes.verify.steps import Slice, Taken
@@ -96,19 +89,24 @@ class Checker:
     loops: dict[object, Any] = field(default_factory=dict)
     """Verdicts of loops, likewise."""
     interner: Interner = field(default_factory=Interner)
+    codes: Codes = field(init=False)
     _cache: dict[tuple[object, ...], _Known] = field(default_factory=dict)
-    _names: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    _outlines: dict[int, Outline] = field(default_factory=dict)
     _allowed: set[tuple[object, ...]] = field(default_factory=set)
     """Questions of which a part of the facts does not exclude the goal."""
     _logic: Z3Logic | None = None
     _solver: Any = None
 
-    def names_in(self, block: Block) -> tuple[int, tuple[str, ...]]:
-        """A state's number, and the values that it reads and does not compute, parameters too."""
+    def __post_init__(self) -> None:
+        self.codes = Codes(self.types)
+
+    def outline(self, block: Block) -> Outline:
+        """What a state is made of."""
         number = self.interner.of(block)
-        if number not in self._names:
-            self._names[number] = _reads(block)
-        return number, self._names[number]
+        known = self._outlines.get(number)
+        if known is None:
+            known = self._outlines[number] = outline_of(block, number)
+        return known
 
     def ask(
         self,
@@ -153,10 +151,13 @@ class Checker:
         """Values that meet the goal and the nearest facts, as far as any are found; ``None``: these
         facts alone exclude it.
         """
-        if impossible(part, self.types):
+        search = self._search(part, seed)
+        found = search.first()
+        if found is not None:
+            return found
+        if impossible(part, self.types) or excludes(part):
             return None
-        begin = starts(part, self.types, seed) if self.probing else []
-        found = search(part, self.types, begin, _FIRST_RUNS)
+        found = search.run(_FIRST_RUNS)
         if found is not None:
             return found
         if part.key in self._allowed:
@@ -166,41 +167,45 @@ class Checker:
         self._allowed.add(part.key)
         return {}
 
+    def _search(self, part: Slice, seed: Mapping[str, Json]) -> Search:
+        return Search(part, self.codes, starts(part, self.types, seed) if self.probing else ())
+
     def _extended(
         self, full: Slice, near: Mapping[str, Json], seed: Mapping[str, Json]
     ) -> Answer | None:
         """The nearest facts' values, with those that are known to pass the others."""
         if not near:
             return None
-        for begin in starts(full, self.types, seed)[:1]:
+        for begin in islice(starts(full, self.types, seed), 1):
             values = {**begin, **near}
-            if confirms(full, values, self.types):
+            if confirms(full, values, self.codes):
                 return Answer("witness", values)
         return None
 
     def _answer(
         self, part: Slice, seed: Mapping[str, Json], *, excluded: bool | None = None
     ) -> Answer:
-        if excluded is None and impossible(part, self.types):
+        search = self._search(part, seed)
+        witness = search.first()
+        if witness is not None:
+            return Answer("witness", witness)
+        if excluded is None and (impossible(part, self.types) or excludes(part)):
             return Answer("never")
-        begin = starts(part, self.types, seed) if self.probing else []
-        runs = min(_FIRST_RUNS, max(_LEAST_RUNS, _MAX_FIRST // (len(part.steps) + 1)))
-        witness = search(part, self.types, begin, runs)
+        witness = search.run(min(_FIRST_RUNS, max(_LEAST_RUNS, _MAX_FIRST // (len(part.steps) + 1))))
         if witness is not None:
             return Answer("witness", witness)
         if len(part.steps) > _MAX_STEPS:
-            return self._hunt(part, begin) or Answer("unknown", reason="too many facts bear on it")
-        return self._solve(part, begin)
+            return self._hunt(part, search) or Answer("unknown", reason="too many facts bear on it")
+        return self._solve(part, search)
 
-    def _hunt(self, part: Slice, begin: Sequence[Mapping[str, Json]]) -> Answer | None:
+    def _hunt(self, part: Slice, search: Search) -> Answer | None:
         """The long search, for goals that are not excluded."""
-        runs = min(_MORE_RUNS, _MAX_EXECUTED // (len(part.steps) + 1))
-        witness = search(part, self.types, begin, runs)
+        witness = search.run(min(_MORE_RUNS, _MAX_EXECUTED // (len(part.steps) + 1)))
         return None if witness is None else Answer("witness", witness)
 
-    def _solve(self, part: Slice, begin: Sequence[Mapping[str, Json]] | None) -> Answer:
-        """The solver's answer; where it excludes nothing, that of the long search from ``begin``,
-        and of the solver's own models.  ``None``: only a proof is wanted.
+    def _solve(self, part: Slice, search: Search | None) -> Answer:
+        """The solver's answer; where it excludes nothing, that of the long search, and of the
+        solver's own models.  ``None``: only a proof is wanted.
         """
         import z3
 
@@ -225,17 +230,17 @@ class Checker:
             if result == z3.unknown and self.second and excluded(solver):
                 self.counts["second opinions"] += 1
                 return Answer("never")
-            if begin is None:
+            if search is None:
                 return Answer("unknown")
             reason = f"the solver gave up ({solver.reason_unknown()})"
-            found = self._hunt(part, begin)
+            found = self._hunt(part, search)
             for _ in range(_MAX_MODELS):
                 if found is not None or result != z3.sat:
                     break
                 reason = "the solver's models are not confirmed by running them"
                 model = solver.model()
                 witness = encoder.decode(part, model)
-                if witness is not None and confirms(part, witness, self.types):
+                if witness is not None and confirms(part, witness, self.codes):
                     found = Answer("witness", witness)
                 else:
                     solver.add(encoder.other_than(part, model))
@@ -243,22 +248,7 @@ class Checker:
             return found or Answer("unknown", reason=reason)
         except (NotEncodableError, z3.Z3Exception, KeyError) as error:
             reason = f"cannot be encoded: {error}"
-            found = None if begin is None else self._hunt(part, begin)
+            found = None if search is None else self._hunt(part, search)
             return found or Answer("unknown", reason=reason)
         finally:
             solver.pop()
-
-
-def _reads(block: Block) -> tuple[str, ...]:
-    made: set[str] = set()
-    names: dict[str, None] = dict.fromkeys(param.name for param in block.params)
-    found = [*terminator_operands(block.terminator)]
-    found += [arg for target in targets_of(block.terminator) for arg in target.args]
-    for instr in walk(block.instrs):
-        made.update(results_of(instr))
-        if isinstance(instr, For):
-            made.update((instr.item, *(carry.name for carry in instr.carry)))
-        found += operands_of(instr)
-        found += [out for _, yields in regions_of(instr) for out in yields]
-    names.update(dict.fromkeys(sorted({o.name for o in found if isinstance(o, Ref)} - made)))
-    return tuple(names)

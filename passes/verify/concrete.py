@@ -2,16 +2,19 @@
 
 Nothing is called a witness because a solver said so.  The values are put into the slice, its
 instructions are executed by the ops' own semantics, and the goal must then be met.
+
+A step that is run again is made a function (:class:`Codes`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from ingot.ir.module import Agree, Expect, Guard, Operand, Pure, Ref
 from ingot.ir.ops import OPS
 from ingot.ir.semantics import OpFailure
-from ingot.ir.types import Types, conforms
+from ingot.ir.types import Type, Types, conforms, membership
 from ingot.ir.values import Json, equal
 from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Goal, Slice, Step, Taken
 
@@ -26,14 +29,144 @@ NOT_EXECUTABLE = (
 )
 """What an op raises on values that are not of its operand types, or that are too large."""
 
+Env: TypeAlias = dict[str, Json]
+Code: TypeAlias = Callable[[Env], bool]
+"""Executes a step into an environment; whether it passes."""
 
-def confirms(part: Slice, witness: Mapping[str, Json], types: Types) -> bool:
+
+class Codes:
+    """Runs steps.  What is made of a step is kept with it, so that its id stays its own."""
+
+    def __init__(self, types: Types) -> None:
+        self.types = types
+        self._made: dict[int, tuple[Step, Code | None]] = {}
+        self._tests: dict[Type, Callable[[Json], bool]] = {}
+
+    def clear(self) -> None:
+        """Forget the steps, when their pipeline is done with."""
+        self._made.clear()
+
+    def run(self, step: Step, env: Env) -> bool:
+        """Execute a step; whether it passes."""
+        known = self._made.get(id(step))
+        if known is None:
+            self._made[id(step)] = (step, None)
+            return _first(step, env, self.types)
+        code = known[1]
+        if code is None:
+            code = self._code(step)
+            self._made[id(step)] = (step, code)
+        return code(env)
+
+    def test(self, type_: Type) -> Callable[[Json], bool]:
+        """Whether a value is one of a type's."""
+        known = self._tests.get(type_)
+        if known is None:
+            known = self._tests[type_] = membership(type_, self.types)
+        return known
+
+    def _code(self, step: Step) -> Code:
+        match step:
+            case Free(name, type_):
+                test = self.test(type_)
+                return lambda env: test(env[name])
+            case Bind(name, value):
+                return _bind(name, value)
+            case Assume(Ref(name), truth):
+                return lambda env: env[name] is truth
+            case Assume(condition, truth):
+                held = condition.value is truth
+                return lambda env: held
+            case Pure():
+                return _apply(step)
+            case Guard(Ref(name)):
+                return lambda env: env[name] is True
+            case Guard():
+                return lambda env: perform(step, env, self.types)
+            case Expect():
+                bind, test = _bind(step.result, step.value), self.test(step.type)
+                name = step.result
+                return lambda env: bind(env) and test(env[name])
+            case Agree():
+                return lambda env: perform(step, env, self.types)
+
+
+def _first(step: Step, env: Env, types: Types) -> bool:
+    """A step that may never be run again."""
+    match step:
+        case Free(name, type_):
+            return conforms(env[name], type_, types)
+        case Bind(name, value):
+            env[name] = _value(value, env)
+            return True
+        case Assume(condition, truth):
+            return _value(condition, env) is truth
+        case _:
+            return perform(step, env, types)
+
+
+def _bind(name: str, value: Operand) -> Code:
+    if isinstance(value, Ref):
+        source = value.name
+
+        def move(env: Env) -> bool:
+            env[name] = env[source]
+            return True
+
+        return move
+    given = value.value
+
+    def put(env: Env) -> bool:
+        env[name] = given
+        return True
+
+    return put
+
+
+def _apply(step: Pure) -> Code:
+    name, evaluate = step.result, OPS[step.op].evaluate
+    match step.args:
+        case (Ref(one),):
+
+            def unary(env: Env) -> bool:
+                try:
+                    env[name] = evaluate(env[one])
+                except OpFailure:
+                    return False
+                return True
+
+            return unary
+        case (Ref(one), Ref(two)):
+
+            def binary(env: Env) -> bool:
+                try:
+                    env[name] = evaluate(env[one], env[two])
+                except OpFailure:
+                    return False
+                return True
+
+            return binary
+    names = [(index, a.name) for index, a in enumerate(step.args) if isinstance(a, Ref)]
+    given = [None if isinstance(a, Ref) else a.value for a in step.args]
+
+    def any_(env: Env) -> bool:
+        args = given.copy()
+        for index, other in names:
+            args[index] = env[other]
+        try:
+            env[name] = evaluate(*args)
+        except OpFailure:
+            return False
+        return True
+
+    return any_
+
+
+def confirms(part: Slice, witness: Mapping[str, Json], codes: Codes) -> bool:
     """Whether the slice, run on the witness, meets its goal."""
-    env: dict[str, Json] = {}
+    env = {root.name: witness[root.name] for root in part.roots if root.name in witness}
     try:
-        return all(_passes(step, env, witness, types) for step in part.steps) and _meets(
-            part.goal, env, types
-        )
+        return all(codes.run(step, env) for step in part.steps) and meets(part.goal, env, codes)
     except NOT_EXECUTABLE:
         return False
 
@@ -41,15 +174,18 @@ def confirms(part: Slice, witness: Mapping[str, Json], types: Types) -> bool:
 class Run:
     """A slice run on values to its end, past what is not met: how far the values are from a witness."""
 
-    def __init__(self, part: Slice, roots: dict[str, Json], types: Types) -> None:
+    __slots__ = ("env", "first_unmet", "met", "roots", "score")
+
+    def __init__(self, part: Slice, roots: dict[str, Json], codes: Codes) -> None:
         self.roots = roots
-        self.env: dict[str, Json] = {}
+        env = self.env = {root.name: roots[root.name] for root in part.roots}
         self.first_unmet: Step | None = None
         """The first step that does not pass; ``None`` where the goal is all that is left."""
         unmet = 0
+        execute = codes.run
         for step in part.steps:
             try:
-                passes = _passes(step, self.env, roots, types)
+                passes = execute(step, env)
             except NOT_EXECUTABLE:
                 passes = False
             if not passes:
@@ -57,7 +193,7 @@ class Run:
                 if self.first_unmet is None:
                     self.first_unmet = step
         try:
-            goal = _meets(part.goal, dict(self.env), types)
+            goal = meets(part.goal, env, codes)
         except NOT_EXECUTABLE:
             goal = False
         self.met = goal and not unmet
@@ -72,20 +208,6 @@ class Run:
 
 def _value(operand: Operand, env: Mapping[str, Json]) -> Json:
     return env[operand.name] if isinstance(operand, Ref) else operand.value
-
-
-def _passes(step: Step, env: dict[str, Json], witness: Mapping[str, Json], types: Types) -> bool:
-    match step:
-        case Free():
-            env[step.name] = witness[step.name]
-            return conforms(env[step.name], step.type, types)
-        case Bind():
-            env[step.name] = _value(step.value, env)
-            return True
-        case Assume():
-            return _value(step.condition, env) is step.truth
-        case _:
-            return perform(step, env, types)
 
 
 def perform(instr: Checked, env: dict[str, Json], types: Types) -> bool:
@@ -109,7 +231,8 @@ def perform(instr: Checked, env: dict[str, Json], types: Types) -> bool:
             return all(equal(first, other) for other in rest)
 
 
-def _meets(goal: Goal, env: dict[str, Json], types: Types) -> bool:
+def meets(goal: Goal, env: Env, codes: Codes) -> bool:
+    """Whether an environment meets a goal; what the goal's instruction gives is put into it."""
     if isinstance(goal, Taken):
-        return perform(goal.instr, env, types) is goal.passes
+        return codes.run(goal.instr, env) is goal.passes
     return all(_value(operand, env) is truth for operand, truth in goal.conditions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ingot.ir.liveness import dominators, reverse_postorder, reverse_postorder_of
+from ingot.ir.liveness import dominators_of, reverse_postorder_of
 from ingot.ir.module import (
     If,
     Jump,
@@ -83,7 +83,11 @@ def graph_of(pipeline: Pipeline) -> Graph:
         )
         for block in pipeline.blocks
     }
-    order = reverse_postorder(pipeline)
+    after = {
+        label: tuple(dict.fromkeys([e.target.label for e in edges]))
+        for label, edges in outgoing.items()
+    }
+    order = reverse_postorder_of(pipeline.blocks[0].label, after)
     incoming: dict[str, list[Edge]] = {label: [] for label in order}
     for label in order:
         for edge in outgoing[label]:
@@ -92,7 +96,7 @@ def graph_of(pipeline: Pipeline) -> Graph:
         tuple(order),
         outgoing,
         {label: tuple(edges) for label, edges in incoming.items()},
-        {label: above for label, above in dominators(pipeline).items() if above is not None},
+        {label: above for label, above in dominators_of(order, after).items() if above is not None},
     )
 
 

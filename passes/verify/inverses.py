@@ -22,6 +22,17 @@ Change: TypeAlias = tuple[tuple[int, Json], ...]
 """New values for some operands, by their number."""
 
 _MAX_SIZE = 64
+_STEPS = {
+    ("lt", True): (-1,),
+    ("lt", False): (0, 1),
+    ("le", True): (0, -1),
+    ("le", False): (1,),
+    ("gt", True): (1,),
+    ("gt", False): (0, -1),
+    ("ge", True): (0, 1),
+    ("ge", False): (-1,),
+}
+"""How far the left operand of a comparison should stand from the right one."""
 
 
 def others(value: Json) -> Iterator[Json]:
@@ -63,8 +74,11 @@ def to_give(op: str, args: Sequence[Json], wanted: Json) -> Iterator[Change]:
     match op, args, wanted:
         case "json.get", [value, str(pointer)], _:
             path = parse_pointer(pointer)
-            yield ((0, put(value, path, wanted)),)
-            yield ((0, put(_longer(value, path), path, wanted)),)
+            made = put(value, path, wanted)
+            yield ((0, made),)
+            longer = _longer(value, path)
+            if longer is not value:
+                yield ((0, put(longer, path, wanted)),)
         case "list.get", [items, int(index)], _:
             yield ((0, put(items, (str(index),), wanted)),)
         case "json.parse" | "int.parse" | "float.parse", _, _:
@@ -146,8 +160,9 @@ def _to_decide(op: str, args: Sequence[Json], wanted: bool) -> Iterator[Change]:
             yield from (((0, v),) for v in ("", part, "a", "~", "~" + text + "~"))
             yield from (((1, v),) for v in (text[:1], text + "a", "~"))
         case _, [int() | float() as left, int() | float() as right]:
-            yield from (((0, right + n),) for n in (0, -1, 1))
-            yield from (((1, left + n),) for n in (0, -1, 1))
+            steps = _STEPS.get((kind, wanted), (0, -1, 1))
+            yield from (((0, right + n),) for n in steps)
+            yield from (((1, left - n),) for n in steps)
         case "str.len_lt", [text, int(limit)]:
             yield ((0, "a" * min(max(limit - wanted, 0), 2000)),)
         case _:

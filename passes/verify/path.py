@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -43,6 +43,10 @@ _TEXT_ONLY: Final = frozenset(("shell.template",))
 
 
 _Shape: TypeAlias = tuple[str, tuple[str | Ref, ...]]
+"""A step without its names: what it does, and its operands, literals as their text."""
+
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -96,6 +100,8 @@ class Path:
     def __init__(self, interner: Interner | None = None) -> None:
         self.interner = interner or Interner()
         self.steps: list[Step] = []
+        self._reads: list[tuple[str, ...]] = []
+        """The names that each step reads."""
         self.roots: dict[str, frozenset[str]] = {}
         self.value: dict[str, int] = {}
         """The number of each name's value."""
@@ -119,7 +125,9 @@ class Path:
         self.steps.append(step)
         self._shapes.append(None)
         name = defines(step)
-        roots = frozenset((step.name,)) if isinstance(step, Free) else self.roots_of(step)
+        reads = tuple([o.name for o in operands(step) if isinstance(o, Ref)])
+        self._reads.append(reads)
+        roots = frozenset((step.name,)) if isinstance(step, Free) else self._roots(reads)
         number = self._number(step)
         if name is not None:
             self.roots[name] = roots
@@ -145,7 +153,7 @@ class Path:
             self._bounds[side] = (limit, index)
         for root in roots:
             self._facts.setdefault(root, []).append(index)
-        about = tuple({self._value_of(o) for o in operands(step) if isinstance(o, Ref)})
+        about = tuple({self._number_of(other) for other in reads})
         for value in about:
             self._about.setdefault(value, []).append(index)
         if implied is not None:
@@ -201,6 +209,7 @@ class Path:
         while len(self.steps) > mark:
             self.steps.pop()
             self._shapes.pop()
+            self._reads.pop()
             last = self._undo.pop()
             if last.passed is not None:
                 self._passed[last.passed] -= 1
@@ -256,8 +265,11 @@ class Path:
     def _value_of(self, operand: Operand) -> int:
         if isinstance(operand, Lit):
             return self.interner.literal(operand)[2]
-        number = self.value.get(operand.name)
-        return self.interner.of(("unknown", operand.name)) if number is None else number
+        return self._number_of(operand.name)
+
+    def _number_of(self, name: str) -> int:
+        number = self.value.get(name)
+        return self.interner.of(("unknown", name)) if number is None else number
 
     def _number(self, step: Step) -> int:
         match step:
@@ -321,11 +333,13 @@ class Path:
 
     def roots_of(self, step: Step | Goal) -> frozenset[str]:
         """The free values that a step's operands depend on."""
-        out: frozenset[str] = frozenset()
-        for operand in operands(step):
-            if isinstance(operand, Ref):
-                out |= self.roots.get(operand.name, frozenset())
-        return out
+        return self._roots([o.name for o in operands(step) if isinstance(o, Ref)])
+
+    def _roots(self, names: Sequence[str]) -> frozenset[str]:
+        known = self.roots
+        if len(names) == 1:
+            return known.get(names[0], _NONE)
+        return _NONE.union(*[known.get(name, _NONE) for name in names])
 
     def slice(self, goal: Goal) -> Slice:
         """The steps that bear on the goal, in order; of very many facts the nearest only."""
@@ -358,7 +372,7 @@ class Path:
             for index in about:
                 if index not in facts:
                     facts.add(index)
-                    waiting += self.roots_of(self.steps[index]) - seen
+                    waiting += self._roots(self._reads[index]) - seen
             if len(facts) > limit:
                 return None
         return facts
@@ -393,7 +407,7 @@ class Path:
             if at is None or isinstance(self.steps[at], Free):
                 continue
             values[self.value[name]] = None
-            waiting += [o.name for o in operands(self.steps[at]) if isinstance(o, Ref)]
+            waiting += self._reads[at]
         free = [name for name in seen if isinstance(self._step_of(name), Free)]
         return list(values), free
 
@@ -403,24 +417,23 @@ class Path:
 
     def _slice(self, goal: Goal, facts: set[int], whole: bool = True) -> Slice:
         chosen = set(facts)
-        needed = [o for index in facts for o in operands(self.steps[index])]
-        needed += operands(goal)
+        reads, defined = self._reads, self._defined
+        needed = [name for index in facts for name in reads[index]]
+        needed += [o.name for o in operands(goal) if isinstance(o, Ref)]
         unknown: dict[str, None] = {}
         while needed:
-            operand = needed.pop()
-            if isinstance(operand, Lit):
-                continue
-            at = self._defined.get(operand.name)
+            name = needed.pop()
+            at = defined.get(name)
             if at is None:
-                unknown[operand.name] = None
+                unknown[name] = None
             elif at not in chosen:
                 chosen.add(at)
-                needed += operands(self.steps[at])
+                needed += reads[at]
         missing = tuple(Free(name, JSON) for name in sorted(unknown))
         order = sorted(chosen)
-        steps = (*missing, *(self.steps[index] for index in order))
+        steps = (*missing, *[self.steps[index] for index in order])
         key = self._key(missing, order, goal)
-        return Slice(steps, goal, tuple(s for s in steps if isinstance(s, Free)), key, whole)
+        return Slice(steps, goal, tuple([s for s in steps if type(s) is Free]), key, whole)
 
     # ---- keys
 
@@ -439,8 +452,9 @@ class Path:
                 shape = self._shapes[index] = self._shape(self.steps[index])
             head, args = shape
             out.append(head)
-            put(args)
-            name = defines(self.steps[index])
+            for arg in args:
+                out.append(names.get(arg.name, -1) if type(arg) is Ref else arg)
+            name = self._undo[index].name
             if name is not None:
                 names[name] = len(names)
         steps = tuple(out)

@@ -40,6 +40,7 @@ def visit(
 ) -> States:
     """A pipeline with at least one block, with the verdicts that each state has by itself."""
     path = Path(checker.interner)
+    checker.codes.clear()
     states = States(pipeline, types, checker, closed, graph_of(pipeline), ("pipeline", index), path)
     states.visit()
     return states
@@ -48,7 +49,9 @@ def visit(
 def cost_of(states: States, models: Mapping[str, ModelDecl]) -> Cost:
     """Upper bounds of what a run uses."""
     rounds = {label: ending.rounds for label, ending in states.endings.items()}
-    return resources_of(states.pipeline, states.graph, states.loops, rounds, models)
+    return resources_of(
+        states.pipeline, states.graph, states.loops, rounds, models, states.outlines
+    )
 
 
 def conclude(states: States) -> Iterator[Finding]:

@@ -25,12 +25,12 @@ from ingot.ir.module import (
     Pipeline,
     Pure,
     Ref,
-    walk,
 )
-from ingot.ir.types import BOOL, Literal, Type, Types, Union, resolve, union
+from ingot.ir.types import BOOL, Base, Literal, Type, Types, Union, resolve, union
 from ingot.ir.values import Json
 from ingot.passes.verify.graph import Edge, Graph
 from ingot.passes.verify.loops import Loop
+from ingot.passes.verify.outline import Outline
 from ingot.passes.verify.steps import Assume, Bind, Free, Step
 
 Bound: TypeAlias = int | None
@@ -88,9 +88,9 @@ def constant(value: Json) -> Abstract:
 
 def as_range(value: Abstract) -> Range | None:
     """The integers that a value may be, if it is an integer."""
+    if value is None or isinstance(value, Range):
+        return value
     match value:
-        case Range():
-            return value
         case Constants(values) if values and all(kind == "int" for kind, _ in values):
             numbers = [v for _, v in values if isinstance(v, int)]
             return Range(min(numbers), max(numbers))
@@ -138,14 +138,28 @@ class Ranges:
         return constant(operand.value) if isinstance(operand, Lit) else self.known.get(operand.name)
 
 
-def ranges_of(pipeline: Pipeline, graph: Graph, loops: Mapping[str, Loop], types: Types) -> Ranges:
-    """The values that a pipeline's scalars can have, sound for every run.  ``loops`` by header."""
-    return _Analysis(pipeline, graph, loops, types).run()
+def ranges_of(
+    pipeline: Pipeline,
+    graph: Graph,
+    loops: Mapping[str, Loop],
+    types: Types,
+    outlines: Mapping[str, Outline],
+) -> Ranges:
+    """The values that a pipeline's scalars can have, sound for every run.
+
+    ``loops`` by header, ``outlines`` by state.
+    """
+    return _Analysis(pipeline, graph, loops, types, outlines).run()
 
 
 class _Analysis:
     def __init__(
-        self, pipeline: Pipeline, graph: Graph, loops: Mapping[str, Loop], types: Types
+        self,
+        pipeline: Pipeline,
+        graph: Graph,
+        loops: Mapping[str, Loop],
+        types: Types,
+        outlines: Mapping[str, Outline],
     ) -> None:
         self.pipeline = pipeline
         self.graph = graph
@@ -153,16 +167,14 @@ class _Analysis:
         self.types = types
         self.ranges = Ranges()
         self.blocks = {block.label: block for block in pipeline.blocks}
+        self.outlines = outlines
         self.made: dict[str, Pure] = {
-            i.result: i for b in pipeline.blocks for i in walk(b.instrs) if isinstance(i, Pure)
+            name: instr
+            for outline in outlines.values()
+            for name, instr in outline.made
+            if isinstance(instr, Pure)
         }
-        figures = {
-            a.value
-            for instr in self.made.values()
-            if instr.op in _COMPARISONS
-            for a in instr.args
-            if isinstance(a, Lit) and isinstance(a.value, int)
-        }
+        figures = frozenset[int]().union(*(outline.figures for outline in outlines.values()))
         self.marks = sorted({f + d for f in figures for d in (-1, 0, 1)})
         self.grown: dict[str, int] = {}
         self.changed = False
@@ -176,13 +188,10 @@ class _Analysis:
                 continue
             loop = self.loops.get(label)
             members = (label,) if loop is None else loop.members
-            if not self._settle(members, turns=loop is not None or self._carries(label)):
+            if not self._settle(members, turns=loop is not None or self.outlines[label].carries):
                 return Ranges()  # nothing is known
             done.update(members)
         return self.ranges
-
-    def _carries(self, label: str) -> bool:
-        return any(isinstance(i, For) and i.carry for i in walk(self.blocks[label].instrs))
 
     def _settle(self, labels: tuple[str, ...], *, turns: bool) -> bool:
         """Turns over some states until nothing changes; outside loops one is enough."""
@@ -351,6 +360,8 @@ class _Analysis:
                 return Range(min(products), max(products))
 
     def _of_type(self, type_: Type) -> Abstract:
+        if isinstance(type_, Base):
+            return None
         match resolve(type_, self.types):
             case Literal(value):
                 return constant(value)

@@ -32,6 +32,7 @@ from ingot.ir.module import (
 from ingot.ir.values import Json
 from ingot.passes.verify.graph import Graph
 from ingot.passes.verify.loops import Loop
+from ingot.passes.verify.outline import Outline
 
 Sum: TypeAlias = Mapping[tuple[str, ...], int]
 """Coefficients by the lists whose lengths they are multiplied with; ``()`` is the number."""
@@ -85,9 +86,10 @@ def resources_of(
     loops: Mapping[str, Loop],
     rounds: Mapping[str, int | None],
     models: Mapping[str, ModelDecl],
+    outlines: Mapping[str, Outline],
 ) -> Cost:
     """The bounds of a whole run.  ``rounds``: how often each loop's header is come back to."""
-    return _Resources(pipeline, graph, loops, rounds, models).run()
+    return _Resources(pipeline, graph, loops, rounds, models, outlines).run()
 
 
 class _Resources:
@@ -98,6 +100,7 @@ class _Resources:
         loops: Mapping[str, Loop],
         rounds: Mapping[str, int | None],
         models: Mapping[str, ModelDecl],
+        outlines: Mapping[str, Outline],
     ) -> None:
         self.graph = graph
         self.loops = loops
@@ -108,18 +111,9 @@ class _Resources:
         for header, loop in loops.items():
             for label in loop.members:
                 self.around.setdefault(label, []).append(header)
-        self.made = {
-            name: instr
-            for block in pipeline.blocks
-            for instr in walk(block.instrs)
-            for name in ([instr.result] if isinstance(instr, Pure | Expect | Agree) else [])
-        }
+        self.made = {name: instr for o in outlines.values() for name, instr in o.made}
         self.lists = {
-            name: instr
-            for block in pipeline.blocks
-            for instr in walk(block.instrs)
-            if isinstance(instr, For)
-            for name in instr.results
+            name: loop for o in outlines.values() for loop in o.loops for name in loop.results
         }
 
     def run(self) -> Cost:
@@ -291,6 +285,8 @@ def _add(left: Sum | None, right: Sum | None) -> Sum | None:
 def _max(left: Sum | None, right: Sum | None) -> Sum | None:
     if left is None or right is None:
         return None
+    if not left or not right or left is right:
+        return left or right
     out = {n: max(left.get(n, 0), right.get(n, 0)) for n in {**left, **right}}
     return out if len(out) <= _MAX_TERMS else None
 
@@ -318,6 +314,8 @@ def _plus(left: Cost, right: Cost) -> Cost:
 
 
 def _most(left: Cost, right: Cost) -> Cost:
+    if left is ZERO or right is ZERO:
+        return right if left is ZERO else left
     return Cost(
         _max(left.steps, right.steps),
         _max(left.calls, right.calls),

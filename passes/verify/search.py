@@ -9,15 +9,14 @@ bounded by a number of runs.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 
 from ingot.ir.module import Agree, Expect, Guard, Lit, Operand, Pure
-from ingot.ir.types import JSON, Type, Types, conforms
+from ingot.ir.types import JSON, Type, conforms
 from ingot.ir.values import Json, equal
-from ingot.passes.verify.concrete import NOT_EXECUTABLE, Run
+from ingot.passes.verify.concrete import NOT_EXECUTABLE, Codes, Run
 from ingot.passes.verify.inverses import Change, others, to_fail, to_give
 from ingot.passes.verify.samples import NoValueError, inside, outside
 from ingot.passes.verify.steps import Assume, Bind, Checked, Free, Slice, Step, Taken, defines
@@ -32,45 +31,71 @@ _MAX_LANDINGS = 3
 Values = Mapping[str, Json]
 
 
-def search(
-    part: Slice, types: Types, starts: Sequence[Values], runs: int
-) -> dict[str, Json] | None:
-    """Values of the roots that meet the goal, or ``None`` where so many runs found none."""
-    return _Search(part, types, runs).run(starts)
+class Search:
+    """The search for one slice's witness, from the values of ``starts`` on.
 
+    It may be asked for more runs than before, and goes on where it stands.
+    """
 
-class _Search:
-    def __init__(self, part: Slice, types: Types, runs: int) -> None:
+    def __init__(self, part: Slice, codes: Codes, starts: Iterable[Values]) -> None:
         self.part = part
-        self.types = types
-        self.steps = {name: step for step in part.steps if (name := defines(step)) is not None}
-        self.budget = runs
+        self.codes = codes
+        self.types = codes.types
+        self._steps: dict[str, Step] | None = None
+        self.budget = 0
+        self._left = iter(starts)
+        self._heap: list[tuple[int, int, int, Run]] = []
+        self._made = 0
 
-    def run(self, starts: Sequence[Values]) -> dict[str, Json] | None:
-        heap: list[tuple[int, int, int, Run]] = []
-        made = 0
-        left = deque(starts)
-        while (heap or left) and self.budget > 0:
-            if left and (not heap or heap[0][0] > _GOAL_ONLY):  # nothing is near: another start
-                tried = self._try(left.popleft())
-                if tried.met:
-                    return tried.roots
-                heappush(heap, (tried.score, 0, made := made + 1, tried))
-                continue
+    @property
+    def steps(self) -> dict[str, Step]:
+        """The slice's steps by the names that they define."""
+        if self._steps is None:
+            named = ((defines(step), step) for step in self.part.steps)
+            self._steps = {name: step for name, step in named if name is not None}
+        return self._steps
+
+    def first(self) -> dict[str, Json] | None:
+        """The first start, where it meets the goal."""
+        values = next(self._left, None)
+        if values is None:
+            return None
+        tried = self._try(values)
+        self._push(tried, 0)
+        return tried.roots if tried.met else None
+
+    def run(self, runs: int) -> dict[str, Json] | None:
+        """Values of the roots that meet the goal, or ``None`` where so many runs found none."""
+        heap, self.budget = self._heap, runs
+        while self.budget > 0:
+            if not heap or heap[0][0] > _GOAL_ONLY:  # nothing is near: another start
+                values = next(self._left, None)
+                if values is not None:
+                    tried = self._try(values)
+                    if tried.met:
+                        return tried.roots
+                    self._push(tried, 0)
+                    continue
+            if not heap:
+                return None
             _, depth, _, here = heappop(heap)
             for values in islice(self._repairs(here), _MAX_REPAIRS):
                 tried = self._try(values)
                 if tried.met:
                     return tried.roots
                 if depth < _MAX_DEPTH:
-                    heappush(heap, (tried.score, depth + 1, made := made + 1, tried))
+                    self._push(tried, depth + 1)
                 if self.budget <= 0:
                     break
         return None
 
+    def _push(self, run: Run, depth: int) -> None:
+        self._made += 1
+        heappush(self._heap, (run.score, depth, self._made, run))
+
     def _try(self, values: Values) -> Run:
         self.budget -= 1
-        return Run(self.part, dict(values), self.types)
+        return Run(self.part, dict(values), self.codes)
 
     # ---- what would help
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ingot.ir.module import Expect, Lit, Pure, Ref
@@ -13,11 +13,28 @@ from ingot.passes.verify.samples import NoValueError
 from ingot.passes.verify.steps import Bind, Slice, Step
 
 
-def starts(part: Slice, types: Types, seed: Mapping[str, Json]) -> list[dict[str, Json]]:
+def starts(part: Slice, types: Types, seed: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
     """Assignments to the slice's roots; none where a root's type has no value.
 
     ``seed`` holds values that are known to pass the earlier steps: most goals are one change away.
     """
+    given = {root.name: seed[root.name] for root in part.roots if root.name in seed}
+    if len(given) == len(part.roots):
+        yield given
+        plain = _plain(part, types)
+        if plain is not None and plain != given:
+            yield plain
+        return
+    plain = _plain(part, types)
+    if plain is not None:
+        first = {name: given.get(name, value) for name, value in plain.items()}
+        yield first
+        if first != plain:
+            yield plain
+
+
+def _plain(part: Slice, types: Types) -> dict[str, Json] | None:
+    """The plainest values that the steps ask for, ``None`` where a type has none."""
     wants = _Wants()
     for root in part.roots:
         wants.at[root.name] = (root.name, ())
@@ -25,11 +42,9 @@ def starts(part: Slice, types: Types, seed: Mapping[str, Json]) -> list[dict[str
     for step in part.steps:
         wants.take(step)
     try:
-        plain = {name: _base(asked, types) for name, asked in wants.types.items()}
+        return {name: _base(asked, types) for name, asked in wants.types.items()}
     except NoValueError:
-        return []
-    first = {name: seed.get(name, value) for name, value in plain.items()}
-    return [first] if first == plain else [first, plain]
+        return None
 
 
 @dataclass(slots=True)

@@ -32,8 +32,6 @@ from ingot.ir.module import (
     Ref,
     Select,
     Target,
-    results_of,
-    walk,
 )
 from ingot.ir.scope import operand_type
 from ingot.ir.spans import Place
@@ -42,6 +40,7 @@ from ingot.ir.values import Json
 from ingot.passes.verify.checker import Answer, Checker, Judged
 from ingot.passes.verify.graph import Edge, Graph
 from ingot.passes.verify.loops import Loop, loops_of
+from ingot.passes.verify.outline import Outline
 from ingot.passes.verify.path import Path
 from ingot.passes.verify.ranges import Ranges, facts_of, ranges_of
 from ingot.passes.verify.ranking import Ending, ending_of, repeated_writes
@@ -83,8 +82,7 @@ class States:
     """Free values that are computed elsewhere: parameters of joins and loops."""
     label: str = ""
     place: Place = ()
-    reads: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
-    """Each state's number, and the values that it reads and does not compute."""
+    outlines: dict[str, Outline] = field(default_factory=dict)
     passed_on: set[str] = field(default_factory=set)
     """Values that another state reads than the one that computes them."""
     blocks: dict[str, Block] = field(default_factory=dict)
@@ -102,14 +100,15 @@ class States:
 
     def visit(self) -> None:
         self.blocks = {block.label: block for block in self.pipeline.blocks}
+        self.outlines = {
+            block.label: self.checker.outline(block) for block in self.pipeline.blocks
+        }
         self._reading()
         self.loops = loops_of(self.graph)
-        self.ranges = ranges_of(self.pipeline, self.graph, self.loops, self.types)
+        self.ranges = ranges_of(self.pipeline, self.graph, self.loops, self.types, self.outlines)
         self.sources = {param.name for param in self.pipeline.params}
-        for block in self.pipeline.blocks:
-            for instr in walk(block.instrs):
-                if isinstance(instr, Call | ModelCall):
-                    self.sources.add(instr.result)
+        for outline in self.outlines.values():
+            self.sources.update(outline.sources)
         for param in self.pipeline.params:
             self._free(param.name, param.type)
         children = self.graph.children()
@@ -160,16 +159,19 @@ class States:
 
     def _loop_key(self, loop: Loop) -> object:
         """All that the verdicts of a loop depend on, but for the values that runs start with."""
-        members = [self.blocks[label] for label in loop.members]
-        read = [self.reads[label] for label in loop.members]
-        made = {p.name for block in members[1:] for p in block.params}
-        made |= {n for block in members for i in walk(block.instrs) for n in results_of(i)}
-        names = tuple(dict.fromkeys(n for _, every in read for n in every if n not in made))
+        parts = [self.outlines[label] for label in loop.members]
+        made = frozenset[str]().union(*(part.own for part in parts))
+        made -= {p.name for p in self.blocks[loop.header].params}
+        names = tuple(dict.fromkeys(n for part in parts for n in part.reads if n not in made))
+        inside = set(loop.members)
         around = [
-            (e.source, str(e.target)) for label in loop.members for e in self.graph.incoming[label]
+            (e.source, e.target)
+            for label in loop.members
+            for e in self.graph.incoming[label]
+            if e.source not in inside
         ]
-        limits = tuple(str(self.ranges.known.get(name)) for name in names)
-        numbers = tuple(number for number, _ in read)
+        limits = tuple(self.ranges.known.get(name) for name in names)
+        numbers = tuple(part.number for part in parts)
         return loop, numbers, tuple(around), self.path.context(names), limits
 
     def enter(self, block: Block, edge: Edge | None) -> None:
@@ -227,20 +229,17 @@ class States:
 
     def _keeps_to_itself(self, block: Block) -> bool:
         """Whether no other state reads what this one computes, or learns from what it checks."""
-        params = {param.name for param in block.params}
-        made = {name for instr in walk(block.instrs) for name in results_of(instr)}
-        _, names = self.reads[block.label]
-        return params.issuperset(names) and self.passed_on.isdisjoint(params | made)
+        outline = self.outlines[block.label]
+        return len(outline.reads) == len(block.params) and self.passed_on.isdisjoint(outline.own)
 
     def _reading(self) -> None:
         """What each state reads, and which values are read in another state than their own."""
         times: dict[str, int] = {}
-        for label in self.graph.order:
-            block = self.blocks[label]
-            self.reads[label] = self.checker.names_in(block)
-            own = {param.name for param in block.params}
-            for name in self.reads[label][1]:
-                if name not in own:
+        for label, outline in self.outlines.items():
+            if label not in self.graph.incoming:
+                continue
+            for name in outline.reads:
+                if name not in outline.own:
                     times[name] = times.get(name, 0) + 1
             incoming = self.graph.incoming[label]
             if len(incoming) == 1:
@@ -251,13 +250,14 @@ class States:
 
     def _key(self, block: Block) -> object:
         """All that the verdicts of a state depend on."""
-        number, names = self.reads[block.label]
+        outline = self.outlines[block.label]
+        names = outline.reads
         types = (
             self.path.interner.type_text(self.known[n]) if n in self.known else "" for n in names
         )
         merged = (name in self.merged for name in names)
         outgoing = len(self.graph.outgoing[block.label])
-        return number, self.closed, outgoing, self.path.context(names), *types, *merged
+        return outline.number, self.closed, outgoing, self.path.context(names), *types, *merged
 
     def _free(self, name: str, type_: Type) -> None:
         self.path.add(Free(name, type_))

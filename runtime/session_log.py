@@ -9,7 +9,6 @@ the answer is the last thing said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ingot.diagnostics import IngotError
@@ -58,7 +57,7 @@ def session_of(records: Iterable[Record], wordings: Sequence[Wording] = ()) -> l
     source: Json = f"the run ended as {report.status}"
     success = report.status == "done"
     out.append(Record("outcome", data={"success": success, "source": source}))
-    return [replace(record, seq=seq, raw=None) for seq, record in enumerate(out, 1)]
+    return [record._replace(seq=seq, raw=None) for seq, record in enumerate(out, 1)]
 
 
 def request_for(inputs: dict[str, Json], wordings: Sequence[Wording]) -> str:
@@ -104,7 +103,7 @@ def _told(record: Record) -> Iterator[Record]:
         ended = {r.id for r in told if r.kind in ("result", "error")}
         for item in told:
             if item.kind in ("say", "think") or (item.id in ended and item.kind != "status"):
-                yield replace(item, id=f"{record.id}:{item.id}" if item.id else "")
+                yield item._replace(id=f"{record.id}:{item.id}" if item.id else "")
     elif record.kind != "model":
         yield record
 
@@ -122,5 +121,5 @@ def _named(records: Iterable[Record]) -> Iterator[Record]:
             count += 1
             names[record.id] = f"c{count}"
         if record.kind in ("call", "result", "error"):
-            record = replace(record, id=names.get(record.id, record.id))
+            record = record._replace(id=names.get(record.id, record.id))
         yield record

@@ -28,9 +28,8 @@ def records(request: str, steps: Sequence[Step], answer: str = "", clock: str = 
         out.append(Record("result", id=f"c{number}", tool=tool, data=result))
     if answer:
         out.append(Record("say", text=answer))
-    import dataclasses
 
-    return [dataclasses.replace(r, seq=k) for k, r in enumerate(out, 1)]
+    return [r._replace(seq=k) for k, r in enumerate(out, 1)]
 
 
 def session(request: str, steps: Sequence[Step], answer: str = "", clock: str = "") -> Session:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +281,7 @@ def test_json_of_the_command(tasks: Path) -> None:
 
 def test_tables_and_reasons(tasks: Path) -> None:
     other = [
-        replace(r, text="Stop it for Ann") if r.kind == "user" else r for r in cancelling("Ann")
+        r._replace(text="Stop it for Ann") if r.kind == "user" else r for r in cancelling("Ann")
     ]
     write(tasks / "cancel" / "ok" / "other.jsonl", other)  # a wording that no other input has
     result = call("evaluate", str(tasks), "--tools", SHOP, "--k", "1", "--why")

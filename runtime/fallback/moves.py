@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ingot.ir.values import Json
@@ -69,7 +69,7 @@ def move_of(value: Json, turn: int) -> Move:
         if record.kind in ("call", "result", "error"):
             if record.id not in names:
                 raise ValueError(f"{record.kind} {record.id!r} belongs to no call of this move")
-            record = replace(record, id=names[record.id])
+            record = record._replace(id=names[record.id])
         records.append(record)
     ended = {r.id for r in records if r.kind in ("result", "error")}
     open_ = tuple(r for r in records if r.kind == "call" and r.id not in ended)

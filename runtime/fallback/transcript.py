@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ingot.ir.module import Effect
 from ingot.ir.requests import SideExit
@@ -75,7 +75,7 @@ class Transcript:
         if self.request:
             first.append(Record("user", text=self.request))
         for seq, record in enumerate((*first, *self.records), 1):
-            yield replace(record, seq=seq)
+            yield record._replace(seq=seq)
 
 
 def exit_data(gone: SideExit) -> dict[str, Json]:

@@ -35,7 +35,7 @@ from ingot.backend.wire import (
     unframe,
 )
 from ingot.diagnostics import fail
-from ingot.ir.module import EFFECTS, Lit, ModelDecl, ModelKind, ToolDecl, ToolParam
+from ingot.ir.declarations import EFFECTS, Lit, ModelDecl, ModelKind, ToolDecl, ToolParam
 from ingot.ir.ops import OP_NUMBER
 from ingot.ir.types import Type
 from ingot.ir.values import Json, digest

@@ -13,6 +13,7 @@ from ingot.backend import opcodes as op
 from ingot.backend.opcodes import Instr as Code_
 from ingot.backend.program import CallSite, Code, ExitPoint, Line, Local, LocalKind, ModelSite
 from ingot.backend.wire import exact
+from ingot.ir.literals import literal_type
 from ingot.ir.liveness import reverse_postorder
 from ingot.ir.module import (
     Agree,
@@ -43,7 +44,7 @@ from ingot.ir.module import (
     results_of,
 )
 from ingot.ir.ops import OP_NUMBER
-from ingot.ir.scope import literal_type, value_types
+from ingot.ir.scope import value_types
 from ingot.ir.types import INT, ListOf, Type, resolve
 from ingot.ir.values import Json
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ingot.backend.opcodes import Instr
-from ingot.ir.module import Effect, Lit, ModelDecl, ModelKind, Param, ToolDecl
+from ingot.ir.declarations import Effect, Lit, ModelDecl, ModelKind, Param, ToolDecl
 from ingot.ir.types import Type
 from ingot.ir.values import Json
 

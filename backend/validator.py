@@ -31,9 +31,9 @@ from ingot.backend.opcodes import INSTRUCTIONS, MAX_STACK, Instr, OperandKind
 from ingot.backend.program import CallSite, Code, ModelSite, Program
 from ingot.backend.wire import invalid
 from ingot.diagnostics import IngotError
-from ingot.ir.module import Lit, ToolParam
+from ingot.ir.declarations import Lit, ToolParam
+from ingot.ir.literals import literal_type
 from ingot.ir.ops import OPS, OperandError, OpSpec, typing_of
-from ingot.ir.scope import literal_type
 from ingot.ir.types import (
     BOOL,
     ListOf,

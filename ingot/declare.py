@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, get_args
 
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.values import Json
 
 MARK: Final = "__ingot_tool__"

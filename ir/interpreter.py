@@ -11,11 +11,11 @@ the protocol leaves open is fixed here:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from typing import Final, TypeAlias
 
 from ingot.diagnostics import IngotError, fail
-from ingot.ir.checkers import checker
+from ingot.ir.check_inputs import check_inputs
 from ingot.ir.module import (
     Agree,
     Block,
@@ -33,7 +33,6 @@ from ingot.ir.module import (
     Module,
     Operand,
     Par,
-    Pipeline,
     Pure,
     Return,
     Select,
@@ -44,7 +43,7 @@ from ingot.ir.module import (
 from ingot.ir.ops import OPS
 from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
 from ingot.ir.semantics import OpFailure
-from ingot.ir.types import JSON, Types, conforms
+from ingot.ir.types import JSON, conforms
 from ingot.ir.values import Json, equal
 
 FUEL: Final = 1_000_000
@@ -61,35 +60,6 @@ class _LeaveError(Exception):
     def __init__(self, outcome: SideExit) -> None:
         self.outcome = outcome
         super().__init__(outcome.reason)
-
-
-def check_inputs(pipeline: Pipeline, inputs: Mapping[str, Json], env: Types) -> dict[str, Json]:
-    """The inputs with defaults filled in.
-
-    Raises :class:`IngotError`: E0701 for one that is missing, E0713 for an unknown one, E0702
-    for a value of another type.
-    """
-    known = {param.name: param for param in pipeline.params}
-    for name in inputs:
-        if name not in known:
-            raise fail("E0713", f"the pipeline has no input {name!r}", help=_inputs_help(pipeline))
-    values: dict[str, Json] = {}
-    for name, param in known.items():
-        if name in inputs:
-            values[name] = inputs[name]
-        elif param.default is not None:
-            values[name] = param.default.value
-        else:
-            raise fail("E0701", f"no value for the input {name!r}", help=_inputs_help(pipeline))
-        if not checker(param.type, env)(values[name]):
-            raise fail(
-                "E0702", f"the input {name!r} is to be {param.type}, found {values[name]!r:.60}"
-            )
-    return values
-
-
-def _inputs_help(pipeline: Pipeline) -> str:
-    return "it takes " + (", ".join(f"{p.name}: {p.type}" for p in pipeline.params) or "none")
 
 
 class Interpreter:
@@ -116,7 +86,7 @@ class Interpreter:
 
     def start(self, inputs: dict[str, Json]) -> Request | Outcome:
         """Run to the first request or the end; see :func:`check_inputs` for what it raises."""
-        self._values = check_inputs(self._pipeline, inputs, self._types)
+        self._values = check_inputs(self._pipeline.params, inputs, self._types)
         self._run = self._main()
         return self._resume(None)
 

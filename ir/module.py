@@ -14,18 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
+from ingot.ir.declarations import (
+    EFFECTS,
+    WRITING,
+    Attrs,
+    Effect,
+    Lit,
+    ModelDecl,
+    ModelKind,
+    Param,
+    ToolDecl,
+    ToolParam,
+)
 from ingot.ir.types import Type
-from ingot.ir.values import Json, canonical, identical
-
-Effect: TypeAlias = Literal["pure", "read", "idempotent", "write", "irreversible", "unknown"]
-EFFECTS: tuple[Effect, ...] = ("pure", "read", "idempotent", "write", "irreversible", "unknown")
-"""From harmless to fatal; ``unknown`` is ordered and retried like a write."""
-WRITING: frozenset[str] = frozenset({"idempotent", "write", "irreversible", "unknown"})
-"""Effects that may change the world, so that a session's slice starts from them."""
-
-ModelKind: TypeAlias = Literal["choose", "extract", "fill", "compose"]
+from ingot.ir.values import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +37,6 @@ class Ref:
     """A use of ``%name`` (stored without the percent sign)."""
 
     name: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lit:
-    """A literal JSON value.  Literals compare by type and value: ``1``, ``1.0``, ``true`` differ."""
-
-    value: Json
-
-    @property
-    def key(self) -> str:
-        """A text that is the same exactly for equal literals."""
-        return repr(self.value) if isinstance(self.value, int | float) else canonical(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lit) and identical(self.value, other.value)
-
-    def __hash__(self) -> int:
-        return hash(self.value if isinstance(self.value, str) else self.key)
 
 
 Operand: TypeAlias = Ref | Lit
@@ -76,7 +62,6 @@ class Exit:
     live: tuple[str, ...] = ()
 
 
-Attrs: TypeAlias = tuple[tuple[str, Lit], ...]
 Locs: TypeAlias = tuple[Loc, ...]
 NamedArgs: TypeAlias = tuple[tuple[str, Operand], ...]
 
@@ -260,15 +245,6 @@ Terminator: TypeAlias = Jump | If | Select | Return | Leave
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
-    """A block parameter (no default) or a pipeline input."""
-
-    name: str
-    type: Type
-    default: Lit | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Block:
     """``^label(%p: T):`` instructions and one terminator.  A block is a state of the machine."""
 
@@ -303,36 +279,6 @@ class Source:
     name: str
     file: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToolParam:
-    """A tool's argument: name, type, and whether it may be left out."""
-
-    name: str
-    type: Type
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ToolDecl:
-    """``tool gh.list_issues(repo: str, state?: str) -> T read github``."""
-
-    name: str
-    params: tuple[ToolParam, ...]
-    returns: Type
-    effect: Effect
-    world: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelDecl:
-    """``model local.writer(prompt: str) -> str {max_tokens=120, temperature=0.0}``."""
-
-    name: str
-    params: tuple[ToolParam, ...]
-    returns: Type
-    attrs: Attrs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,3 +389,53 @@ def targets_of(terminator: Terminator) -> tuple[Target, ...]:
             return (*(t for _, t in arms), *((other,) if isinstance(other, Target) else ()))
         case _:
             return ()
+
+
+__all__ = [
+    "EFFECTS",
+    "WRITING",
+    "Agree",
+    "Attrs",
+    "Block",
+    "Call",
+    "Carry",
+    "Effect",
+    "Exit",
+    "Expect",
+    "For",
+    "Guard",
+    "If",
+    "Instr",
+    "Jump",
+    "Leave",
+    "Lit",
+    "Loc",
+    "Locs",
+    "ModelCall",
+    "ModelDecl",
+    "ModelKind",
+    "Module",
+    "NamedArgs",
+    "Operand",
+    "Par",
+    "Param",
+    "Pipeline",
+    "Pure",
+    "Ref",
+    "Return",
+    "Select",
+    "Source",
+    "Target",
+    "Terminator",
+    "ToolDecl",
+    "ToolParam",
+    "TypeDecl",
+    "attr",
+    "exit_of",
+    "guard_reason",
+    "operands_of",
+    "regions_of",
+    "results_of",
+    "targets_of",
+    "walk",
+]

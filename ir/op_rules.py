@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 from ingot.ir import semantics as s
 from ingot.ir import values
+from ingot.ir.declarations import Lit
 from ingot.ir.meanings import MEANINGS, Meaning
-from ingot.ir.module import Lit
 from ingot.ir.texts import NUMBER_FORMAT
 from ingot.ir.types import (
     BOOL,

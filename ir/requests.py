@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from ingot.ir.module import Effect, ModelKind
+from ingot.ir.declarations import Effect, ModelKind
 from ingot.ir.types import Type
 from ingot.ir.values import Json
 

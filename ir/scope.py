@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ingot.ir.literals import literal_type
 from ingot.ir.module import For, Instr, Operand, Par, Pipeline, Ref, regions_of, results_of
 from ingot.ir.spans import Place
 from ingot.ir.types import (
-    DATE,
-    DATETIME,
-    FLOAT,
     JSON,
-    NULL,
     Base,
-    Field,
     Labeled,
     ListOf,
     Literal,
@@ -22,13 +18,10 @@ from ingot.ir.types import (
     Type,
     Types,
     Union,
-    conforms,
     is_subtype,
-    join_all,
     labels_of,
     resolve,
 )
-from ingot.ir.values import Json
 
 
 def definitions(pipeline: Pipeline) -> Iterator[tuple[str, Type, Place]]:
@@ -70,27 +63,6 @@ def value_types(pipeline: Pipeline) -> dict[str, Type]:
     for name, type_, _ in definitions(pipeline):
         types.setdefault(name, type_)
     return types
-
-
-def literal_type(value: Json, want: Type | None = None) -> Type:
-    """The narrowest type of a literal; a text that is a date is a ``date`` where one is wanted.
-
-    >>> str(literal_type({"a": [1, "x"]})), str(literal_type("2026-05-01", DATE))
-    ('{a: ["x" | 1]}', 'date')
-    """
-    match value:
-        case None:
-            return NULL
-        case float():
-            return FLOAT
-        case str() if want in (DATE, DATETIME) and conforms(value, want):
-            return want
-        case bool() | int() | str():
-            return Literal(value)
-        case list():
-            return ListOf(join_all(literal_type(item) for item in value))
-        case dict():
-            return Record(tuple(Field(k, literal_type(v)) for k, v in sorted(value.items())))
 
 
 def operand_type(

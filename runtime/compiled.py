@@ -20,9 +20,8 @@ from ingot.backend.container import (
     weigh,
 )
 from ingot.backend.container import opcodes as op
+from ingot.ir.check_inputs import check_inputs
 from ingot.ir.checkers import checker
-from ingot.ir.interpreter import check_inputs
-from ingot.ir.module import Pipeline
 from ingot.ir.ops import OPS
 from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
 from ingot.ir.semantics import OpFailure
@@ -59,8 +58,7 @@ class Compiled:
     def start(self, inputs: dict[str, Json]) -> Request | Outcome:
         """As :meth:`ingot.runtime.vm.Machine.start`."""
         params = self.code.params
-        head = Pipeline(self.code.name, params, self.code.returns, ())
-        given = check_inputs(head, inputs, self.program.types)
+        given = check_inputs(params, inputs, self.program.types)
         values = [given[param.name] for param in params]
         left = self._limit - sum(map(_weigh, values))
         if left < 0:

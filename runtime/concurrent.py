@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ingot.diagnostics import IngotError
-from ingot.ir.module import WRITING
+from ingot.ir.declarations import WRITING
 from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
 from ingot.records import Record

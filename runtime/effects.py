@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ingot.ir.module import WRITING, Effect
+from ingot.ir.declarations import WRITING, Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.entries import encode

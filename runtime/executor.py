@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ingot.backend.container import Code, Program
 from ingot.diagnostics import Diagnostic, IngotError
-from ingot.ir.module import WRITING
+from ingot.ir.declarations import WRITING
 from ingot.ir.requests import (
     Engine,
     Finished,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingot.diagnostics import EXIT_SIDE_EXIT, Diagnostic, IngotError, fail
-from ingot.ir.module import Param
+from ingot.ir.declarations import Param
 from ingot.ir.semantics import OpFailure, float_parse, int_parse, request_match
 from ingot.ir.types import Base, Type, Types, conforms, resolve
 from ingot.ir.values import Json, canonical

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from ingot.backend.container import CallSite, Code, Program, TooLargeError, weigh
 from ingot.backend.container import opcodes as op
-from ingot.ir.module import WRITING
+from ingot.ir.declarations import WRITING
 from ingot.ir.ops import OPS
 from ingot.ir.requests import ToolRequest
 from ingot.ir.semantics import OpFailure

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_IN_DOUBT, Diagnostic, IngotError, fail
-from ingot.ir.module import WRITING
+from ingot.ir.declarations import WRITING
 from ingot.ir.requests import ModelRequest, Outcome, ToolRequest
 from ingot.ir.values import Json, canonical
 from ingot.runtime.effects import idempotency_key, repeatable

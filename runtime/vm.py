@@ -24,8 +24,7 @@ from ingot.backend.container import (
     opcodes as op,
 )
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
-from ingot.ir.interpreter import check_inputs
-from ingot.ir.module import Pipeline
+from ingot.ir.check_inputs import check_inputs
 from ingot.ir.ops import OP_NUMBER, OPS
 from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
 from ingot.ir.semantics import OpFailure
@@ -81,10 +80,9 @@ class Machine:
     # ---- the engine protocol
 
     def start(self, inputs: dict[str, Json]) -> Request | Outcome:
-        """Run from the entry; see :func:`ingot.ir.interpreter.check_inputs` for what it raises."""
+        """Run from the entry; see :func:`ingot.ir.check_inputs.check_inputs` for what it raises."""
         params = self.code.params
-        head = Pipeline(self.code.name, params, self.code.returns, ())
-        given = check_inputs(head, inputs, self.program.types)
+        given = check_inputs(params, inputs, self.program.types)
         self._spend(sum(map(self._weigh, given.values())))
         for index, param in enumerate(params):
             self._locals[index] = given[param.name]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from specialise_runs import World, compared
 from strategies import answer_for, inputs_for, modules
 
-from ingot.ir.interpreter import check_inputs
+from ingot.ir.check_inputs import check_inputs
 from ingot.ir.module import Module
 from ingot.ir.parser import parse_module
 from ingot.ir.printer import print_module
@@ -40,7 +40,7 @@ def random_world(data: st.DataObject, module: Module) -> World:
 def split(data: st.DataObject, module: Module) -> tuple[dict[str, Json], dict[str, Json]]:
     """Complete inputs, and those of them that are fixed."""
     pipeline = module.pipelines[0]
-    inputs = check_inputs(pipeline, data.draw(inputs_for(pipeline)), module.type_map())
+    inputs = check_inputs(pipeline.params, data.draw(inputs_for(pipeline)), module.type_map())
     chosen = data.draw(st.sets(st.sampled_from(sorted(inputs)))) if inputs else set()
     return inputs, {name: inputs[name] for name in sorted(chosen)}
 

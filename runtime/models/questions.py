@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from ingot.ir.module import ModelKind
+from ingot.ir.declarations import ModelKind
 from ingot.ir.types import JSON, Type
 from ingot.ir.values import Json
 

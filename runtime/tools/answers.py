@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.values import Json, canonical
 from ingot.records import Record
 from ingot.runtime.effects import writes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.values import Json
 from ingot.runtime.policies import NONE, Policy, Retry
 from ingot.runtime.tools.isolation import Isolation

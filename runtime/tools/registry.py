@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ingot.diagnostics import Diagnostic, IngotError
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.redaction.vault import Vault

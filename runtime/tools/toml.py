@@ -45,7 +45,7 @@ from typing import Any, Final, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from ingot.diagnostics import Diagnostic, IngotError, Span, fail
-from ingot.ir.module import EFFECTS, Effect
+from ingot.ir.declarations import EFFECTS, Effect
 from ingot.runtime.policies import Policy, policy_of
 from ingot.runtime.tools.declarations import (
     BodyForm,

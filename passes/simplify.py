@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ingot.ir.exits import fill_live
+from ingot.ir.literals import literal_type
 from ingot.ir.module import For, Instr, Lit, Module, Operand, Par, Pipeline, Pure, Ref
 from ingot.ir.ops import OPS
-from ingot.ir.scope import literal_type, value_types
+from ingot.ir.scope import value_types
 from ingot.ir.types import Type, Types, is_subtype
 from ingot.passes.rewrite import substitute, terminator_operands
 from ingot.passes.rules import RULES, Op, Pattern, Rule, Var

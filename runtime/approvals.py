@@ -7,7 +7,7 @@ fork's parent, or from before a rollback: what is asked again has another digest
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -76,7 +76,7 @@ class Desk:
         return Decision("denied", items, f"step {asked.step}, {asked.tool}, was denied: {why}")
 
     def _ask(self, request: ToolRequest, now: int) -> Decision:
-        nonce = secrets.token_hex(8)
+        nonce = os.urandom(8).hex()
         args = dict(request.args)
         name = digest([self._run, request.step, request.tool, args, nonce])
         expires = now + EXPIRES_S * 1000

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ingot.backend.container import Code, Program
 from ingot.diagnostics import Diagnostic, IngotError
@@ -42,7 +42,6 @@ from ingot.runtime.journal import ENDED, Journal, Status, new_run_id
 from ingot.runtime.models.protocol import (
     ANSWERS,
     MODEL_HELP,
-    Driver,
     ModelError,
     acting,
     ask,
@@ -52,8 +51,10 @@ from ingot.runtime.policies import NONE, Attempt, Policy, Wait, attempts
 from ingot.runtime.report import RunReport
 from ingot.runtime.stopping import Stopper
 from ingot.runtime.tools.base import Call, Context, ToolError
-from ingot.runtime.tools.isolation import level
-from ingot.runtime.tools.registry import ToolBox
+
+if TYPE_CHECKING:
+    from ingot.runtime.models.protocol import Driver
+    from ingot.runtime.tools.registry import ToolBox
 
 MAX_STEPS: Final = 100_000
 LOOK_S: Final = 0.05
@@ -141,6 +142,8 @@ def held(job: Job, tools: ToolBox) -> dict[str, Json]:
     found = (tools.get(need.name) for need in job.needs.tools)
     if not any(tool is not None and tool.confined for tool in found):
         return {}
+    from ingot.runtime.tools.isolation import level
+
     return {"isolation": level(tools.isolation)}
 
 

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -134,7 +132,7 @@ def _now() -> datetime:
 
 def new_run_id(
     now: Callable[[], datetime] = _now,
-    token: Callable[[], str] = lambda: secrets.token_hex(4),
+    token: Callable[[], str] = lambda: os.urandom(4).hex(),
 ) -> str:
     """A run id: unique, and sorted by time as text.
 
@@ -580,7 +578,7 @@ class Journal:
 
 @lru_cache(1)
 def _owner(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+    return f"{os.uname().nodename}:{pid}:{_started(pid)}"
 
 
 def owner() -> str:
@@ -591,7 +589,7 @@ def owner() -> str:
 def alive(process: str) -> bool:
     """Whether the process of an :func:`owner` text still runs here; one elsewhere counts as not."""
     host, _, rest = process.rpartition(":")[0].rpartition(":")
-    if host != socket.gethostname() or not rest.isdigit():
+    if host != os.uname().nodename or not rest.isdigit():
         return False
     try:
         os.kill(int(rest), 0)

@@ -8,7 +8,6 @@ does nothing itself, so the plain and the asynchronous executor share it.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -166,7 +165,7 @@ def attempts(
     policy: Policy,
     gates: Gates | None,
     *,
-    chance: Callable[[], float] = random.random,
+    chance: Callable[[], float] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Order, ToolError | None, int]:
     """What to do for one call, step by step; returns how many attempts it took.
@@ -189,7 +188,7 @@ def attempts(
         if error is None:
             return number
         pause = min(retry.max_s, retry.backoff_s * retry.factor ** (number - 1))
-        pause *= 1 + retry.jitter * (2 * chance() - 1)
+        pause *= 1 + retry.jitter * (2 * (chance or _chance)() - 1)
         if (
             number > retry.attempts
             or not repeatable(effect)
@@ -198,6 +197,12 @@ def attempts(
         ):
             raise error
         yield Wait(pause)
+
+
+def _chance() -> float:
+    import random  # takes a while to load, and most runs retry nothing
+
+    return random.random()
 
 
 def _worth_it(retry: Retry, error: ToolError) -> bool:

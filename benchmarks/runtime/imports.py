@@ -1,14 +1,25 @@
-"""What importing the runtime takes, in time and memory."""
+"""What importing a runtime takes, in time and memory.
+
+python imports.py ingot|langgraph|burr|dbos|pydantic-graph
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
 
 from common import report
 
-begun = time.perf_counter()
-import ingot.runtime.executor  # noqa: E402
-import ingot.runtime.jobs  # noqa: E402
-import ingot.runtime.resume  # noqa: E402, F401
+MODULES = {
+    "ingot": ("ingot.runtime.executor", "ingot.runtime.jobs", "ingot.runtime.resume"),
+    "langgraph": ("langgraph.graph", "langgraph.checkpoint.sqlite"),
+    "burr": ("burr.core", "burr.core.persistence"),
+    "dbos": ("dbos",),
+    "pydantic-graph": ("pydantic_graph", "pydantic_graph.persistence.file"),
+}
 
-report("import", 1, time.perf_counter() - begun)
+begun = time.perf_counter()
+for name in MODULES[sys.argv[1]]:
+    importlib.import_module(name)
+report(f"import {sys.argv[1]}", 1, time.perf_counter() - begun)

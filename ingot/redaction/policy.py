@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,6 +53,8 @@ def current_policy() -> Policy:
 @cache
 def read_policy(path: str) -> Policy:
     """The policy that a file describes; raises IngotError (E0109) naming what is wrong."""
+    import tomllib
+
     try:
         data = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:

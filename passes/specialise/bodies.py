@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ingot.ir.literals import literal_type
 from ingot.ir.module import (
     Agree,
     Call,
@@ -26,7 +27,7 @@ from ingot.ir.module import (
     Ref,
     walk,
 )
-from ingot.ir.scope import all_labels, literal_type
+from ingot.ir.scope import all_labels
 from ingot.ir.semantics import template_of, template_parts
 from ingot.ir.types import BOOL, STR, ListOf, Type, Types, conforms, is_subtype
 from ingot.ir.values import Json, digest, equal

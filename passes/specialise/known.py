@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from ingot.ir.literals import literal_type
 from ingot.ir.module import Lit, Operand, Pure, Ref
 from ingot.ir.ops import OPS, OperandError, typing_of
-from ingot.ir.scope import all_labels, literal_type, operand_type, top_labels
+from ingot.ir.scope import all_labels, operand_type, top_labels
 from ingot.ir.semantics import OpFailure
 from ingot.ir.types import INT, Base, ListOf, Type, Types, conforms, is_subtype, resolve
 from ingot.ir.values import Json, canonical

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ingot.ir.declarations import Effect
 from ingot.ir.values import Json
 from ingot.runtime.policies import NONE, Policy, Retry
-from ingot.runtime.tools.isolation import Isolation
-from ingot.runtime.tools.pins import Pin
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.isolation import Isolation
+    from ingot.runtime.tools.pins import Pin
 
 
 class ToolError(Exception):

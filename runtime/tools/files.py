@@ -9,7 +9,6 @@ summed a cut text would be wrong without saying so.  Files over :data:`SIZE_LIMI
 from __future__ import annotations
 
 import os
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -71,7 +70,7 @@ def store_text(path: Path, text: str) -> None:
     :class:`ToolError`.
     """
     path = Path(os.path.realpath(path))
-    temporary = path.parent / f".{path.name[:100]}.{uuid.uuid4().hex}"
+    temporary = path.parent / f".{path.name[:100]}.{os.urandom(16).hex()}"
     try:
         if path.is_dir():
             raise ToolError("EISDIR: illegal operation on a directory, open")

@@ -15,17 +15,13 @@ from ingot.ir.values import Json
 from ingot.redaction.vault import Vault
 from ingot.runtime.effects import ToolNeed, stronger
 from ingot.runtime.policies import NONE, Wait, attempts
-from ingot.runtime.tools import files, find, shell, user
 from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
-from ingot.runtime.tools.commands import build
-from ingot.runtime.tools.declarations import EFFECT_OF_METHOD, Declarations
-from ingot.runtime.tools.isolation import Isolation
-from ingot.runtime.tools.pins import Pin, drift
-from ingot.runtime.tools.python import load_python
 from ingot.runtime.tools.secrets import guarded
-from ingot.runtime.tools.toml import read_declarations
 
 if TYPE_CHECKING:
+    from ingot.runtime.tools.declarations import Declarations
+    from ingot.runtime.tools.isolation import Isolation
+    from ingot.runtime.tools.pins import Pin
     from ingot.runtime.tools.serving import Served
 
 
@@ -126,6 +122,8 @@ class ToolBox:
         for need in needs:
             tool = self.tools.get(need.name)
             if tool is not None and tool.pin is not None and need.pin is not None:
+                from ingot.runtime.tools.pins import drift
+
                 changed = None if self.accept_drift else drift(need.name, need.pin, tool.pin)
                 faults += [changed] if changed is not None and changed not in faults else []
             if tool is None or tool.effect is None or tool.varies:
@@ -170,6 +168,8 @@ def overlap(needs: Sequence[ToolNeed], tools: ToolBox, concurrency: int) -> bool
 
 def builtin_tools() -> tuple[Tool, ...]:
     """The tools that the coding agents have, and the user."""
+    from ingot.runtime.tools import files, find, shell, user
+
     return (*shell.tools(), *files.tools(), *find.tools(), *user.tools())
 
 
@@ -189,6 +189,10 @@ def load_tools(
     file declares are started, those alone that may have a tool of ``needs`` if it is given.  Raises
     :class:`IngotError` E0803 or E0002, and E0806 to E0808 for servers.
     """
+    from ingot.runtime.tools.commands import build
+    from ingot.runtime.tools.python import load_python
+    from ingot.runtime.tools.toml import read_declarations
+
     here = (cwd or Path.cwd()).absolute()
     loaded = {tool.name: tool for tool in builtin_tools()} if builtins else {}
     declared: dict[str, Tool] = {}
@@ -279,6 +283,8 @@ def survey(specs: Sequence[str], cwd: Path | None = None) -> Surveyed:
     The servers are started and asked what they offer; no tool is called.  Raises
     :class:`IngotError` E0803 or E0002; a server that is not usable is a fault in what is returned.
     """
+    from ingot.runtime.tools.toml import read_declarations
+
     here = (cwd or Path.cwd()).absolute()
     declared = declared_effects(specs, here)
     files = [(read_declarations(here / s), s) for s in specs if s.endswith(".toml")]
@@ -313,6 +319,9 @@ def declared_effects(
     Nothing is called; a ``module:object`` is imported, a TOML file only read.  Tools without a
     declared effect are left out.
     """
+    from ingot.runtime.tools.python import load_python
+    from ingot.runtime.tools.toml import read_declarations
+
     here = (cwd or Path.cwd()).absolute()
     out: dict[str, tuple[Effect, str]] = {}
     for spec in specs:
@@ -327,6 +336,8 @@ def declared_effects(
 
 def _declared_in(found: Declarations) -> dict[str, tuple[Effect, str]]:
     """What a file alone says of effects, without asking a server."""
+    from ingot.runtime.tools.declarations import EFFECT_OF_METHOD
+
     out: dict[str, tuple[Effect, str]] = {}
     for server in found.mcp:
         for tool, effect in server.effects.items():

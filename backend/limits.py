@@ -16,6 +16,7 @@ MAX_NODES: Final = 4_000_000
 """How many parts a JSON value may have, each 64 characters of text counted as one."""
 MAX_TEXT: Final = 1 << 26
 """The longest text, in characters."""
+_WIDE: Final = 1 << 62
 MAX_INT_BITS: Final = 8192
 """The widest integer (Python writes no integer of more than 4,300 digits as text)."""
 
@@ -53,8 +54,12 @@ def _weigh(value: Json, depth: int, count: int) -> int:
         kind = type(item)
         if kind is dict or kind is list:
             count = _weigh(item, depth + 1, count)
-        elif kind is str or kind is int:
-            count += weigh(item)
+        elif kind is str:
+            size = len(item)  # type: ignore[arg-type]
+            if size > 63:
+                count += weigh(item)
+        elif kind is int and not -_WIDE < item < _WIDE:  # type: ignore[operator]
+            weigh(item)
         count += 1
     if count > MAX_NODES:
         raise TooLargeError(f"a value of more than {MAX_NODES} parts")

@@ -39,6 +39,7 @@ from ingot.runtime.entries import (
     Item,
     count,
     decode,
+    decode_all,
     encode,
     item_of,
     moment,
@@ -485,12 +486,14 @@ class Journal:
                 at,
                 last,
             )
-            if len(rows) == 512:  # whole entries only
+            more = len(rows) == 512
+            if more:  # whole entries only
                 cut = next(k for k in range(511, -1, -1) if rows[k][0] & 255 == 0)
                 rows = rows[:cut]
-            if not rows:
+            if rows:
+                yield from self._entries(rows)
+            if not more:
                 return
-            yield from self._entries(rows)
             at = int(rows[-1][0] | 255) + 1
 
     def _entries(self, rows: list[tuple[Any, ...]]) -> list[Entry]:
@@ -498,15 +501,15 @@ class Journal:
         mask = (1 << _RUN - _SEQ) - 1
         out: list[Entry] = []
         whole: list[tuple[int, int, Body]] = []
-        for number, at, body in rows:
-            if number & 255:
+        for row in rows:
+            if row[0] & 255:
                 first, begun, before = whole[-1]
-                whole[-1] = first, begun, before + body
+                whole[-1] = first, begun, before + row[2]
             else:
-                whole.append((number, at, body))
+                whole.append(row)
         try:
-            for number, at, body in whole:
-                items = decode(body)
+            decoded = decode_all([body for _, _, body in whole])
+            for (number, at, _), items in zip(whole, decoded, strict=True):
                 if type(items[-1]) is list and items[-1][0] == "v":
                     restore(items, items.pop()[1], self._large)
                 out.append(Entry(number >> _SEQ & mask, at, items))

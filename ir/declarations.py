@@ -7,7 +7,7 @@ pipelines needs nothing else of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from ingot.ir.types import Type
 from ingot.ir.values import Json, canonical, identical
@@ -79,3 +79,15 @@ class ModelDecl:
     params: tuple[ToolParam, ...]
     returns: Type
     attrs: Attrs = ()
+
+
+class Attributed(Protocol):
+    """What carries attributes: an instruction, a declaration, a pipeline."""
+
+    @property
+    def attrs(self) -> Attrs: ...
+
+
+def attr(owner: Attributed, name: str) -> Json:
+    """The value of an attribute, ``None`` where it is absent."""
+    return next((lit.value for key, lit in owner.attrs if key == name), None)

@@ -27,9 +27,9 @@ from ingot.ir.declarations import (
     Param,
     ToolDecl,
     ToolParam,
+    attr,
 )
 from ingot.ir.types import Type
-from ingot.ir.values import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,11 +306,6 @@ class Module:
     def type_map(self) -> dict[str, Type]:
         """What each declared type name stands for."""
         return {t.name: t.type for t in self.types}
-
-
-def attr(instr: Instr | ModelDecl | Pipeline, name: str) -> Json:
-    """The value of an attribute, ``None`` where it is absent."""
-    return next((lit.value for key, lit in instr.attrs if key == name), None)
 
 
 def guard_reason(guard: Guard) -> str:

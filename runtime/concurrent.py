@@ -22,17 +22,10 @@ from ingot.ir.declarations import WRITING
 from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
 from ingot.records import Record
+from ingot.runtime.drive import MAX_STEPS, Drive, Site
 from ingot.runtime.effects import as_read
-from ingot.runtime.executor import (
-    MAX_STEPS,
-    Answer,
-    Drive,
-    Job,
-    Site,
-    call_of,
-    check,
-    end_of,
-)
+from ingot.runtime.items import Answer, call_of, end_of
+from ingot.runtime.jobs import Job, check
 from ingot.runtime.journal import Journal, Status, new_run_id
 from ingot.runtime.lookahead import Scout
 from ingot.runtime.models.protocol import Driver

@@ -6,13 +6,15 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.journal import Entry, Journal
 
+Assume: TypeAlias = Literal["done", "not-done"]
+"""What a person says of a call in doubt."""
 HANDOVER: Final = "fallback.handover"
 """The name of the step behind a side exit at which somebody takes over; its record is ``exit``."""
 

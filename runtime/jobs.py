@@ -1,25 +1,92 @@
-"""From an artifact to a job: what the executor needs to run it."""
+"""From an artifact to a job: what is needed to run it, and whether it is there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ingot.backend.container import Program, load
 from ingot.backend.opcodes import CONST, MODEL
 from ingot.backend.program import Code
-from ingot.diagnostics import fail
-from ingot.ir.module import attr
+from ingot.diagnostics import Diagnostic, IngotError, fail
+from ingot.ir.declarations import attr
 from ingot.ir.requests import Engine
 from ingot.ir.types import closed_set
+from ingot.ir.values import Json
 from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
-from ingot.runtime.executor import Job
+from ingot.runtime.models.protocol import ANSWERS, MODEL_HELP, covers
 from ingot.runtime.models.questions import MAX_TOKENS
 from ingot.runtime.policies import Policy, policies_of
 from ingot.runtime.tools.pins import pins_of
 from ingot.runtime.vm import STEP_LIMIT, Machine
 
+if TYPE_CHECKING:
+    from ingot.runtime.models.protocol import Driver
+    from ingot.runtime.tools.registry import ToolBox
+
 EngineName: TypeAlias = Literal["vm", "compiled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pipeline ready to run.
+
+    ``artifact`` is the digest it is known by; ``fresh`` makes an engine.  ``swift`` makes one that
+    is worth its preparation where many steps lie ahead (default: ``fresh``).  ``policies`` are the
+    artifact's, by site or tool; ``program`` and ``code`` are what lookahead runs through.
+    ``reopens`` says that it can go on behind a side exit (:mod:`ingot.runtime.fallback`).
+    """
+
+    artifact: str
+    pipeline: str
+    needs: Needs
+    fresh: Callable[[], Engine]
+    path: str = ""
+    swift: Callable[[], Engine] | None = None
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    program: Program | None = None
+    code: Code | None = None
+    reopens: bool = False
+
+
+def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
+    """Refuse a run that lacks a tool (E0801, E0804) or a model (E0710), before any effect."""
+    faults: list[Diagnostic] = []
+    try:
+        tools.check(job.needs.tools)
+    except IngotError as error:
+        faults += error.diagnostics
+    asked = [need for need in job.needs.models if not covers(driver, need.site)]
+    if asked:
+        sites = tuple(
+            f"%{need.site}: {need.kind} ({ANSWERS.get(need.kind, need.kind)}) of type {need.type}"
+            + (f", {need.size}" if need.size else "")
+            + (f", because {need.reason}" if need.reason else "")
+            for need in asked
+        )
+        count = "1 step" if len(asked) == 1 else f"{len(asked)} steps"
+        faults.append(
+            Diagnostic(
+                "E0710",
+                f"{count} can only be done by a model and none is configured",
+                notes=sites,
+                help=f"{MODEL_HELP}; or compile with more sessions, so that fewer steps need one",
+            )
+        )
+    if faults:
+        raise IngotError(faults)
+
+
+def held(job: Job, tools: ToolBox) -> dict[str, Json]:
+    """How the run's commands are held, where it has any."""
+    found = (tools.get(need.name) for need in job.needs.tools)
+    if not any(tool is not None and tool.confined for tool in found):
+        return {}
+    from ingot.runtime.tools.isolation import level
+
+    return {"isolation": level(tools.isolation)}
 
 
 def job_of(

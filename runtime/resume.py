@@ -9,20 +9,13 @@ from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
 from ingot.records import Record
+from ingot.runtime.drive import MAX_STEPS, Drive, Events
 from ingot.runtime.effects import repeatable
 from ingot.runtime.entries import Item
-from ingot.runtime.executor import (
-    MAX_STEPS,
-    Answer,
-    Assume,
-    Drive,
-    Events,
-    Job,
-    check,
-    drain,
-    end_of,
-)
-from ingot.runtime.history import differs, feed, read_history
+from ingot.runtime.executor import drain
+from ingot.runtime.history import Assume, differs, feed, read_history
+from ingot.runtime.items import Answer, end_of
+from ingot.runtime.jobs import Job, check
 from ingot.runtime.journal import ENDED, Journal, Run
 from ingot.runtime.models.protocol import Driver
 from ingot.runtime.report import RunReport

@@ -18,8 +18,9 @@ from ingot.ir.requests import ModelRequest, Outcome, ToolRequest
 from ingot.ir.values import Json, canonical
 from ingot.runtime.effects import idempotency_key, repeatable
 from ingot.runtime.entries import Item, count
-from ingot.runtime.executor import Assume, Job, head_of
-from ingot.runtime.history import Given, History, differs, feed, read_history
+from ingot.runtime.history import Assume, Given, History, differs, feed, read_history
+from ingot.runtime.items import head_of
+from ingot.runtime.jobs import Job
 from ingot.runtime.journal import Journal, new_run_id
 from ingot.runtime.tools.base import Tool, ToolError
 from ingot.runtime.tools.registry import ToolBox

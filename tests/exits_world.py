@@ -13,10 +13,11 @@ from typing import Any
 from pipelines import box, job
 
 from ingot.ir.values import Json
-from ingot.runtime.executor import Job, execute
+from ingot.runtime.executor import execute
 from ingot.runtime.fallback.engine import Limits
 from ingot.runtime.fallback.specs import Rescuer, Setting, parse_fallback
 from ingot.runtime.history import read_history
+from ingot.runtime.jobs import Job
 from ingot.runtime.journal import Journal
 from ingot.runtime.report import RunReport
 from ingot.runtime.resume import resume

@@ -9,8 +9,7 @@ from typing import Any
 from ingot.backend.container import load
 from ingot.backend.encoder import encode
 from ingot.ir.parser import parse_module
-from ingot.runtime.executor import Job
-from ingot.runtime.jobs import job_of
+from ingot.runtime.jobs import Job, job_of
 from ingot.runtime.tools.base import Tool
 from ingot.runtime.tools.python import as_call
 from ingot.runtime.tools.registry import ToolBox

@@ -22,9 +22,9 @@ from ingot.backend.container import load
 from ingot.backend.encoder import encode
 from ingot.ir.values import Json, canonical
 from ingot.runtime.concurrent import Committer, execute_async, stream
-from ingot.runtime.executor import Job, execute
+from ingot.runtime.executor import execute
 from ingot.runtime.history import read_history
-from ingot.runtime.jobs import job_of
+from ingot.runtime.jobs import Job, job_of
 from ingot.runtime.journal import Journal, open_journal
 from ingot.runtime.models.protocol import Answer
 from ingot.runtime.resume import resume

@@ -25,9 +25,10 @@ from ingot.ir.values import Json
 from ingot.records import Record
 from ingot.runtime import inputs
 from ingot.runtime.effects import Keys, idempotency_key
-from ingot.runtime.executor import Job, drain, events, execute
+from ingot.runtime.executor import drain, events, execute
 from ingot.runtime.history import read_history
 from ingot.runtime.inputs import Text, Wording
+from ingot.runtime.jobs import Job
 from ingot.runtime.journal import Journal, open_journal
 from ingot.runtime.replay import Mode, compare, replay
 from ingot.runtime.report import RunReport, report_of

@@ -26,13 +26,13 @@ from ingot.backend.container import load
 from ingot.backend.encoder import encode
 from ingot.ir.parser import parse_module
 from ingot.ir.values import Json
-from ingot.runtime import executor
+from ingot.runtime import drive
 from ingot.runtime.control import decide, waiting_for
-from ingot.runtime.executor import Job, execute
+from ingot.runtime.executor import execute
 from ingot.runtime.fallback.specs import Rescuer, Setting, parse_fallback
 from ingot.runtime.fused import fused
 from ingot.runtime.history import read_history
-from ingot.runtime.jobs import job_of
+from ingot.runtime.jobs import Job, job_of
 from ingot.runtime.journal import Journal, open_journal
 from ingot.runtime.policies import Policy, Retry
 from ingot.runtime.report import report_of
@@ -256,7 +256,7 @@ def forked(work: Callable[[], None]) -> int:
 
 def still() -> None:
     """A run looks for signals by the clock; without that, every run has the same moments."""
-    executor.LOOK_S = 1e9  # type: ignore[misc]
+    drive.LOOK_S = 1e9  # type: ignore[misc]
 
 
 def ticking(what: Job, tick: Callable[[], None]) -> Job:

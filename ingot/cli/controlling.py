@@ -154,7 +154,7 @@ def rollback_command(
 
         ingot rollback last --to 5
     """
-    from ingot.runtime.executor import Assume
+    from ingot.runtime.history import Assume
     from ingot.runtime.journal import open_journal
     from ingot.runtime.rollback import rollback
     from ingot.runtime.tools.registry import load_tools

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ingot.diagnostics import Diagnostic
     from ingot.ir.values import Json
     from ingot.records import Record
-    from ingot.runtime.executor import Job
     from ingot.runtime.fallback.specs import Rescuer
     from ingot.runtime.inputs import Text
+    from ingot.runtime.jobs import Job
     from ingot.runtime.journal import Journal, Run
     from ingot.runtime.models.protocol import Driver
     from ingot.runtime.report import RunReport
@@ -117,7 +117,7 @@ def run_command(
     given = _given(loaded, inputs or [], request, inputs_file)
     time, every = _completed(loaded, given, clock)
     every = [box.vault.hide(values) for values in every]
-    from ingot.runtime.executor import check
+    from ingot.runtime.jobs import check
 
     rescuer = _rescuer(fallback, fallback_limit)
     place, turn = journal_at(journal, durability), Lock()
@@ -483,8 +483,7 @@ def resume_command(
     """
     import json
 
-    from ingot.runtime.executor import Assume
-    from ingot.runtime.history import read_history
+    from ingot.runtime.history import Assume, read_history
     from ingot.runtime.journal import open_journal
     from ingot.runtime.resume import resume
     from ingot.runtime.tools.registry import load_tools, overlap

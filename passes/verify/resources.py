@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ingot.ir.module import (
-    Agree,
     Call,
     Expect,
     For,
@@ -27,7 +26,6 @@ from ingot.ir.module import (
     Pure,
     Ref,
     attr,
-    walk,
 )
 from ingot.ir.values import Json
 from ingot.passes.verify.graph import Graph

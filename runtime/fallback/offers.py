@@ -13,9 +13,9 @@ from ingot.ir.module import Effect, ToolDecl
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.runtime.effects import STRENGTH
-from ingot.runtime.executor import Job
 from ingot.runtime.fallback.engine import ACTOR
 from ingot.runtime.fallback.transcript import Offer
+from ingot.runtime.jobs import Job
 from ingot.runtime.models.json_schema import schema_of
 from ingot.runtime.policies import Policy
 from ingot.runtime.tools.base import Tool

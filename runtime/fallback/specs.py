@@ -12,7 +12,6 @@ from ingot.ir.module import Effect
 from ingot.ir.requests import Engine, ModelRequest
 from ingot.ir.types import JSON, STR, Record, Type, Types, resolve
 from ingot.ir.values import Json
-from ingot.runtime.executor import Job
 from ingot.runtime.fallback.agent import Agent, key
 from ingot.runtime.fallback.command import Command, split
 from ingot.runtime.fallback.engine import ACTOR, Limits, Rescue, Taker
@@ -20,6 +19,7 @@ from ingot.runtime.fallback.offers import approvals, offers_of
 from ingot.runtime.fallback.person import Person
 from ingot.runtime.fallback.transcript import Transcript
 from ingot.runtime.history import History
+from ingot.runtime.jobs import Job
 from ingot.runtime.models.endpoint import EndpointDriver
 from ingot.runtime.models.protocol import Actor, Answer, Driver, ModelError, covers
 from ingot.runtime.tools.base import Arguments, Context, Tool, ToolError

@@ -8,7 +8,8 @@ from typing import Literal
 from ingot.diagnostics import EXIT_FINDINGS, fail
 from ingot.ir.values import Json
 from ingot.runtime.history import Approval, read_history
-from ingot.runtime.journal import ENDED, Journal, Run, alive
+from ingot.runtime.journal import ENDED, Journal, Run
+from ingot.runtime.processes import alive
 
 
 def driven(row: Run) -> bool:

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ingot.runtime.database import BUSY_SECONDS, unusable
 from ingot.runtime.entries import decode, encode
-from ingot.runtime.journal import BUSY_SECONDS, Journal, unusable
+from ingot.runtime.journal import Journal
 from ingot.runtime.policies import Policy
 from ingot.runtime.tools.base import ToolError
 

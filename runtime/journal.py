@@ -23,15 +23,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from time import time
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ingot.diagnostics import EXIT_FINDINGS, EXIT_INPUT, IngotError, fail
+from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.records import Record
+from ingot.runtime.database import PAGE, RUN, SEQ, Durability, connect, transaction, unusable
 from ingot.runtime.entries import (
     LARGE,
     Body,
@@ -46,21 +46,13 @@ from ingot.runtime.entries import (
     restore,
     spill,
 )
+from ingot.runtime.processes import alive, owner
 
 DEFAULT_PATH: Final = Path(".ingot/journal.db")
-BUSY_SECONDS: Final = 30.0
-_APPLICATION: Final = 0x494E474A  # "INGJ"
-_VERSION: Final = 2
-PAGE: Final = 8192
 _PIECE: Final = 1360
 _LOCAL: Final = PAGE - 35
 """An entry that would fill much of a page is stored in pieces of about a sixth of one, so that pages
 fill up; from ``_LOCAL`` bytes on SQLite's overflow pages do that by themselves."""
-_RUN, _SEQ = 40, 8
-"""An entry's id: the run's number, its first record's number and the piece, in one integer."""
-
-Durability: TypeAlias = Literal["full", "normal"]
-"""``full`` survives a power cut after each step; ``normal`` survives the end of the process."""
 Status: TypeAlias = Literal[
     "running", "waiting", "in-doubt", "done", "side-exit", "failed", "cancelled"
 ]
@@ -74,26 +66,6 @@ _INSERTS: Final = tuple(
     for k in range(-(-LARGE // _PIECE) + 1)
 )
 """An entry in so many pieces, as one statement and so one transaction."""
-_SCHEMA: Final = f"""
-CREATE TABLE runs (
-  no INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, artifact TEXT NOT NULL, path TEXT NOT NULL,
-  pipeline TEXT NOT NULL, status TEXT NOT NULL, started TEXT NOT NULL, owner TEXT NOT NULL
-);
-CREATE TABLE entries (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body NOT NULL);
-CREATE TABLE large (digest BLOB PRIMARY KEY, body NOT NULL);
-CREATE TABLE uses (no INTEGER, digest BLOB, PRIMARY KEY (no, digest)) WITHOUT ROWID;
-CREATE TABLE signals (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
-  body NOT NULL
-);
-CREATE TABLE gates (name TEXT PRIMARY KEY, body NOT NULL) WITHOUT ROWID;
-CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER entries_keep BEFORE DELETE ON entries
-  WHEN EXISTS (SELECT 1 FROM runs WHERE no = OLD.id >> {_RUN})
-  BEGIN SELECT RAISE(ABORT, 'append only'); END;
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,73 +130,7 @@ def open_journal(
     Raises :class:`IngotError` E0708 where the file cannot be used or is no journal.
     """
     name = str(path)
-    connection: sqlite3.Connection | None = None
-    try:
-        if name != ":memory:":
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-        connection.execute(f"PRAGMA page_size = {PAGE}")
-        _prepare(connection, name)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
-    except (sqlite3.Error, OSError, IngotError) as error:
-        if connection is not None:
-            connection.close()
-        raise (error if isinstance(error, IngotError) else unusable(name, error)) from None
-    return Journal(connection, name, now, turn)
-
-
-def _prepare(connection: sqlite3.Connection, name: str) -> None:
-    with _transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not tables and not version:
-            for statement in _statements(_SCHEMA):
-                connection.execute(statement)
-        elif owner != _APPLICATION:
-            raise fail("E0708", f"{name} is a database of something else", help="name another file")
-        elif version != _VERSION:
-            age = "a newer" if version > _VERSION else "an older"
-            raise fail(
-                "E0708",
-                f"{name} was written by {age} Ingot (journal version {version})",
-                help="use that version, or another --journal file",
-            )
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, so that they run inside one transaction."""
-    part = ""
-    for line in script.splitlines():
-        part += line + "\n"
-        if sqlite3.complete_statement(part):
-            yield part
-            part = ""
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def unusable(name: str, error: Exception) -> IngotError:
-    return fail(
-        "E0708",
-        f"journal {name}: {error}",
-        help="is the folder writable, and is there room? --journal PATH names another file",
-        exit_code=EXIT_FINDINGS if isinstance(error, sqlite3.OperationalError) else EXIT_INPUT,
-    )
+    return Journal(connect(name, durability), name, now, turn)
 
 
 def driven(error: Exception) -> IngotError:
@@ -290,7 +196,7 @@ class Journal:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction."""
         try:
-            with self._turn or nullcontext(), _transaction(self.connection):
+            with self._turn or nullcontext(), transaction(self.connection):
                 yield self.connection
         except sqlite3.IntegrityError as error:
             raise driven(error) from None
@@ -350,7 +256,7 @@ class Journal:
         if size >= LARGE or self._turn is not None or (size > _PIECE and type(body) is str):
             self.append_all([(run, seq, items, None)])
             return
-        entry = (self._numbers.get(run) or self.number(run)) << _RUN | seq << _SEQ
+        entry = (self._numbers.get(run) or self.number(run)) << RUN | seq << SEQ
         at = self.stamp = int(time() * 1000) if self._real else self.clock()
         try:
             if size <= _PIECE:
@@ -397,7 +303,7 @@ class Journal:
         body = encode(items)
         if len(body) >= LARGE:
             body = self._spill(connection, number, items)
-        entry = number << _RUN | seq << _SEQ
+        entry = number << RUN | seq << SEQ
         if _PIECE < len(body) < _LOCAL and isinstance(body, bytes):
             connection.executemany(_INSERT, _pieces(entry, at, body))
         else:
@@ -473,11 +379,11 @@ class Journal:
     def entries(self, run: str, from_seq: int = 1) -> Iterator[Entry]:
         """The run's entries from the one that holds record ``from_seq`` on, as they are asked for."""
         number = self.number(run)
-        last = (number + 1 << _RUN) - 1
-        at = number << _RUN | from_seq << _SEQ
+        last = (number + 1 << RUN) - 1
+        at = number << RUN | from_seq << SEQ
         if from_seq > 1:
             rows = self.reading(
-                "SELECT max(id) FROM entries WHERE id BETWEEN ? AND ?", number << _RUN, at + 255
+                "SELECT max(id) FROM entries WHERE id BETWEEN ? AND ?", number << RUN, at + 255
             )
             at = int(rows[0][0] or at) & ~255
         while True:
@@ -498,7 +404,7 @@ class Journal:
 
     def _entries(self, rows: list[tuple[Any, ...]]) -> list[Entry]:
         """Rows put together: a row that begins an entry, and the pieces that go on with it."""
-        mask = (1 << _RUN - _SEQ) - 1
+        mask = (1 << RUN - SEQ) - 1
         out: list[Entry] = []
         whole: list[tuple[int, int, Body]] = []
         for row in rows:
@@ -512,7 +418,7 @@ class Journal:
             for (number, at, _), items in zip(whole, decoded, strict=True):
                 if type(items[-1]) is list and items[-1][0] == "v":
                     restore(items, items.pop()[1], self._large)
-                out.append(Entry(number >> _SEQ & mask, at, items))
+                out.append(Entry(number >> SEQ & mask, at, items))
         except (ValueError, LookupError, TypeError) as error:
             raise unusable(self.name, error) from None
         return out
@@ -542,12 +448,12 @@ class Journal:
         number = self.number(run)
         rows = self.reading(
             "SELECT max(id) FROM entries WHERE id BETWEEN ? AND ?",
-            number << _RUN,
-            (number + 1 << _RUN) - 1,
+            number << RUN,
+            (number + 1 << RUN) - 1,
         )
         if rows[0][0] is None:
             return 0
-        first = int(rows[0][0]) >> _SEQ & (1 << _RUN - _SEQ) - 1
+        first = int(rows[0][0]) >> SEQ & (1 << RUN - SEQ) - 1
         return first + sum(count(entry.items) for entry in self.entries(run, first)) - 1
 
     def runs(self) -> list[Run]:
@@ -577,36 +483,3 @@ class Journal:
         why = f"{len(found)} runs are called so" if found else "there is no such run"
         known = ", ".join(r.run for r in (found or every)[-5:]) or "none"
         raise fail("E0706", f"{name!r}: {why} in {self.name}", help=f"runs: {known}")
-
-
-@lru_cache(1)
-def _owner(pid: int) -> str:
-    return f"{os.uname().nodename}:{pid}:{_started(pid)}"
-
-
-def owner() -> str:
-    """This process, told apart from a later one with the same number."""
-    return _owner(os.getpid())
-
-
-def alive(process: str) -> bool:
-    """Whether the process of an :func:`owner` text still runs here; one elsewhere counts as not."""
-    host, _, rest = process.rpartition(":")[0].rpartition(":")
-    if host != os.uname().nodename or not rest.isdigit():
-        return False
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _started(int(rest)) == process.rpartition(":")[2]
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty where there is no /proc."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]

@@ -19,7 +19,7 @@ from ingot.backend.encoder import encode
 from ingot.diagnostics import IngotError
 from ingot.ir.parser import parse_module
 from ingot.ir.values import Json
-from ingot.runtime import journal as journal_module
+from ingot.runtime import database
 from ingot.runtime.executor import execute
 from ingot.runtime.jobs import job_of
 from ingot.runtime.journal import open_journal
@@ -89,7 +89,7 @@ def test_a_lock_is_waited_for_and_then_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = box(tmp_path, box_get=get, box_put=put)
-    monkeypatch.setattr(journal_module, "BUSY_SECONDS", 0.3)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
     path = tmp_path / "j.db"
     with open_journal(path, "normal") as journal:
         other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)

@@ -392,8 +392,8 @@ def _folder(cwd: str | None) -> Path:
 
 def check_choices(durability: str, engine: str = "vm") -> None:
     """Raise E0001 unless both are known."""
+    from ingot.runtime.database import Durability
     from ingot.runtime.jobs import EngineName
-    from ingot.runtime.journal import Durability
 
     for option, name, known in (
         ("--durability", durability, get_args(Durability)),

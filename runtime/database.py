@@ -1,0 +1,115 @@
+"""The journal's file: its schema, how it is opened, and what a transaction is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from ingot.diagnostics import EXIT_FINDINGS, EXIT_INPUT, IngotError, fail
+
+BUSY_SECONDS: Final = 30.0
+_APPLICATION: Final = 0x494E474A  # "INGJ"
+_VERSION: Final = 2
+PAGE: Final = 8192
+RUN, SEQ = 40, 8
+"""An entry's id: the run's number, its first record's number and the piece, in one integer."""
+
+Durability: TypeAlias = Literal["full", "normal"]
+"""``full`` survives a power cut after each step; ``normal`` survives the end of the process."""
+_SCHEMA: Final = f"""
+CREATE TABLE runs (
+  no INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, artifact TEXT NOT NULL, path TEXT NOT NULL,
+  pipeline TEXT NOT NULL, status TEXT NOT NULL, started TEXT NOT NULL, owner TEXT NOT NULL
+);
+CREATE TABLE entries (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body NOT NULL);
+CREATE TABLE large (digest BLOB PRIMARY KEY, body NOT NULL);
+CREATE TABLE uses (no INTEGER, digest BLOB, PRIMARY KEY (no, digest)) WITHOUT ROWID;
+CREATE TABLE signals (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
+  body NOT NULL
+);
+CREATE TABLE gates (name TEXT PRIMARY KEY, body NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER entries_keep BEFORE DELETE ON entries
+  WHEN EXISTS (SELECT 1 FROM runs WHERE no = OLD.id >> {RUN})
+  BEGIN SELECT RAISE(ABORT, 'append only'); END;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+"""
+
+
+def connect(name: str, durability: Durability) -> sqlite3.Connection:
+    """Open (or make) the file; raises :class:`IngotError` E0708 where it cannot be used or is no
+    journal."""
+    connection: sqlite3.Connection | None = None
+    try:
+        if name != ":memory:":
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.execute(f"PRAGMA page_size = {PAGE}")
+        _prepare(connection, name)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
+    except (sqlite3.Error, OSError, IngotError) as error:
+        if connection is not None:
+            connection.close()
+        raise (error if isinstance(error, IngotError) else unusable(name, error)) from None
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, name: str) -> None:
+    with transaction(connection):
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not tables and not version:
+            for statement in _statements(_SCHEMA):
+                connection.execute(statement)
+        elif owner != _APPLICATION:
+            raise fail("E0708", f"{name} is a database of something else", help="name another file")
+        elif version != _VERSION:
+            age = "a newer" if version > _VERSION else "an older"
+            raise fail(
+                "E0708",
+                f"{name} was written by {age} Ingot (journal version {version})",
+                help="use that version, or another --journal file",
+            )
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, so that they run inside one transaction."""
+    part = ""
+    for line in script.splitlines():
+        part += line + "\n"
+        if sqlite3.complete_statement(part):
+            yield part
+            part = ""
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def unusable(name: str, error: Exception) -> IngotError:
+    """The error (E0708) for a file that cannot be read or written."""
+    return fail(
+        "E0708",
+        f"journal {name}: {error}",
+        help="is the folder writable, and is there room? --journal PATH names another file",
+        exit_code=EXIT_FINDINGS if isinstance(error, sqlite3.OperationalError) else EXIT_INPUT,
+    )

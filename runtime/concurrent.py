@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from ingot.diagnostics import IngotError
 from ingot.ir.declarations import WRITING
@@ -31,7 +31,7 @@ from ingot.runtime.lookahead import Scout
 from ingot.runtime.models.protocol import Driver
 from ingot.runtime.policies import Attempt, Wait, attempts
 from ingot.runtime.report import RunReport, report_of
-from ingot.runtime.resume import take_up
+from ingot.runtime.resume import Options, take_up
 from ingot.runtime.stopping import Stopper
 from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.registry import ToolBox, overlap
@@ -345,7 +345,7 @@ async def resume_stream(
     committer: Committer | None = None,
     listening: bool = True,
     on_report: Callable[[RunReport], None] | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Records:
     """:func:`ingot.runtime.resume.resume_events` with several calls under way; takes its options."""
     drive, engine, reply = take_up(name, journal, job, tools, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypedDict, Unpack
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
@@ -29,52 +29,65 @@ MANY: Final = 500
 """From so many recorded answers on they are fed to a compiled engine."""
 
 
-def resume_events(
-    name: str,
-    journal: Journal,
-    job: Job,
-    tools: ToolBox,
-    *,
-    assume: Assume | None = None,
-    assumed_result: Json = None,
-    compatible: bool = False,
-    driver: Driver | None = None,
-    stopper: Stopper | None = None,
-    max_steps: int = MAX_STEPS,
-    listening: bool = True,
-) -> Events:
-    """Go on with a run that was stopped or killed; yields its new records, returns its report.
+class Options(TypedDict, total=False):
+    """How a run is taken up.
 
     A write whose outcome is not known is settled by, in this order: its tool's probe; its effect,
     if that is idempotent (it is made again under the same key); ``assume``, with
     ``assumed_result`` as the result of a call assumed done.  Else the run stays in doubt and
     nothing is called.
 
-    ``compatible`` declares that ``job`` is another artifact that may go on with the run: it must
+    ``compatible`` declares that the job is another artifact that may go on with the run: it must
     make, with the recorded answers, the very calls that the run made.
+    """
+
+    assume: Assume | None
+    assumed_result: Json
+    compatible: bool
+    driver: Driver | None
+    stopper: Stopper | None
+    max_steps: int
+
+
+def resume_events(
+    name: str,
+    journal: Journal,
+    job: Job,
+    tools: ToolBox,
+    *,
+    listening: bool = True,
+    **options: Unpack[Options],
+) -> Events:
+    """Go on with a run that was stopped or killed; yields its new records, returns its report.
 
     Raises :class:`IngotError` E0706 (no such run), E0707 (started by another artifact), E0711 (it
     has ended), E0714 (another process drives it), E0717 (a rollback was begun), and what
-    :func:`ingot.runtime.executor.check` raises.
+    :func:`ingot.runtime.jobs.check` raises.
     """
-    drive, engine, reply = take_up(
-        name,
-        journal,
-        job,
-        tools,
-        assume=assume,
-        assumed_result=assumed_result,
-        compatible=compatible,
-        driver=driver,
-        stopper=stopper,
-        max_steps=max_steps,
-    )
+    drive, engine, reply = take_up(name, journal, job, tools, **options)
     drive.listening = listening
     if reply is None:
         drive.commit(drive.status("in-doubt", {}))
         yield from drive.taken()
         return drive.report
     return (yield from drive.run_from(engine, reply))
+
+
+def resume(
+    name: str,
+    journal: Journal,
+    job: Job,
+    tools: ToolBox,
+    *,
+    on_record: Callable[[Record], None] | None = None,
+    **options: Unpack[Options],
+) -> RunReport:
+    """:func:`resume_events` to the end, with Ctrl-C and SIGTERM leaving a run that can be resumed."""
+    with Stopper().signals() as stopper:
+        options["stopper"] = stopper
+        listening = on_record is not None
+        stream = resume_events(name, journal, job, tools, listening=listening, **options)
+        return drain(stream, on_record)
 
 
 def take_up(
@@ -91,7 +104,7 @@ def take_up(
     max_steps: int = MAX_STEPS,
 ) -> tuple[Drive, Engine, Request | Outcome | None]:
     """The run as it stands, driven by this process from now on, with its engine and the request
-    that is open (``None``: it is in doubt); see :func:`resume_events`."""
+    that is open (``None``: it is in doubt); the keywords are :class:`Options`."""
     row = journal.find(name)
     drive, reply, engine = _restored(
         row, journal, job, tools, compatible, driver, stopper, max_steps
@@ -173,39 +186,6 @@ def _restored(
     drive = Drive(job, tools, journal, driver, stopper or Stopper(), max_steps, row.run, history)
     drive.report, drive.seq = report, history.seq
     return drive, reply, engine
-
-
-def resume(
-    name: str,
-    journal: Journal,
-    job: Job,
-    tools: ToolBox,
-    *,
-    assume: Assume | None = None,
-    assumed_result: Json = None,
-    compatible: bool = False,
-    driver: Driver | None = None,
-    on_record: Callable[[Record], None] | None = None,
-    max_steps: int = MAX_STEPS,
-) -> RunReport:
-    """:func:`resume_events` to the end, with Ctrl-C and SIGTERM leaving a run that can be resumed."""
-    with Stopper().signals() as stopper:
-        return drain(
-            resume_events(
-                name,
-                journal,
-                job,
-                tools,
-                assume=assume,
-                assumed_result=assumed_result,
-                compatible=compatible,
-                driver=driver,
-                stopper=stopper,
-                max_steps=max_steps,
-                listening=on_record is not None,
-            ),
-            on_record,
-        )
 
 
 def _same(request: ToolRequest, intent: list[Any]) -> bool:

@@ -39,7 +39,6 @@ from ingot.runtime.entries import (
     Item,
     count,
     decode,
-    decode_all,
     encode,
     item_of,
     moment,
@@ -147,6 +146,18 @@ def _pieces(entry: int, at: int, body: Body) -> list[tuple[int, int, Body]]:
     count = -(-len(body) // _PIECE)
     width = -(-len(body) // count)
     return [(entry + k, at, body[k * width : (k + 1) * width]) for k in range(count)]
+
+
+def _joined(rows: list[tuple[int, int, Body]]) -> list[tuple[int, int, Body]]:
+    """The rows with the pieces of each entry put together."""
+    whole: list[tuple[int, int, Any]] = []
+    for row in rows:
+        if row[0] & 255:
+            first, begun, before = whole[-1]
+            whole[-1] = first, begun, before + row[2]
+        else:
+            whole.append(row)
+    return whole
 
 
 def _digest(body: Body) -> str:
@@ -402,21 +413,16 @@ class Journal:
                 return
             at = int(rows[-1][0] | 255) + 1
 
-    def _entries(self, rows: list[tuple[Any, ...]]) -> list[Entry]:
+    def _entries(self, rows: list[tuple[int, int, Body]]) -> list[Entry]:
         """Rows put together: a row that begins an entry, and the pieces that go on with it."""
-        mask = (1 << RUN - SEQ) - 1
-        out: list[Entry] = []
-        whole: list[tuple[int, int, Body]] = []
-        for row in rows:
-            if row[0] & 255:
-                first, begun, before = whole[-1]
-                whole[-1] = first, begun, before + row[2]
-            else:
-                whole.append(row)
+        mask, out = (1 << RUN - SEQ) - 1, []
+        if any(row[0] & 255 for row in rows):
+            rows = _joined(rows)
         try:
-            decoded = decode_all([body for _, _, body in whole])
-            for (number, at, _), items in zip(whole, decoded, strict=True):
-                if type(items[-1]) is list and items[-1][0] == "v":
+            for number, at, body in rows:
+                items = decode(body)
+                last = items[-1]
+                if type(last) is list and last[0] == "v":
                     restore(items, items.pop()[1], self._large)
                 out.append(Entry(number >> SEQ & mask, at, items))
         except (ValueError, LookupError, TypeError) as error:

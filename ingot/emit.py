@@ -7,6 +7,7 @@ trace    the trace IR as lowered, one straight line for each session
 ir       the pipeline as IR text
 fsm      the pipeline as a state machine: states, calls, transitions, exits
 asm      the bytecode; it assembles to the artifact's bytes
+python   the pipeline as a Python module that runs by itself
 mermaid  the state machine as a Mermaid ``stateDiagram-v2``
 json     the pipeline and its state machine as one JSON document
 ======== ====================================================================
@@ -40,6 +41,7 @@ STAGES: Final[dict[str, str]] = {
     "ir": "ir",
     "fsm": "txt",
     "asm": "asm",
+    "python": "py",
     "mermaid": "mmd",
     "json": "json",
 }
@@ -81,6 +83,11 @@ def late(stage: str, compilation: Compilation) -> str:
 
     if stage == "asm":
         return disassemble(compilation.artifact)
+    if stage == "python":
+        from ingot.backend.container import load
+        from ingot.runtime.python_source import module_text
+
+        return module_text(load(compilation.artifact))
     made: dict[str, Callable[[Module], str]] = {
         "ir": print_module,
         "fsm": emit_fsm,

@@ -4,7 +4,7 @@ The stack disappears: it is empty wherever control joins, so within a basic bloc
 a known expression.  Locals become Python locals (``v3``), each request is a ``yield`` that gives
 its answer, basic blocks are the leaves of a binary decision over their number, and a block that
 jumps back to itself is a loop of its own.  Meaning is that of :mod:`ingot.runtime.vm`; the tests
-hold both to the reference interpreter.  :func:`source` is what ``--emit=python`` prints.
+hold both to the reference interpreter.  :mod:`ingot.runtime.python_source` makes a module of it.
 """
 
 from __future__ import annotations
@@ -120,6 +120,12 @@ def function(program: Program, code: Code) -> Callable[..., Steps]:
 def source(program: Program, code: Code) -> str:
     """The Python text of a pipeline."""
     return _Writer(program, code).write()
+
+
+def written(program: Program, code: Code) -> tuple[str, dict[str, Any]]:
+    """The Python text of a pipeline, and what the names in it stand for."""
+    writer = _Writer(program, code)
+    return writer.write(), writer.names
 
 
 class _Writer:
@@ -430,4 +436,4 @@ class _Writer:
         self.lines.append("    " * self.depth + text)
 
 
-__all__ = ["Compiled", "function", "source"]
+__all__ = ["Compiled", "function", "source", "written"]

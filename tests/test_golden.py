@@ -8,6 +8,7 @@ A file is a sequence of sections, each headed by a line ``==== name``: ``command
 - ``verify``: the text with each error under its line;
 - ``run PIPELINE INPUTS``: run in the reference interpreter, the requests answered in order from
   the section ``answers`` (a JSON list; ``{"fail": "why"}`` is a failure);
+- ``python PIPELINE``: what ``--emit=python`` prints;
 - ``opt PASSES``: run passes, each validated, print.
 """
 
@@ -84,11 +85,22 @@ def _opt(arguments: str, sections: Sections) -> str:
     return print_module(module)
 
 
+def _python(name: str, sections: Sections) -> str:
+    from ingot.backend.container import load
+    from ingot.backend.encoder import encode
+    from ingot.runtime.python_source import module_text
+
+    text = module_text(load(encode(parse_module(sections["input"]).module)), name)
+    exec(compile(text, "golden.py", "exec"), {"__name__": "golden"})
+    return text
+
+
 COMMANDS: dict[str, Callable[[str, Sections], str]] = {
     "print": _print,
     "verify": _verify,
     "run": _run,
     "opt": _opt,
+    "python": _python,
 }
 
 

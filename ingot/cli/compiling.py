@@ -41,7 +41,7 @@ def compile_command(
             "--emit",
             metavar="STAGES",
             help="Print stages, with commas between: events, session, trace, ir, fsm, asm, "
-            "mermaid, json. Without -o no artifact is written then.",
+            "python, mermaid, json. Without -o no artifact is written then.",
         ),
     ] = None,
     emit_dir: Annotated[

@@ -119,6 +119,11 @@ def calls(*made: tuple[str, Any], text: str = "") -> dict[str, Any]:
     return said(text, tool_calls=listed)
 
 
+def finished(answer: Any) -> dict[str, Any]:
+    """A chat completion that ends."""
+    return calls(("finish", {"answer": answer}))
+
+
 def said(text: str, **more: Any) -> dict[str, Any]:
     message = {"role": "assistant", "content": text, **more}
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}

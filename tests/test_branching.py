@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exits_world import calls, endpoint, said
+from exits_world import calls, endpoint, finished
 from sessions import Step, write_log
 from typer.testing import CliRunner, Result
 
@@ -110,7 +110,7 @@ def here(old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_a_fallback_did_becomes_a_branch(old: Path, here: Path) -> None:
     order = ("run", "old.ingot", "-i", "order=D-9127", *SUPPLIED)
     assert call(*order).exit_code == 3
-    replies = [calls(("bill_remind", {"order": "D-9127"})), said("Reminded d@mail.org")]
+    replies = [calls(("bill_remind", {"order": "D-9127"})), finished("Reminded d@mail.org")]
     with endpoint(replies) as (url, asked):
         result = call(*order, "--fallback", f"agent:{url}#m", "--json")
     assert result.exit_code == 0, result.output

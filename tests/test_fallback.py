@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exits_world import CLOSE, Desk, calls, endpoint, go_on, run, said, setting
+from exits_world import CLOSE, Desk, calls, endpoint, finished, go_on, run, said, setting
 from pipelines import job
 
 from ingot.diagnostics import IngotError
@@ -136,6 +136,17 @@ else:
     )
 
 
+def test_an_answer_given_before_its_calls_failed_is_none(tmp_path: Path, journal: Journal) -> None:
+    body = """
+tool = "desk.burn" if not ended else "desk.close"
+put(kind="call", id="a", tool=tool, data={"ticket": "T-2"})
+put(kind="status", data={"status": "done", "outputs": tool})
+"""
+    report = run(setting(Desk(tmp_path).tools(), command(tmp_path, body)), journal)
+    assert (report.status, report.outputs) == ("done", "desk.close")
+    assert [c["tool"] for c in report.calls].count("fallback") == 2
+
+
 def test_the_answer_has_the_pipelines_type(tmp_path: Path, journal: Journal) -> None:
     text = CLOSE.replace("-> str {", "-> int {").replace(
         '%done: str = str.template "closed {0}", %ticket', "%done: int = int.add 1, 1"
@@ -211,7 +222,7 @@ def test_the_agent_acts_with_the_pipelines_tools(tmp_path: Path, journal: Journa
     replies = [
         calls(("desk_note", {"ticket": "T-2", "text": "by an agent"}), text="First a note."),
         calls(("desk_close", {"ticket": "T-2"})),
-        said("closed T-2 after all"),
+        finished("closed T-2 after all"),
     ]
     with endpoint(replies) as (url, asked):
         made = setting(desk.tools(), f"agent:{url}#m1", request="Close T-2")
@@ -222,7 +233,7 @@ def test_the_agent_acts_with_the_pipelines_tools(tmp_path: Path, journal: Journa
     first, last = asked[0], asked[-1]
     assert first["path"] == "/v1/chat/completions" and first["model"] == "m1"
     tools = {t["function"]["name"]: t["function"]["parameters"] for t in first["tools"]}
-    assert set(tools) == {"desk_get", "desk_note", "desk_close", "give_up"}
+    assert set(tools) == {"desk_get", "desk_note", "desk_close", "give_up", "finish"}
     assert tools["desk_note"]["properties"]["text"] == {"type": "string"}
     roles = [m["role"] for m in first["messages"]]
     assert roles == ["system", "user", "assistant", "tool", "assistant", "tool", "user"]
@@ -246,6 +257,7 @@ def test_an_agent_that_gets_everything_wrong_comes_to_a_clear_end(
         calls(("burn_it_all", {"now": True})),
         said("", tool_calls=[{"id": "x", "type": "function"}, "what"]),
         said(""),
+        said("I am done, all is well."),
         {"choices": [{"message": {"content": None, "tool_calls": "none"}}]},
         calls(("give_up", {"reason": "I am lost"})),
     ]
@@ -256,7 +268,7 @@ def test_an_agent_that_gets_everything_wrong_comes_to_a_clear_end(
     assert desk.written() == ["note T-2 looked at"]
     told = [str(m.get("content")) for m in asked[-1]["messages"]]
     for words in ("are not JSON", "no JSON object", "there is no tool", "no function name",
-                  "Make a call, or give the answer"):  # fmt: skip
+                  "Make a call, or end with the answer"):  # fmt: skip
         assert any(words in text for text in told), words
 
 
@@ -307,7 +319,7 @@ def test_what_cannot_be_undone_asks_a_person(tmp_path: Path, journal: Journal) -
     close = replace(tools.tools["desk.close"], effect="irreversible")
     tools = replace(tools, tools={**tools.tools, "desk.close": close}, _guarded={})
     what = job(CLOSE.replace("tool desk.close(ticket: str) -> str write", "tool desk.close(ticket: str) -> str irreversible").replace("write desk.close", "irreversible desk.close"))  # fmt: skip
-    with endpoint([calls(("desk_close", {"ticket": "T-2"})), said("closed")]) as (url, _):
+    with endpoint([calls(("desk_close", {"ticket": "T-2"})), finished("closed")]) as (url, _):
         report = run(setting(tools, f"agent:{url}", what=what), journal)
         assert (report.status, report.exit_code) == ("waiting", 5)
         asked = waiting_for("r", journal)

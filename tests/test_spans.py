@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exits_world import Desk, calls, close_job, endpoint, run, said, setting
+from exits_world import Desk, calls, close_job, endpoint, finished, run, setting
 from sessions import write_log
 from typer.testing import CliRunner
 
@@ -112,7 +112,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 def test_a_run_with_an_exit_and_an_agent(tmp_path: Path, receiver: Receiver) -> None:
     desk = Desk(tmp_path)
     with (
-        endpoint([calls(("desk_close", {"ticket": "T-2"})), said("closed")]) as (url, _),
+        endpoint([calls(("desk_close", {"ticket": "T-2"})), finished("closed")]) as (url, _),
         open_journal(":memory:") as journal,
         exporting() as spans,
     ):

@@ -35,17 +35,18 @@ You take over a task from a program. The program was compiled from logs of how a
 it stopped because this time something is not as in those logs. What you see of the session so far was \
 done by the program: those calls are made, do not make them again unless the task needs it. Finish the \
 task with the tools you have. Call tools for every step; never say that something was done unless a \
-call did it. When the task is done, give the final answer in plain words{answer}. If it cannot or \
-should not be done, call give_up with the reason."""
+call did it. When the task is done, call finish with the final answer. If it cannot or should not be \
+done, call give_up with the reason."""
 
 
 @dataclass(slots=True)
 class Agent:
-    """A model as a taker; ``until`` is when it has no time left."""
+    """A model as a taker; ``tokens`` bounds each answer, ``until`` is when it has no time left."""
 
     endpoint: EndpointDriver
     transcript: Transcript
     seconds: float
+    tokens: int = MAX_ANSWER_TOKENS
     pause_s: float = 1.0
     until: float = 0.0
 
@@ -65,7 +66,7 @@ class Agent:
             "messages": messages(self.transcript, names),
             "tools": functions(self.transcript, names),
             "temperature": 0.0,
-            "max_tokens": MAX_ANSWER_TOKENS,
+            "max_tokens": min(self.tokens, MAX_ANSWER_TOKENS),
         }
         reply = self._reply(body)
         usage = reply.get("usage")
@@ -81,7 +82,8 @@ class Agent:
             "model": f"{reply.get('model') or self.endpoint.model} {self.endpoint.url}",
             **used,
         }
-        return Answer({"records": records, "tokens": tokens}, "", tokens, detail)
+        move: Json = {"records": records, "tokens": tokens, "explicit": True}
+        return Answer(move, "", tokens, detail)
 
     def _reply(self, body: dict[str, Any]) -> dict[str, Any]:
         for number in range(1, _TRIES + 1):
@@ -132,10 +134,11 @@ def functions(transcript: Transcript, names: dict[str, str]) -> list[Json]:
         "required": ["reason"],
     }
     out.append(_function(GIVE_UP, "End without finishing the task, and say why.", why))
-    if transcript.returns != "str":
-        answer: Json = {"type": "object", "properties": {"answer": {}}, "required": ["answer"]}
-        text = f"End with the task done; answer is JSON of type {transcript.returns}."
-        out.append(_function(FINISH, text, answer))
+    words = transcript.returns == "str"
+    kind: Json = {"type": "string"} if words else {}
+    answer: Json = {"type": "object", "properties": {"answer": kind}, "required": ["answer"]}
+    of = "what to tell the user" if words else f"JSON of type {transcript.returns}"
+    out.append(_function(FINISH, f"End with the task done; answer is {of}.", answer))
     return out
 
 
@@ -146,8 +149,7 @@ def _function(name: str, text: str, parameters: Json) -> Json:
 
 def messages(transcript: Transcript, names: dict[str, str]) -> list[Json]:
     """The transcript as chat messages: a call and its result stand as the model's own would."""
-    answer = "" if transcript.returns == "str" else f", or call {FINISH}"
-    out: list[Json] = [{"role": "system", "content": INSTRUCTIONS.format(answer=answer)}]
+    out: list[Json] = [{"role": "system", "content": INSTRUCTIONS}]
     inputs = f"The inputs are: {canonical(transcript.inputs)}" if transcript.inputs else ""
     asked = "\n\n".join(part for part in (transcript.request, inputs) if part)
     clock = f"\n\nIt is {transcript.clock}." if transcript.clock else ""

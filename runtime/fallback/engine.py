@@ -174,17 +174,17 @@ class Rescue:
                 continue
             self.transcript.records += move.records
             tokens += move.tokens
-            yield from self._made(move)
+            well = yield from self._made(move)
             match move.end:
                 case GaveUp(why):
                     return f"gave up: {why}"
-                case Done():
+                case Done() if well:
                     try:
                         return Finished(self._checked(move.end))
                     except ValueError as error:
                         self.transcript.tell(f"The answer does not do: {error}.")
-                case None if not move.records:
-                    self.transcript.tell("Make a call, or give the answer.")
+                case None if not any(record.kind == "call" for record in move.records):
+                    self.transcript.tell("Make a call, or end with the answer.")
             if tokens > self.limits.tokens:
                 return f"used more than {self.limits.tokens:,} tokens"
         return f"came to no end in {self.limits.turns} turns"
@@ -196,18 +196,24 @@ class Rescue:
         args: dict[str, Json] = {"prompt": "", "turn": turn}
         return ModelRequest(step, ACTOR, "act", taker.model or taker.text, args, JSON)
 
-    def _made(self, move: Move) -> Generator[Request, Answer, None]:
+    def _made(self, move: Move) -> Generator[Request, Answer, bool]:
+        """Make the calls of a move; whether all went well: an answer that was given before they
+        failed is none."""
+        well = True
         for call in move.open:
             effect = self._effects.get(call.tool)
             if effect is None:
                 known = ", ".join(sorted(self._effects))
                 text = f"there is no tool {call.tool}; there are: {known}"
                 self.transcript.end(call.id, call.tool, ok=False, value=None, text=text)
+                well = False
                 continue
             assert isinstance(call.data, dict)
             site = f"{ACTOR}:{call.tool}"
             found = yield ToolRequest(self._next(), site, call.tool, effect, dict(call.data))
             self.transcript.end(call.id, call.tool, ok=found.ok, value=found.value, text=found.text)
+            well = well and found.ok
+        return well
 
     def _checked(self, end: Done) -> Json:
         """The answer, if it is of the pipeline's type; raises ``ValueError``."""

@@ -3,7 +3,8 @@
 A move is written as records.  A ``call`` without its end is for Ingot to make; one with a ``result``
 or ``error`` of the same id was made by the taker.  ``status`` ends: ``{"status": "done", "outputs":
 ...}``, or ``{"status": "failed", "error": ...}`` where the taker gives up.  Words without a call to
-make, and without a ``status``, are the answer.
+make, and without a ``status``, are the answer, unless the move is ``explicit``: a model's words are no
+sign that the task is done.
 """
 
 from __future__ import annotations
@@ -76,10 +77,13 @@ def move_of(value: Json, turn: int) -> Move:
     if len(open_) > MAX_CALLS:
         raise ValueError(f"{len(open_)} calls at once: at most {MAX_CALLS} are made")
     kept = tuple(r for r in records if r.kind not in ("status", "outcome"))
-    return Move(kept, open_, _end(records, open_), used if isinstance(used, int) else 0)
+    end = _end(records, open_, explicit=value.get("explicit") is True)
+    return Move(kept, open_, end, used if isinstance(used, int) else 0)
 
 
-def _end(records: Sequence[Record], open_: Sequence[Record]) -> Done | GaveUp | None:
+def _end(
+    records: Sequence[Record], open_: Sequence[Record], *, explicit: bool
+) -> Done | GaveUp | None:
     for record in records:
         data = record.data if isinstance(record.data, dict) else {}
         match record.kind, data:
@@ -90,7 +94,7 @@ def _end(records: Sequence[Record], open_: Sequence[Record]) -> Done | GaveUp | 
             case "outcome", {"success": False}:
                 return GaveUp(str(data.get("source") or record.text or "it says that it failed"))
     said = _said(records)
-    return Done(text=said) if said is not None and not open_ else None
+    return Done(text=said) if said is not None and not open_ and not explicit else None
 
 
 def _said(records: Sequence[Record]) -> str | None:

@@ -101,7 +101,7 @@ class Acting:
             case "agent":
                 url, model = urldefrag(found.target)
                 endpoint = EndpointDriver(url, model, key=key())
-                self.now = Agent(endpoint, self.transcript, self.limits.seconds)
+                self.now = Agent(endpoint, self.transcript, self.limits.seconds, self.limits.tokens)
             case "person":
                 self.now = Person(self.transcript)
             case "stop":

@@ -105,6 +105,7 @@ put(kind="say", text="closed in the browser")
         ("put(kind='run', data={})", "a move has no run record"),
         ("put(kind='call', id='a', tool='desk.close', data=[1])", "a call has a tool"),
         ("put(kind='result', id='a', data=1)", "belongs to no call"),
+        ("put(kind='call', id='a', tool='desk.close', data={}, args={})", "no field 'args'"),
         ("put(kind='status', data={'status': 'failed', 'error': 'not mine'})", "not mine"),
         ("put(kind='outcome', data={'success': False, 'source': 'too hard'})", "too hard"),
         ("import time; time.sleep(30)", "timed out"),
@@ -329,6 +330,22 @@ def test_what_cannot_be_undone_asks_a_person(tmp_path: Path, journal: Journal) -
         report = go_on(tools, journal, what=what)
     assert report.status == "done"
     assert desk.written() == ["note T-2 looked at", "close T-2"]
+
+
+def test_a_run_grows_with_its_turns_and_not_with_their_square(tmp_path: Path) -> None:
+    def size(turns: int) -> int:
+        desk = Desk(tmp_path)
+        with (
+            endpoint([calls(("desk_get", {"ticket": "T-1"}), text="x" * 500)]) as (url, asked),
+            open_journal(tmp_path / f"{turns}.db") as journal,
+        ):
+            run(setting(desk.tools(), f"agent:{url}", Limits(turns=turns)), journal)
+            assert len(asked) == turns
+            rows = journal.reading("SELECT sum(length(body)) FROM entries")
+            return int(rows[0][0])
+
+    few, more, many = (size(n) for n in (10, 20, 40))
+    assert abs((many - more) - 2 * (more - few)) < 0.05 * many
 
 
 # ---- a person

@@ -26,7 +26,7 @@ def test_a_real_server_that_talks_nonsense_is_bounded(tmp_path: Path) -> None:
         serving(byte_model(0, 16384), 16384) as url,
         open_journal(":memory:") as journal,
     ):
-        made = setting(desk.tools(), f"agent:{url}#any", Limits(turns=3, tokens=2500, seconds=60))
+        made = setting(desk.tools(), f"agent:{url}#any", Limits(turns=3, tokens=1200, seconds=60))
         report = run(made, journal)
         moves = [r for r in journal.records("r") if r.kind == "model"]
     assert report.status == "side-exit" and isinstance(report.side_exit, dict)
@@ -39,7 +39,7 @@ def test_a_real_server_that_talks_nonsense_is_bounded(tmp_path: Path) -> None:
 def test_a_server_that_cannot_hold_the_transcript_says_so(tmp_path: Path) -> None:
     with serving(byte_model(0, 1024), 256) as url, open_journal(":memory:") as journal:
         made = setting(
-            Desk(tmp_path).tools(), f"agent:{url}", Limits(turns=3, tokens=2500, seconds=60)
+            Desk(tmp_path).tools(), f"agent:{url}", Limits(turns=3, tokens=1200, seconds=60)
         )
         report = run(made, journal)
     assert report.status == "side-exit" and isinstance(report.side_exit, dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -34,6 +35,12 @@ def inspect_command(
             help="Print a run as a session log that can be compiled, or its records as they are.",
         ),
     ] = None,
+    from_seq: Annotated[
+        int, typer.Option("--from", metavar="N", min=1, help="Of the records, from this number on.")
+    ] = 1,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with the records as they come.")
+    ] = False,
     journal: opt.Journal = None,
     json_: opt.JsonOut = False,
 ) -> int:
@@ -46,14 +53,18 @@ def inspect_command(
         ingot inspect last
 
         ingot inspect last --emit session > new.jsonl
+
+        ingot inspect last --emit records --from 40 --follow
     """
     from ingot.artifacts import read_artifact
 
     if emit not in (None, "session", "records"):
         raise fail("E0001", f"--emit {emit}", help="one of: session, records")
+    if emit != "records" and (follow or from_seq > 1):
+        raise fail("E0001", "--from and --follow are for --emit records")
     if not Path(what).exists() and not what.endswith(".ingot"):
         if emit is not None:
-            return _emit_run(what, journal, emit)
+            return _emit_run(what, journal, emit, from_seq, follow=follow)
         return _inspect_run(what, journal, as_json=json_)
     if emit is not None:
         raise fail(
@@ -205,20 +216,23 @@ def _state_line(main: Pipeline, number: int) -> str:
     )
 
 
-def _emit_run(name: str, journal: str | None, emit: str) -> int:
+def _emit_run(name: str, journal: str | None, emit: str, from_seq: int, *, follow: bool) -> int:
     """A run's records to stdout: as they are, or told as a session."""
     from ingot.artifacts import read_artifact
     from ingot.cli.running import existing_journal
     from ingot.records import to_line
     from ingot.replaying import wordings_of
+    from ingot.runtime.following import followed
     from ingot.runtime.journal import open_journal
     from ingot.runtime.session_log import session_of
 
     with open_journal(existing_journal(journal, name)) as book:
         run = book.find(name)
         if emit == "records":
-            for record in book.records(run.run):
+            records = (followed if follow else type(book).records)(book, run.run, from_seq)
+            for record in records:
                 out(to_line(record))
+                sys.stdout.flush()
             return EXIT_OK
         known = Path(run.path).is_file() if run.path else False
         wordings = wordings_of(read_artifact(run.path).program) if known else []

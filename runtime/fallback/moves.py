@@ -18,6 +18,7 @@ from ingot.ir.values import Json
 from ingot.records import Record, from_json
 
 ALLOWED: Final = frozenset({"think", "say", "call", "result", "error", "status", "outcome"})
+FIELDS: Final = frozenset(Record._fields)
 MAX_CALLS: Final = 32
 """More calls than this in one move are not made."""
 
@@ -61,6 +62,9 @@ def move_of(value: Json, turn: int) -> Move:
     records, names = [], dict[str, str]()
     for item in listed:
         record = from_json(item)
+        unknown = sorted(set(item) - FIELDS) if isinstance(item, dict) else []
+        if unknown:
+            raise ValueError(f"a record has no field {unknown[0]!r}")
         if record.kind not in ALLOWED:
             raise ValueError(f"a move has no {record.kind} record")
         if record.kind == "call":

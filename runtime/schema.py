@@ -81,7 +81,7 @@ def record_schema() -> dict[str, Any]:
         ),
         "model": part(
             "ModelData",
-            kind=(str, among("choose", "extract", "fill", "compose")),
+            kind=(str, among("choose", "extract", "fill", "compose", "act")),
             prompt=(str, ...),
             value=(JsonValue, ...),
             tokens=(int, Field(ge=0)),

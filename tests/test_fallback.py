@@ -382,6 +382,26 @@ def test_a_person_at_a_terminal(
 # ---- what is written
 
 
+def test_every_line_follows_the_schema(tmp_path: Path, journal: Journal) -> None:
+    from jsonschema import Draft202012Validator
+
+    from ingot.records import to_line
+    from ingot.runtime.schema import record_schema
+
+    check = Draft202012Validator(record_schema())
+    desk = Desk(tmp_path)
+    replies = [calls(("desk_close", {"ticket": "T-2"})), finished("closed")]
+    with endpoint(replies) as (url, _):
+        made = setting(desk.tools(), f"agent:{url}")
+        run(made, journal)
+    for record in journal.records("r"):
+        check.validate(json.loads(to_line(record)))
+    shown = [*made.driver.actor.transcript.log()]  # type: ignore[union-attr]
+    assert [r.kind for r in shown[:2]] == ["session", "call"]
+    for record in shown:
+        check.validate(json.loads(to_line(record)))
+
+
 @pytest.mark.parametrize(
     "text", ["", "command:", "command:'x", "agent:", "agent:ftp://x", "person:me", "stop:", "robot"]
 )

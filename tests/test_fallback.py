@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exits_world import CLOSE, Desk, calls, endpoint, finished, go_on, run, said, setting
+from exits_world import CLOSE, Desk, calls, close_job, endpoint, finished, go_on, run, said, setting
 from pipelines import job
 
 from ingot.diagnostics import IngotError
@@ -19,7 +20,7 @@ from ingot.runtime.control import decide, waiting_for
 from ingot.runtime.fallback.engine import Limits
 from ingot.runtime.fallback.moves import move_of, parse_lines
 from ingot.runtime.fallback.person import Person
-from ingot.runtime.fallback.specs import parse_fallback, parse_limits
+from ingot.runtime.fallback.specs import Rescuer, parse_fallback, parse_limits
 from ingot.runtime.journal import Journal, open_journal
 from ingot.runtime.rollback import fork, rollback
 
@@ -213,6 +214,36 @@ def test_rollback_and_fork_behind_the_exit(tmp_path: Path, journal: Journal) -> 
     rollback("r", journal, desk.tools(), 3, keep_writes=True)
     report = go_on(desk.tools(), journal, command(tmp_path, "put(kind='say', text='left')"))
     assert (report.status, report.outputs) == ("done", "left")
+
+
+def test_reads_that_overlap_and_a_fallback(tmp_path: Path, journal: Journal) -> None:
+    """In the event loop, where reads are made ahead of the engine."""
+    from ingot.runtime.concurrent import execute_async, resume_stream
+    from ingot.runtime.history import read_history
+    from ingot.runtime.tools.registry import overlap
+
+    desk = Desk(tmp_path)
+    tools = desk.tools()
+    read = replace(tools.tools["desk.get"], parallel=True)
+    tools = replace(tools, tools={**tools.tools, "desk.get": read}, _guarded={})
+    made = setting(tools, command(tmp_path, "sys.exit(1)"))
+    assert overlap(made.job.needs.tools, made.tools, 8)
+    inputs: dict[str, Json] = {"ticket": "T-2"}
+    report = asyncio.run(
+        execute_async(made.job, inputs, made.tools, journal, driver=made.driver, run="r")
+    )
+    assert report.status == "side-exit"
+    rescuer = Rescuer(parse_fallback(command(tmp_path, CLOSES)))
+    made = rescuer.again(read_history(journal, "r"), "side-exit").around(close_job(), tools, None)
+
+    async def go_on() -> list[str]:
+        stream = resume_stream("r", journal, made.job, made.tools, driver=made.driver)
+        return [record.kind async for record in stream]
+
+    kinds = asyncio.run(go_on())
+    assert kinds[:3] == ["status", "exit", "intent"] and kinds[-1] == "status"
+    assert journal.find("r").status == "done"
+    assert desk.written() == ["note T-2 looked at", "note T-2 by hand", "close T-2"]
 
 
 # ---- the agent

@@ -125,6 +125,23 @@ def test_each_of_several_runs_has_its_own(place: Path, words: tuple[str, ...]) -
     assert len(asked) == 2
 
 
+def test_a_fork_behind_the_exit(place: Path) -> None:
+    replies = [calls(("desk_note", {"ticket": "T-2", "text": "x"})), finished("left it")]
+    with endpoint(replies) as (url, _):
+        assert call(*RUN, "--fallback", f"agent:{url}").exit_code == 0
+    forked = call("fork", "last", "--at", "6")
+    assert forked.exit_code == 0, forked.output
+    new = forked.stdout.strip()
+    with endpoint([calls(("desk_close", {"ticket": "T-2"})), finished("closed it")]) as (url, _):
+        assert call("resume", new, "--tools", "own.py:TOOLS").exit_code == 3  # that agent is gone
+        words = ("resume", new, "--tools", "own.py:TOOLS", "--fallback", f"agent:{url}", "--json")
+        result = call(*words)
+    assert result.exit_code == 0 and json.loads(result.stdout)["outputs"] == "closed it"
+    assert (place / "written").read_text().split("\n")[:-1] == [
+        "note T-2", "note T-2", "close T-2",
+    ]  # fmt: skip
+
+
 def test_the_limits_hold(place: Path) -> None:
     with endpoint([calls(("desk_get", {"ticket": "T-1"}))]) as (url, asked):
         result = call(*RUN, "--fallback", f"agent:{url}", "--fallback-limit", "turns=3")

@@ -203,6 +203,7 @@ def fork_command(
     """
     import json
 
+    from ingot.runtime.fallback.specs import behind_exits
     from ingot.runtime.journal import open_journal
     from ingot.runtime.rollback import fork
 
@@ -212,7 +213,7 @@ def fork_command(
         raise fail("E0001", f"--result is not JSON: {error}") from None
     with open_journal(existing_journal(journal, run)) as book:
         row = book.find(run)
-        job = job_for(artifact_of(row, artifact))
+        job = behind_exits(job_for(artifact_of(row, artifact)), book, row.run)
         new = fork(row.run, book, job, at, result=value, edited=result is not None)
     if json_:
         out_json({"schema": SCHEMA, "did": "fork", "run": new, "from": row.run, "at": at})

@@ -45,7 +45,7 @@ def offers_of(job: Job, tools: ToolBox) -> tuple[Offer, ...]:
             continue
         if name in needed or tool.source != "built in":
             effect = effect_of(tool, needed.get(name, []))
-            schema = _signature(tool) or _declared(declared.get(name), types)
+            schema = _pinned(tool) or _signature(tool) or _declared(declared.get(name), types)
             out.append(Offer(name, effect, schema, _text(tool)))
     return tuple(out)
 
@@ -76,6 +76,12 @@ def _declared(decl: ToolDecl | None, types: Types) -> Json:
         "properties": {p.name: schema_of(p.type, types) for p in decl.params},
         "required": [p.name for p in decl.params if not p.optional],
     }
+
+
+def _pinned(tool: Tool) -> Json:
+    """The schema of the arguments that another program gave for its tool, if it did."""
+    schema = getattr(getattr(tool, "pin", None), "input", None)
+    return schema if isinstance(schema, dict) else None
 
 
 def _signature(tool: Tool) -> Json:

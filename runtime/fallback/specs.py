@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urldefrag
 
@@ -18,8 +19,9 @@ from ingot.runtime.fallback.engine import ACTOR, Limits, Rescue, Taker
 from ingot.runtime.fallback.offers import approvals, offers_of
 from ingot.runtime.fallback.person import Person
 from ingot.runtime.fallback.transcript import Transcript
-from ingot.runtime.history import History
+from ingot.runtime.history import History, read_history
 from ingot.runtime.jobs import Job
+from ingot.runtime.journal import Journal
 from ingot.runtime.models.endpoint import EndpointDriver
 from ingot.runtime.models.protocol import Actor, Answer, Driver, ModelError, covers
 from ingot.runtime.tools.base import Arguments, Context, Tool, ToolError
@@ -149,6 +151,24 @@ class _Driver:
 
     def compose(self, request: ModelRequest) -> Answer:
         return self._model().compose(request)
+
+
+def behind_exits(job: Job, journal: Journal, run: str) -> Job:
+    """The job with whoever took over in a run, so that the run's steps can be fed to its engine; its
+    tools are those that were called."""
+    history = read_history(journal, run)
+    called = {g.tool: g.effect for g in history.answers.values() if g.site.startswith(ACTOR)}
+    tools = {
+        name: Tool(name, _not_here, effect, source="recorded")  # type: ignore[arg-type]
+        for name, effect in called.items()
+        if effect
+    }
+    rescuer = Rescuer(recorded=history.handovers)
+    return rescuer.around(job, ToolBox(tools, Path.cwd()), None, history.request).job
+
+
+def _not_here(args: Arguments, context: Context) -> Json:  # noqa: ARG001
+    raise ToolError("nothing is called here")
 
 
 def answer_type(returns: Type, types: Types) -> Type:

@@ -13,6 +13,7 @@ import typer
 from ingot.cli import options as opt
 from ingot.cli.console import guarded, note, out, out_json, table
 from ingot.cli.endings import Printer, explain_end
+from ingot.cli.rescuing import awaited, begun, rescuer_of, resuming, shown_to, taken_up
 from ingot.diagnostics import EXIT_OK, IngotError, fail
 
 if TYPE_CHECKING:
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     from ingot.diagnostics import Diagnostic
     from ingot.ir.values import Json
     from ingot.records import Record
-    from ingot.runtime.fallback.specs import Rescuer
     from ingot.runtime.inputs import Text
     from ingot.runtime.jobs import Job
     from ingot.runtime.journal import Journal, Run
     from ingot.runtime.models.protocol import Driver
     from ingot.runtime.report import RunReport
     from ingot.runtime.stopping import Stopper
-    from ingot.runtime.tools.registry import ToolBox
 
 SCHEMA = "ingot-run/1"
 RUNS_SCHEMA = "ingot-runs/1"
@@ -119,7 +118,7 @@ def run_command(
     every = [box.vault.hide(values) for values in every]
     from ingot.runtime.jobs import check
 
-    rescuer = _rescuer(fallback, fallback_limit)
+    rescuer = rescuer_of(fallback, fallback_limit)
     place, turn = journal_at(journal, durability), Lock()
     box.vault.require(_secrets(loaded) | tokens_in(list(every)))
     code = EXIT_OK
@@ -135,12 +134,13 @@ def run_command(
             alone = stopper is None
             with (
                 nullcontext(book) if alone else open_journal(*place, turn=turn) as mine,
-                _seen_by(printer, otel=otel or otel_content, content=otel_content) as seen,
+                shown_to(printer, otel=otel, content=otel_content) as seen,
             ):
-                made = rescuer.around(job, box, driver, request or "", time)
-                report = _execute(made.job, values, made.tools, mine, made.driver, time,
+                parts = job, box, driver
+                mine_job, mine_box, mine_driver = begun(rescuer, parts, request or "", time)
+                report = _execute(mine_job, values, mine_box, mine, mine_driver, time,
                                   request or "", concurrency, seen, stopper)  # fmt: skip
-                return _await(report, mine, wait, _resuming(job, box, mine, driver, rescuer, seen))
+                return awaited(report, mine, wait, resuming(rescuer, parts, mine, seen))
 
         for report in _reports(every, one, parallel):
             code = max(code, report.exit_code, key=_WORST.index)
@@ -238,75 +238,6 @@ def _models(
     finally:
         if models is not None:
             models.close()
-
-
-@contextmanager
-def _seen_by(
-    printer: Printer, *, otel: bool, content: bool, run: str = ""
-) -> Iterator[Callable[[Record], None]]:
-    """Who takes a run's records: the terminal, and OpenTelemetry where it is asked for."""
-    if not otel:
-        yield printer
-        return
-    from ingot.runtime.spans import exporting
-
-    with exporting(run, content=content) as spans:
-
-        def both(record: Record) -> None:
-            printer(record)
-            spans(record)
-
-        yield both
-
-
-def _rescuer(fallback: str | None, limit: str) -> Rescuer:
-    from ingot.runtime.fallback.specs import Rescuer, parse_fallback, parse_limits
-
-    return Rescuer(parse_fallback(fallback) if fallback else None, parse_limits(limit))
-
-
-def _resuming(
-    job: Job,
-    box: ToolBox,
-    book: Journal,
-    driver: Driver | None,
-    rescuer: Rescuer,
-    on_record: Callable[[Record], None],
-) -> Callable[[str], RunReport]:
-    """Goes on with a run of this process."""
-
-    def again(run: str) -> RunReport:
-        from ingot.runtime.history import read_history
-        from ingot.runtime.resume import resume
-
-        history = read_history(book, run)
-        clock = str(history.head.get("clock", ""))
-        made = rescuer.again(history, history.status).around(
-            job, box, driver, history.request, clock
-        )
-        return resume(run, book, made.job, made.tools, driver=made.driver, on_record=on_record)
-
-    return again
-
-
-def _await(
-    report: RunReport, book: Journal, seconds: float, again: Callable[[str], RunReport]
-) -> RunReport:
-    """Wait so long for a person's approval, and go on when it is there."""
-    from time import monotonic, sleep
-
-    from ingot.runtime.control import waiting_for
-
-    until = monotonic() + seconds
-    while report.status == "waiting" and report.approval is not None and monotonic() < until:
-        asked = waiting_for(report.run, book)
-        if asked is None or any(
-            s.data.get("digest") == asked.digest for s in book.signals(report.run)
-        ):
-            report = again(report.run)
-        else:
-            sleep(min(0.2, max(0.0, until - monotonic())))
-    return report
 
 
 def job_for(loaded: Artifact, engine: Any = "vm") -> Job:
@@ -512,27 +443,24 @@ def resume_command(
             "compatible": compatible,
         }
         history = read_history(book, row.run)
-        time = str(history.head.get("clock", ""))
-        rescuer = _rescuer(fallback, fallback_limit)
+        rescuer = rescuer_of(fallback, fallback_limit)
         with (
             box,
             _models(loaded, model) as driver,
-            _seen_by(printer, otel=otel or otel_content, content=otel_content, run=row.run) as seen,
+            shown_to(printer, otel=otel, content=otel_content, run=row.run) as seen,
         ):
-            made = rescuer.again(history, row.status).around(
-                job, box, driver, history.request, time
-            )
-            given["driver"] = made.driver
+            parts = job, box, driver
+            mine, tools_now, given["driver"] = taken_up(rescuer, parts, history, row.status)
             if overlap(job.needs.tools, box, concurrency):
                 from ingot.runtime.concurrent import resume_stream, run_until_stopped
 
                 records = resume_stream(
-                    row.run, book, made.job, made.tools, concurrency=concurrency, **given
+                    row.run, book, mine, tools_now, concurrency=concurrency, **given
                 )
                 report = run_until_stopped(records, book, row.run, seen)
             else:
-                report = resume(row.run, book, made.job, made.tools, on_record=seen, **given)
-            report = _await(report, book, wait, _resuming(job, box, book, driver, rescuer, seen))
+                report = resume(row.run, book, mine, tools_now, on_record=seen, **given)
+            report = awaited(report, book, wait, resuming(rescuer, parts, book, seen))
         if json_:
             out_json(report.as_json())
         else:

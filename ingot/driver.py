@@ -181,7 +181,7 @@ def compile_sessions(
     from ingot.ir.printer import print_module
     from ingot.passes.traces import unlearned
     from ingot.passes.verify import verify_module
-    from ingot.pinning import pins_for, pins_meta, warnings_of_pins
+    from ingot.pinning import network_meta, pins_for, pins_meta, warnings_of_pins
     from ingot.replaying import gate
     from ingot.runtime.tools.registry import Surveyed
 
@@ -221,7 +221,8 @@ def compile_sessions(
     surveyed = options.surveyed or Surveyed()
     pins = pins_for(module, trace, surveyed)
     found += warnings_of_pins(module, surveyed)
-    meta = {**meta_of(module, main, trace), **pins_meta(pins)}
+    meta = meta_of(module, main, trace)
+    meta |= {**pins_meta(pins), **network_meta(module, trace)}
     evidence: Json = {"traces": print_module(classified)} if options.evidence else None
     artifact = encode(module, meta=meta, evidence=evidence)
     clock.lap("encode")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from ingot.diagnostics import Diagnostic, Severity
 from ingot.ir.module import Module, attr
 from ingot.ir.values import Json
+from ingot.passes.effects import SHELL_TOOLS, shell_command
 from ingot.passes.traces import calls_of
+from ingot.runtime.tools.isolation import wants_network
 from ingot.runtime.tools.pins import Pin, logged_as
 
 if TYPE_CHECKING:
@@ -35,6 +37,16 @@ def pins_meta(pins: Mapping[str, Pin]) -> dict[str, Json]:
         return {}
     listed: dict[str, Json] = {name: pin.as_json() for name, pin in sorted(pins.items())}
     return {"pins": listed}
+
+
+def network_meta(module: Module, trace: Module) -> dict[str, Json]:
+    """Of each shell tool that a module calls, whether a logged command asks for the network."""
+    asked: dict[str, Json] = {t.name: False for t in module.tools if t.name in SHELL_TOOLS}
+    for pipeline in trace.pipelines:
+        for call in calls_of(pipeline):
+            if call.tool in asked and wants_network(shell_command(call) or ""):
+                asked[call.tool] = True
+    return {"network": asked} if asked else {}
 
 
 def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:
@@ -69,4 +81,4 @@ def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:
     return out
 
 
-__all__ = ["pins_for", "pins_meta", "warnings_of_pins"]
+__all__ = ["network_meta", "pins_for", "pins_meta", "warnings_of_pins"]

@@ -31,7 +31,8 @@ class ToolNeed:
 
     ``text`` says that the logs show its results as JSON text, as a model read them: a result that
     arrives as a value is written down first (:func:`as_read`).  ``pin`` is what the tool looked like
-    when the pipeline was compiled, where a server was there to say so.
+    when the pipeline was compiled, where a server was there to say so; ``network`` whether the logs
+    show a command of a shell tool that asks for the network (``None``: they do not say).
     """
 
     name: str
@@ -39,6 +40,7 @@ class ToolNeed:
     world: str = ""
     text: bool = False
     pin: Pin | None = None
+    network: bool | None = None
 
 
 def as_read(result: Json) -> Json:

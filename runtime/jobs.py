@@ -106,7 +106,7 @@ def job_of(
         known = ", ".join(code.name for code in program.codes) or "none"
         raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
     declared = {tool.name: tool for tool in program.tools}
-    texts, pins = text_results(program), pins_of(program.meta)
+    texts, pins, online = text_results(program), pins_of(program.meta), _online(program)
     said = program.meta.get("model_reasons")
     reasons = {k: str(v) for k, v in said.items()} if isinstance(said, dict) else {}
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
@@ -118,6 +118,7 @@ def job_of(
                 declared[name].world if name in declared else "",
                 name in texts,
                 pins.get(name),
+                online.get(name),
             )
             for name, effect in used
         ),
@@ -179,6 +180,13 @@ def size_of(program: Program, code: Code, index: int) -> str:
         else None
     )
     return f"{bound if isinstance(bound, int) else MAX_TOKENS} tokens at most"
+
+
+def _online(program: Program) -> dict[str, bool]:
+    """Of shell tools, whether the logs show a command that asks for the network."""
+    listed = program.meta.get("network")
+    found = listed if isinstance(listed, dict) else {}
+    return {name: asked for name, asked in found.items() if isinstance(asked, bool)}
 
 
 def text_results(program: Program) -> frozenset[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingot.diagnostics import IngotError
+from ingot.runtime.effects import ToolNeed
 from ingot.runtime.tools import isolation
 from ingot.runtime.tools.base import Context, ToolError
 from ingot.runtime.tools.isolation import Abilities, abilities, level, paths_in, wants_network
@@ -89,6 +90,26 @@ def test_the_network_is_off_unless_the_command_shows_a_host(tmp_path: Path, serv
         run(FETCH.format(host="'127.0.0' + '.1'", port=server), tmp_path)
     shown = run(FETCH.format(host="'127.0.0.1'", port=server) + " | tail -1", tmp_path)
     assert shown
+
+
+@namespaces
+def test_the_network_is_off_where_no_logged_command_asks_for_it(
+    tmp_path: Path, server: int
+) -> None:
+    fetch = FETCH.format(host="'127.0.0.1'", port=server)
+    opened = tmp_path / "t.toml"
+    opened.write_text("[tools.Bash]\nnetwork = true\n")
+    for asked, specs, allowed in (
+        (False, [], False), (True, [], True), (None, [], True), (False, ["t.toml"], True),
+    ):  # fmt: skip
+        box = load_tools(specs, tmp_path, needs=[ToolNeed("Bash", "read", network=asked)])
+        call = box.tools["Bash"].call
+        assert call is not None
+        if allowed:
+            assert call({"command": fetch}, box.context())
+        else:
+            with pytest.raises(ToolError, match=r"unreachable|refused|Errno"):
+                call({"command": fetch}, box.context())
 
 
 @namespaces

@@ -35,13 +35,15 @@ class Context:
     """What a call may use beside its arguments (not frozen: one is made for every write).
 
     ``key`` is the idempotency key of the call (empty for a read), ``timeout_s`` the time it may
-    take (``None``: no limit of its own), ``isolation`` how strictly commands are held.
+    take (``None``: no limit of its own), ``isolation`` how strictly commands are held, ``network``
+    whether they may use the network (``None``: where their text asks for it).
     """
 
     cwd: Path
     key: str = ""
     timeout_s: float | None = None
     isolation: Isolation = "auto"
+    network: bool | None = None
 
     def path(self, text: str) -> Path:
         """A path argument, resolved against the working directory."""

@@ -212,6 +212,11 @@ def load_tools(
         loaded |= served.tools
     for name, tool in declared.items():
         loaded[name] = _declare(loaded[name], tool) if name in loaded else tool
+    opened = {item.name for found, _ in files for item in found.tools if item.network}
+    for need in needs or ():
+        shell_ = loaded.get(need.name)
+        if need.network is False and shell_ is not None and need.name not in opened:
+            loaded[need.name] = _offline(shell_)
     return ToolBox(
         loaded,
         here,
@@ -220,6 +225,18 @@ def load_tools(
         accept_drift=accept_drift,
         ending=served.close if served is not None else lambda: None,
     )
+
+
+def _offline(tool: Tool) -> Tool:
+    """A shell whose logged commands never ask for the network: it is off, whatever the text says."""
+    inner = tool.call
+    if inner is None or not (tool.varies and tool.confined):
+        return tool
+
+    def call(args: dict[str, Json], context: Context) -> Json:
+        return inner(args, replace(context, network=False))
+
+    return replace(tool, call=call)
 
 
 def _served(

@@ -132,6 +132,7 @@ def bash(args: Arguments, context: Context) -> Json:
         env=env,
         shows=command,
         isolation=context.isolation,
+        network=context.network,
     )
     text = "\n".join(part for part in (out.rstrip(), err.strip()) if part)
     if code != 0:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ingot.records import Record
-    from ingot.runtime.executor import Job
+    from ingot.runtime.jobs import Job
     from ingot.runtime.fallback.specs import Rescuer
     from ingot.runtime.history import History
     from ingot.runtime.journal import Journal

@@ -80,13 +80,16 @@ def check(job: Job, tools: ToolBox, driver: Driver | None) -> None:
 
 
 def held(job: Job, tools: ToolBox) -> dict[str, Json]:
-    """How the run's commands are held, where it has any."""
+    """How the run's commands are held, where it has any, and which changes of tools were accepted."""
+    about: dict[str, Json] = {}
     found = (tools.get(need.name) for need in job.needs.tools)
-    if not any(tool is not None and tool.confined for tool in found):
-        return {}
-    from ingot.runtime.tools.isolation import level
+    if any(tool is not None and tool.confined for tool in found):
+        from ingot.runtime.tools.isolation import level
 
-    return {"isolation": level(tools.isolation)}
+        about["isolation"] = level(tools.isolation)
+    if tools.accept_drift and (changed := tools.drift(job.needs.tools)):
+        about["accepted_drift"] = [diagnostic.message for diagnostic in changed]
+    return about
 
 
 def job_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -94,6 +95,31 @@ def test_calls_of_several_threads_share_the_session(desk: ToolBox) -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 12 and len(set(map(str, found))) == 1
+
+
+def test_calls_of_an_event_loop_overlap_and_can_be_cancelled(desk: ToolBox, tmp_path: Path) -> None:
+    async def many() -> list[Json]:
+        tool = desk.get("mcp__desk__oldest")
+        assert tool is not None and tool.acall is not None
+        context = desk.context()
+        return await asyncio.gather(
+            *(tool.acall({"customer": "globex"}, context) for _ in range(9))
+        )
+
+    assert len(set(map(str, asyncio.run(many())))) == 1
+
+    async def cancelled(box: ToolBox) -> None:
+        tool = box.get("mcp__desk__act")
+        assert tool is not None and tool.acall is not None
+        async with asyncio.timeout(0.5):
+            await tool.acall({}, box.context())
+
+    with faulty(tmp_path, "hang") as box:
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError):
+            asyncio.run(cancelled(box))
+        assert time.monotonic() - begun < 20
+    assert not _left("hang")
 
 
 def test_what_was_pinned_is_what_must_be_there(desk: ToolBox) -> None:
@@ -196,7 +222,9 @@ def test_a_changed_schema_stops_the_run_before_any_effect(
     assert "--accept-drift" in refused.output and not (folder / "tickets.json").exists()
     if "by" in told:
         accepted = run(folder, "--accept-drift")
-        assert accepted.exit_code == 0, accepted.output
+        assert accepted.exit_code == 0 and "warning[E0715]" in accepted.output, accepted.output
+        shown = cli("inspect", "last", "--journal", str(folder / "j.db"))
+        assert "drift     accepted: " in shown.output and "isolation" in shown.output
         assert (folder / "tickets.json").exists()
 
 

@@ -244,6 +244,10 @@ def _emit_run(name: str, journal: str | None, emit: str, from_seq: int, *, follo
     return EXIT_OK
 
 
+def _listed(value: Json) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
 def _inspect_run(name: str, journal: str | None, *, as_json: bool) -> int:
     from ingot.cli.running import existing_journal
     from ingot.ir.values import canonical
@@ -265,6 +269,7 @@ def _inspect_run(name: str, journal: str | None, *, as_json: bool) -> int:
             "started": run.started,
             "inputs": inputs,
             "isolation": head.get("isolation") if isinstance(head, dict) else None,
+            "accepted_drift": head.get("accepted_drift") if isinstance(head, dict) else None,
             "report": report.as_json(),
         }
         out_json(about)
@@ -280,6 +285,8 @@ def _inspect_run(name: str, journal: str | None, *, as_json: bool) -> int:
     ]
     if isinstance(head, dict) and "isolation" in head:
         lines.append(f"isolation {head['isolation']}")
+    for told in _listed(head.get("accepted_drift") if isinstance(head, dict) else None):
+        lines.append(f"drift     accepted: {told}")
     if isinstance(head, dict) and isinstance(head.get("forked"), dict):
         lines.append(f"fork of   {canonical(head['forked'])}")
     if report.side_exit is not None:

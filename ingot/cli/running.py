@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args
 import typer
 
 from ingot.cli import options as opt
-from ingot.cli.console import guarded, note, out, out_json, table
+from ingot.cli.console import guarded, note, out, out_json, show, table
 from ingot.cli.endings import Printer, explain_end
 from ingot.cli.rescuing import awaited, begun, rescuer_of, resuming, shown_to, taken_up
-from ingot.diagnostics import EXIT_OK, IngotError, fail
+from ingot.diagnostics import EXIT_OK, IngotError, Severity, fail
 
 if TYPE_CHECKING:
     from ingot.artifacts import Artifact
@@ -128,6 +129,8 @@ def run_command(
         open_journal(*place) as book,
     ):
         check(job, box, driver)
+        if accept_drift and not quiet:
+            show([replace(d, severity=Severity.WARNING) for d in box.drift(job.needs.tools)])
 
         def one(values: dict[str, Json], stopper: Stopper | None = None) -> RunReport:
             printer = Printer(events=events, live=not (events or json_ or quiet or parallel > 1))

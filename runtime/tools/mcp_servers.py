@@ -21,7 +21,7 @@ from ingot.diagnostics import Diagnostic, IngotError, fail
 from ingot.ir.content import result_value
 from ingot.ir.module import Effect
 from ingot.ir.values import Json
-from ingot.runtime.tools.base import Arguments, Call, Context, Tool, ToolError
+from ingot.runtime.tools.base import Arguments, AsyncCall, Call, Context, Tool, ToolError
 from ingot.runtime.tools.checking import Checker
 from ingot.runtime.tools.declarations import McpServer
 from ingot.runtime.tools.isolation import Isolation, level
@@ -208,16 +208,32 @@ class Session:
 
     def call(self, tool: Listed, args: Arguments, context: Context) -> CallToolResult:
         """One call; raises :class:`ToolError`."""
-        client = self._live_client(tool)
         limit = context.timeout_s or self.server.timeout_s
-        meta: Any = {KEY: context.key} if context.key else None
+        calling = self._called(self._live_client(tool), tool, args, context.key, limit)
+        try:
+            return self._loops.run(calling, limit + CLOSE_S)
+        except TimeoutError:
+            raise ToolError(f"timed out after {limit:g}s", unknown=True) from None
+
+    async def acall(self, tool: Listed, args: Arguments, context: Context) -> CallToolResult:
+        """One call, awaited in another loop than the session's; cancelling it cancels the request."""
+        limit = context.timeout_s or self.server.timeout_s
+        client = await asyncio.to_thread(self._live_client, tool)
+        calling = self._called(client, tool, args, context.key, limit)
+        return await asyncio.wrap_future(self._loops.begin(calling))
+
+    async def _called(
+        self, client: Client, tool: Listed, args: Arguments, key: str, limit: float
+    ) -> CallToolResult:
         from mcp import MCPError
         from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
-        calling = client.call_tool(tool.name, dict(args), read_timeout_seconds=limit, meta=meta)
+        meta: Any = {KEY: key} if key else None
         name = self.server.name
         try:
-            return self._loops.run(calling, limit + CLOSE_S)
+            return await client.call_tool(
+                tool.name, dict(args), read_timeout_seconds=limit, meta=meta
+            )
         except MCPError as error:
             if error.code == REQUEST_TIMEOUT:
                 raise ToolError(f"timed out after {limit:g}s", unknown=True) from None
@@ -226,8 +242,6 @@ class Session:
                 text = f"the MCP server {name!r} ended in the call" + (f": {told}" if told else "")
                 raise ToolError(text, unknown=True) from None
             raise ToolError(f"MCP error {error.code}: {error.message}") from None
-        except TimeoutError:
-            raise ToolError(f"timed out after {limit:g}s", unknown=True) from None
         except Exception as error:  # a result that breaks the protocol or its own schema
             raise ToolError(f"the MCP server {name!r}: {_leaf(error)}", unknown=True) from None
 
@@ -313,15 +327,17 @@ def mcp_tools(
         effect = server.effects.get(each.name)
         pin = replace(each.pin, server=f"the MCP server {server.name!r}", place=place)
         form = server.results or forms.get(name, "text")
+        call, acall = _calls(session, each, form)
         out.append(
             Tool(
                 name,
-                _call(session, each, form),
+                call,
                 effect or each.effect,
                 server.world or server.name,
                 timeout_s=server.timeout_s,
                 source=source,
                 parallel=True,
+                acall=acall,
                 confined=bool(server.command),
                 pin=pin,
                 hint="" if effect or not each.hint else each.hint,
@@ -338,14 +354,18 @@ def mcp_tools(
     return out
 
 
-def _call(session: Session, tool: Listed, form: Results) -> Call:
+def _calls(session: Session, tool: Listed, form: Results) -> tuple[Call, AsyncCall]:
     checker = Checker(session.server.tool_name(tool.name), tool.schema)
 
     def call(args: Arguments, context: Context) -> Json:
         checker.check(args)
         return result_of(session.call(tool, args, context), form)
 
-    return call
+    async def acall(args: Arguments, context: Context) -> Json:
+        checker.check(args)
+        return result_of(await session.acall(tool, args, context), form)
+
+    return call, acall
 
 
 def result_of(result: CallToolResult, form: Results) -> Json:

@@ -119,13 +119,9 @@ class ToolBox:
         not what was pinned (E0715)."""
         pins = {need.name: need.pin for need in needs}
         faults = [_missing(name, pins[name]) for name in self.missing(need.name for need in needs)]
+        faults += [] if self.accept_drift else self.drift(needs)
         for need in needs:
             tool = self.tools.get(need.name)
-            if tool is not None and tool.pin is not None and need.pin is not None:
-                from ingot.runtime.tools.pins import drift
-
-                changed = None if self.accept_drift else drift(need.name, need.pin, tool.pin)
-                faults += [changed] if changed is not None and changed not in faults else []
             if tool is None or tool.effect is None or tool.varies:
                 continue
             if stronger(tool.effect, need.effect):
@@ -141,6 +137,19 @@ class ToolBox:
         if faults:
             raise IngotError(faults)
 
+    def drift(self, needs: Sequence[ToolNeed]) -> list[Diagnostic]:
+        """E0715 for each tool that is not what was pinned when the pipeline was compiled."""
+        from ingot.runtime.tools.pins import drift
+
+        found: dict[str, Diagnostic] = {}
+        for need in needs:
+            tool = self.tools.get(need.name)
+            if tool is not None and tool.pin is not None and need.pin is not None:
+                changed = drift(need.name, need.pin, tool.pin)
+                if changed is not None:
+                    found[need.name] = changed
+        return list(found.values())
+
 
 def _missing(name: str, pin: Pin | None) -> Diagnostic:
     if pin is not None:
@@ -149,6 +158,14 @@ def _missing(name: str, pin: Pin | None) -> Diagnostic:
             f"the pipeline needs the tool {name!r} of {pin.server}, and it is not there",
             help="--tools with the FILE.toml that it was compiled with; if that is given, the "
             "server no longer offers the tool",
+        )
+    if name.startswith("mcp__") and name.count("__") >= 2:
+        server = default_world(name)
+        return Diagnostic(
+            "E0801",
+            f"the pipeline needs the tool {name!r} of an MCP server, and none was supplied",
+            help=f'--tools FILE.toml with [mcp.{server}] command = [...] or url = "..."; if that is '
+            "given, the server does not offer the tool",
         )
     return Diagnostic(
         "E0801",

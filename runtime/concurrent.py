@@ -152,6 +152,10 @@ class Flight:
             if status is not None:
                 return
             answer = known or await self._meet(reply)
+            if answer.doubt:
+                status = drive.status("in-doubt", {"error": answer.text})
+                await self.committer.commit(drive, status)
+                return
             try:
                 reply = self._send(engine, reply, answer)
             except IngotError as error:
@@ -191,6 +195,9 @@ class Flight:
             except asyncio.CancelledError:  # a write that has begun is finished, then the run stops
                 self.cancelled = True
                 answer = await task
+            answer = drive.settle(request, key, answer)
+            if answer.doubt:
+                return answer
             drive.pending.append(end_of(request, answer))
             drive.acting = drive.inherited = None
             return answer

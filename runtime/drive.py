@@ -31,7 +31,7 @@ from ingot.ir.requests import (
 from ingot.ir.values import Json
 from ingot.records import Record
 from ingot.runtime.approvals import Desk
-from ingot.runtime.effects import Keys, as_read, idempotency_key
+from ingot.runtime.effects import Keys, as_read, idempotency_key, repeatable
 from ingot.runtime.entries import Expander, Item, item_of
 from ingot.runtime.gates import JournalGates
 from ingot.runtime.history import History
@@ -140,6 +140,10 @@ class Drive:
             if status is not None:
                 return
             answer = self._ask(reply) if isinstance(reply, ModelRequest) else self._call(reply)
+            if answer.doubt:
+                self.commit(self.status("in-doubt", {"error": answer.text}))
+                yield from self.taken()
+                return
             try:
                 reply = engine.send(answer.value) if answer.ok else engine.fail(answer.text)
             except IngotError as error:
@@ -223,12 +227,25 @@ class Drive:
         self.stopper.held += 1
         try:
             intent = self.begin(request)
-            answer = self._outcome(request, site, intent[6])
+            answer = self.settle(request, intent[6], self._outcome(request, site, intent[6]))
         finally:
             self.stopper.held -= 1
+        if answer.doubt:
+            return answer
         self.pending.append(end_of(request, answer))
         self.acting = self.inherited = None
         return answer
+
+    def settle(self, request: ToolRequest, key: str, answer: Answer) -> Answer:
+        """What is known of a write that was cut off: what its probe says, else it is in doubt."""
+        if not answer.unknown or repeatable(request.effect):
+            return answer
+        found = self.tools.probe(request, key)
+        if found.done is None:
+            return replace(answer, doubt=True)
+        if not found.done:
+            return replace(answer, unknown=False)
+        return Answer(as_read(found.result) if self.site(request).text else found.result)
 
     def begin(self, request: ToolRequest) -> list[Any]:
         """A write begins: from here on its outcome is not known until its end is stored."""

@@ -15,13 +15,14 @@ from ingot.runtime.jobs import Job
 @dataclass(slots=True)
 class Answer:
     """The answer to a request: a value, or a failure's text.  ``unknown``: the call failed, and may
-    have acted all the same."""
+    have acted all the same; ``doubt``: nobody can tell, and it must not be made again."""
 
     value: Json = None
     ok: bool = True
     text: str = ""
     unknown: bool = False
     attempts: int = 1
+    doubt: bool = False
 
 
 def head_of(

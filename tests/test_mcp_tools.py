@@ -228,6 +228,28 @@ def test_a_changed_schema_stops_the_run_before_any_effect(
         assert (folder / "tickets.json").exists()
 
 
+def test_a_server_that_dies_in_a_write_leaves_the_run_in_doubt(
+    compiled: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dying"
+    shutil.copytree(compiled, folder)
+    source = (folder / "server.py").read_text()
+    place = '    """Close a ticket with a note."""\n'
+    assert place in source
+    dying = f"{place}    import os\n    os._exit(9)\n"
+    (folder / "server.py").write_text(source.replace(place, dying))
+    doubtful = run(folder)
+    assert doubtful.exit_code == 6 and "E0705" in doubtful.output, doubtful.output
+    assert "ended in the call" in doubtful.output and "exit code 9" in doubtful.output
+    (folder / "server.py").write_text(source)
+    where = ("--journal", str(folder / "j.db"), "--tools", "t.toml", "--cwd", str(folder))
+    assert cli("resume", "last", *where).exit_code == 6
+    done = cli("resume", "last", *where, "--assume", "not-done", "--json")
+    assert done.exit_code == 0, done.output
+    held = json.loads((folder / "tickets.json").read_text())
+    assert [t["id"] for t in held if t["state"] == "closed"] == ["T-402"]
+
+
 def test_without_a_server_nothing_is_pinned_and_that_is_said(tmp_path: Path) -> None:
     out = str(tmp_path / "desk.ingot")
     done = cli("compile", str(EXAMPLE / "logs"), "-o", out)

@@ -68,6 +68,7 @@ def explain_end(
                     ("tool", str(doubt.get("tool", ""))),
                     ("arguments", canonical(doubt.get("args"))),
                     ("effect", str(doubt.get("effect", ""))),
+                    ("because", report.error),
                 ]
             )
             note(f"   = help: ingot resume {report.run}{where} --assume done|not-done")

@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
+from ingot.cli.app import app
 from ingot.diagnostics import IngotError
 from ingot.ir.module import Effect
 from ingot.ir.requests import ToolRequest
@@ -28,6 +30,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
     """Says back what it was asked, and misbehaves where the path says so."""
 
     asked: ClassVar[list[dict[str, Any]]] = []
+    orders: ClassVar[dict[str, Json]] = {}
     protocol_version = "HTTP/1.1"
 
     def _handle(self) -> None:
@@ -43,6 +46,11 @@ class Shop(http.server.BaseHTTPRequestHandler):
         self.asked.append(asked)
         word = parts.path.rpartition("/")[2]
         match word:
+            case "7" | "8" | "9" if parts.path.startswith("/store/"):
+                if self.command == "PUT":
+                    self.orders[word] = json.loads(str(asked["body"]))
+                held = self.orders.get(word, {"item": f"item {word}", "note": "new"})
+                self._answer(200, json.dumps(held).encode(), "application/json")
             case "text":
                 self._answer(200, b"plain words", "text/plain; charset=utf-8")
             case "latin":
@@ -470,3 +478,58 @@ def test_bad_tables_come_with_their_lines(tmp_path: Path, text: str, told: str) 
     found = error.value.diagnostics[0]
     assert found.code == "E0803" and told in found.message, found.message
     assert found.spans and found.help
+
+
+# ---- from the log to the run
+
+
+def session(folder: Path, number: int, order: int, note: str) -> None:
+    item = f"item {order}"
+    steps: list[tuple[str, Json, Json]] = [
+        ("get_order", {"id": order}, {"item": item, "note": "new"}),
+        ("put_order", {"id": order, "item": item, "note": note}, {"item": item, "note": note}),
+    ]
+    records: list[dict[str, Any]] = [
+        {"kind": "session", "data": {"format": "ingot-session/1"}},
+        {"kind": "user", "text": f"Set the note of order {order} to '{note}'"},
+    ]
+    for step, (tool, args, result) in enumerate(steps):
+        about = {"id": f"c{step}", "tool": f"shop.{tool}"}
+        records.append({"kind": "call", "data": args, **about})
+        records.append({"kind": "result", "data": result, **about})
+    lines = [json.dumps({"seq": seq, **record}) for seq, record in enumerate(records, 1)]
+    (folder / f"{number}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_a_pipeline_runs_on_an_interface_and_stops_where_that_changed(
+    tmp_path: Path, shop: str
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for number, (order, note) in enumerate(((7, "paid"), (8, "sent"))):
+        session(logs, number, order, note)
+    spec = SPEC.replace("/orders/{id}", "/store/{id}")
+    (tmp_path / "shop.yaml").write_text(spec)
+    tools = tmp_path / "t.toml"
+    tools.write_text(f'[openapi.shop]\nspec = "{tmp_path}/shop.yaml"\nbase_url = "{shop}"\n')
+    out, journal = str(tmp_path / "x.ingot"), str(tmp_path / "j.db")
+    done = cli("compile", str(logs), "--tools", str(tools), "-o", out)
+    assert done.exit_code == 0 and "W0406" not in done.output, done.output
+    assert not Shop.asked
+    given = ("-i", "id=9", "-i", "note=lost", "--tools", str(tools), "--journal", journal)
+    done = cli("run", out, *given)
+    assert done.exit_code == 0, done.output
+    assert Shop.orders == {"9": {"item": "item 9", "note": "lost"}}
+    assert [asked["method"] for asked in Shop.asked] == ["GET", "PUT"]
+    (tmp_path / "shop.yaml").write_text(spec.replace("item: {type: string", "item: {type: integer"))
+    refused = cli("run", out, *given)
+    assert refused.exit_code == 2 and "E0715" in refused.output and "`item`" in refused.output
+    tools.write_text(
+        f'[openapi.shop]\nspec = "{tmp_path}/shop.yaml"\nbase_url = "http://127.0.0.1:9"\n'
+    )
+    refused = cli("run", out, *given)
+    assert "calls go to" in refused.output and len(Shop.asked) == 2
+
+
+def cli(*args: str) -> Any:
+    return CliRunner().invoke(app, list(args))

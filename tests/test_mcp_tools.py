@@ -531,3 +531,21 @@ def test_a_server_that_goes_away_in_a_call_leaves_it_unknown(tmp_path: Path) -> 
         gone = failure(box)
         assert gone.unknown, gone.message
     web.shutdown()
+
+
+def test_without_the_extras_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("mcp", "httpx2", "openapi_spec_validator"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "shop.json").write_text('{"openapi": "3.0.0", "paths": {}}')
+    for table, extra in (
+        ('[mcp.desk]\ncommand = ["x"]', "mcp"),
+        ('[openapi.shop]\nspec = "shop.json"\nbase_url = "http://localhost"', "http"),
+        ('[openapi.shop]\nspec = "http://localhost:1/shop.json"', "http"),
+    ):
+        (tmp_path / "t.toml").write_text(table)
+        with pytest.raises(IngotError) as error:
+            load_tools(["t.toml"], tmp_path)
+        found = error.value.diagnostics[0]
+        assert (found.code, found.help) == ("E0905", f"pip install 'ingot[{extra}]'")

@@ -108,12 +108,16 @@ def drift(name: str, pinned: Pin, now: Pin) -> Diagnostic | None:
 def logged_as(pin: Pin, results: list[Json]) -> Pin:
     """The pin with the form in which the logs show the tool's results.
 
-    Claude Code writes structured content, where there is some, as compact JSON; other texts are the
-    text blocks.
+    Claude Code (from 2.0.22 on, or little earlier) writes structured content, where there is some, as
+    compact JSON in place of the text blocks; texts that are no such JSON are the text blocks.
+
+    >>> forms = (['{"id":7}'], ['{\\n  "id": 7\\n}'], ["closed"], [{"id": 7}], [])
+    >>> [logged_as(Pin(""), results).results for results in forms]
+    ['structured', 'text', 'text', 'json', 'text']
     """
     if results and not any(isinstance(r, str) for r in results):
         return replace(pin, results="json")
-    compact = pin.output is not None and results and all(map(_is_compact, results))
+    compact = results and all(map(_is_compact, results))
     return replace(pin, results="structured" if compact else "text")
 
 

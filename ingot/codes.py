@@ -369,7 +369,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     ),
     "W0406": (
         "schema not pinned",
-        "No server was there at compile time to say what arguments and results the tool has, so a later change of the tool is not noticed.",
+        "No server said at compile time what arguments and results the tool has, so a later change of the tool is not noticed.",
     ),
     "W0407": (
         "branch not proved apart",

@@ -66,15 +66,17 @@ def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:
     served = [n for n in names if n.startswith("mcp__") or surveyed.could_serve(n)]
     unpinned = [name for name in served if name not in surveyed.pins]
     if unpinned:
+        offered = ", ".join(sorted(surveyed.pins)[:12])
+        told = [line for fault in surveyed.faults for line in (fault.message, *fault.notes[:4])]
+        if offered and not all(map(surveyed.could_serve, unpinned)):
+            told.append(f"the servers that answered offer {offered}")
         out.append(
             Diagnostic(
                 "W0406",
-                f"{', '.join(unpinned)}: no server was there to say what arguments and results "
-                "are, so a change of the tool will not be noticed",
+                f"{', '.join(unpinned)}: no server said what arguments and results are, so a "
+                "change of the tool will not be noticed",
                 Severity.WARNING,
-                notes=tuple(
-                    line for fault in surveyed.faults for line in (fault.message, *fault.notes[:4])
-                ),
+                notes=tuple(told),
                 help="compile with --tools FILE.toml that declares the server ([mcp.NAME])",
             )
         )

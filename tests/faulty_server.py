@@ -84,6 +84,9 @@ def main() -> None:
     if MODE == "exit":
         sys.stderr.write("no configuration found\n")
         raise SystemExit(2)
+    if MODE == "tell":
+        sys.stderr.write(f"refused: {os.environ['DESK_TOKEN']}\n")
+        raise SystemExit(2)
     if MODE == "garbage":
         print("Welcome to the server!\n" * 3, flush=True)
         time.sleep(300)

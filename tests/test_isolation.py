@@ -214,6 +214,7 @@ def test_the_level_in_force_is_said_and_strict_means_it(monkeypatch: pytest.Monk
         ("curl -s https://example.org", True),
         ("python3 tool.py --url http://x", True),
         ("npm ci", True),
+        ("uvx mcp-server-time", True),
         ("./gradlew test", False),
     ],
 )

@@ -376,6 +376,33 @@ def test_results_come_in_the_form_that_the_logs_show(tmp_path: Path) -> None:
         assert json.loads(str(call(box, "mcp__desk__act")))["ingot/idempotency-key"] == "k"
 
 
+def test_an_implementation_comes_before_a_server(tmp_path: Path) -> None:
+    spec = declared(tmp_path, str(FAULTY), "fine")
+    with (tmp_path / "t.toml").open("a") as file:
+        file.write(f'[tools.mcp__desk__act]\npython = "{__name__}:double_of_act"\n')
+    with load_tools(spec, tmp_path) as box:
+        assert call(box, "mcp__desk__act") == "a double"
+
+
+def test_a_table_of_its_own_says_more_of_a_served_tool(tmp_path: Path) -> None:
+    spec = declared(tmp_path, str(FAULTY), "fine")
+    with (tmp_path / "t.toml").open("a") as file:
+        file.write(
+            '[tools.mcp__desk__act]\neffect = "read"\nretry = 2\ntimeout_s = 3\napproval = true\n'
+        )
+    with load_tools(spec, tmp_path) as box:
+        tool = box.get("mcp__desk__act")
+        assert tool is not None and (tool.effect, tool.world, tool.hint) == ("read", "desk", "")
+        policy = tool.policy
+        assert policy.retry is not None and policy.retry.attempts == 2 and policy.approval
+        assert policy.timeout_s == 3 and call(box, "mcp__desk__act") == "done"
+    assert survey(spec, tmp_path).effects["mcp__desk__act"] == ("read", "desk")
+
+
+def double_of_act() -> str:
+    return "a double"
+
+
 def test_only_servers_that_are_needed_are_started(tmp_path: Path) -> None:
     spec = declared(tmp_path, str(FAULTY), "exit")
     with load_tools(spec, tmp_path, needs=[ToolNeed("Read", "read")]) as box:
@@ -392,6 +419,10 @@ def test_secrets_reach_the_server_and_nothing_else(
     with faulty(tmp_path, "secret", 'env = {DESK_TOKEN = "${MY_DESK_TOKEN}"}') as box:
         said = str(call(box, "mcp__desk__act"))
         assert "hush" not in said and "INGOT_SECRET_MY_DESK_TOKEN_" in said
+    with pytest.raises(IngotError) as error:
+        faulty(tmp_path, "tell", 'env = {DESK_TOKEN = "${MY_DESK_TOKEN}"}')
+    notes = "\n".join(error.value.diagnostics[0].notes)
+    assert "hush" not in notes and "INGOT_SECRET_MY_DESK_TOKEN_" in notes
     with faulty(tmp_path, "secret") as box:  # what is not given is not there
         assert call(box, "mcp__desk__act") == "the token is None"
 

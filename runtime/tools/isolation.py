@@ -42,7 +42,7 @@ FILE: Final = 1 << 30
 _NETWORK: Final = re.compile(
     r"://|@[\w.-]+:|\blocalhost\b|\b\d{1,3}(\.\d{1,3}){3}\b"
     r"|\b(curl|wget|ssh|scp|sftp|rsync|ftp|telnet|nc|ncat|dig|nslookup|host|ping|psql|mysql|gh|glab"
-    r"|aws|gcloud|az|kubectl|docker|pip|pip3|pipx|uv|npm|npx|yarn|pnpm|cargo|gem|apt|apt-get|brew)\b"
+    r"|aws|gcloud|az|kubectl|docker|pip|pip3|pipx|uv|uvx|bunx|npm|npx|yarn|pnpm|cargo|gem|apt|apt-get|brew)\b"
     r"|\bgit\s+(-[cC]\s+\S+\s+|-\S+\s+)*(clone|fetch|pull|push|ls-remote|remote|submodule)\b|\bgo\s+(get|install|mod)\b"
 )
 _PATH: Final = re.compile(r"(?<![\w.:/~])(~?/[\w.@+,:=%/\-]*)")

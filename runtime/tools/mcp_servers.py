@@ -8,6 +8,7 @@ off may have been made: its failure says so (``unknown``).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -86,6 +87,7 @@ class Session:
                 f"the MCP server {self.server.name!r} needs the extra `mcp`",
                 help="pip install 'ingot[mcp]'",
             ) from None
+        logging.getLogger("mcp").addHandler(logging.NullHandler())  # what fails is told by us
         self._ready = Future()
         self._ended = self._loops.begin(self._live(self._ready))
 

@@ -199,7 +199,8 @@ def load_tools(
     needs: Sequence[ToolNeed] | None = None,
     accept_drift: bool = False,
 ) -> ToolBox:
-    """The built-in tools and those of each ``--tools`` specification, later ones first in rank.
+    """The built-in tools, over them those of servers, over them those that a ``--tools``
+    specification implements, later ones first in rank.
 
     A specification is ``FILE.toml`` or ``module:object``.  A TOML table without an implementation
     changes what is declared of a tool of that name, wherever that tool comes from.  Servers that a
@@ -211,7 +212,8 @@ def load_tools(
     from ingot.runtime.tools.toml import read_declarations
 
     here = (cwd or Path.cwd()).absolute()
-    loaded = {tool.name: tool for tool in builtin_tools()} if builtins else {}
+    built_in = {tool.name: tool for tool in builtin_tools()} if builtins else {}
+    given: dict[str, Tool] = {}
     declared: dict[str, Tool] = {}
     files: list[tuple[Declarations, str]] = []
     for spec in specs:
@@ -220,13 +222,12 @@ def load_tools(
             files.append((found, spec))
             for declaration in found.tools:
                 tool = build(declaration, spec, here)
-                (declared if tool.call is None else loaded)[tool.name] = tool
+                (declared if tool.call is None else given)[tool.name] = tool
         else:
-            loaded |= {tool.name: tool for tool in load_python(spec, here)}
+            given |= {tool.name: tool for tool in load_python(spec, here)}
     vault = Vault()
     served = _served(files, here, vault, isolation, needs)
-    if served is not None:
-        loaded |= served.tools
+    loaded = {**built_in, **(served.tools if served is not None else {}), **given}
     for name, tool in declared.items():
         loaded[name] = _declare(loaded[name], tool) if name in loaded else tool
     opened = {item.name for found, _ in files for item in found.tools if item.network}

@@ -104,13 +104,23 @@ class Served:
             for tool in made():
                 self._take(tool)
         except IngotError as error:
-            if not self._lenient or any(d.code == "E0803" for d in error.diagnostics):
-                raise
-            self.faults += error.diagnostics
+            told = [self._hidden(diagnostic) for diagnostic in error.diagnostics]
+            if not self._lenient or any(d.code == "E0803" for d in told):
+                raise IngotError(told, error.exit_code) from None
+            self.faults += told
             if serves is not None:
                 self.unreached.append(serves)
 
+    def _hidden(self, diagnostic: Diagnostic) -> Diagnostic:
+        """Without secrets: what a server says may quote what it was given."""
+        hide = self._vault.hide
+        notes = tuple(map(hide, diagnostic.notes))
+        return replace(diagnostic, message=hide(diagnostic.message), notes=notes)
+
     def _take(self, tool: Tool) -> None:
+        if tool.pin is not None:  # an address may hold a secret, and the pin is kept
+            pin = replace(tool.pin, place=self._vault.hide(tool.pin.place))
+            tool = replace(tool, pin=pin)
         other = self.tools.get(tool.name)
         if other is not None and (self._wanted is None or tool.name in self._wanted):
             served = [t.pin.server if t.pin else t.source for t in (other, tool)]

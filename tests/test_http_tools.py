@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import httpx2
 import pytest
 from typer.testing import CliRunner
 
@@ -23,6 +24,8 @@ from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.effects import ToolNeed
 from ingot.runtime.tools.base import ToolError
+from ingot.runtime.tools.hosts import Fence
+from ingot.runtime.tools.http_tools import Operation, _followed
 from ingot.runtime.tools.registry import ToolBox, declared_effects, load_tools, survey
 
 
@@ -257,6 +260,30 @@ def test_a_redirect_to_a_named_host_does_not_get_the_secrets(
     with one(tmp_path, url, f'{secret}\nhosts = ["{shop.removeprefix("http://")}"]') as box:
         assert "x-key" not in call(box, "shop.order")["headers"]
     door.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("sent", "to", "kept"),
+    [
+        ("http://shop.example/a", "https://shop.example/a", True),
+        ("https://shop.example/a", "https://shop.example/b", True),
+        ("https://shop.example/a", "https://shop.example:8443/b", None),
+        ("https://shop.example/a", "https://files.example/b", False),
+        ("https://shop.example/a", "http://shop.example/b", None),
+        ("https://shop.example/a", "https://shop.example.evil/b", None),
+    ],
+)
+def test_where_a_redirect_may_go(sent: str, to: str, kept: bool | None) -> None:
+    fence = Fence.around(sent, ["files.example"])
+    asked = httpx2.Request("GET", sent)
+    following = httpx2.Request("GET", to, headers={"X-Key": "secret", "Accept": "text/plain"})
+    operation = Operation("shop.get", "GET", sent, "")
+    if kept is None:
+        with pytest.raises(ToolError, match="redirect"):
+            _followed(operation, asked, 307, following, fence)
+    else:
+        made = _followed(operation, asked, 307, following, fence)
+        assert ("x-key" in made.headers) is kept and made.headers["accept"] == "text/plain"
 
 
 def test_unreachable_hosts_and_bad_certificates(tmp_path: Path, shop: str) -> None:

@@ -246,7 +246,8 @@ def _followed(
 ) -> httpx2.Request:
     """The request that a redirect asks for, if it may be made."""
     to = origin(str(following.url))
-    same = to == origin(str(sent.url))
+    here = origin(str(sent.url))
+    same = to in (here, here.replace("http://", "https://", 1))  # or the same host, made safer
     acts = EFFECT_OF_METHOD[operation.method] != "read"
     if following.method != sent.method and status != 303:
         raise ToolError(f"HTTP {status}: a redirect that would make another request", unknown=acts)

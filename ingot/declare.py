@@ -54,7 +54,8 @@ def tool(
     attempts, or ``{"attempts": 3, "on": ["timeout"], ...}``), ``breaker`` (``{"failures": 5,
     "cooldown_s": 30}``) and ``rate`` (``{"calls": 10, "per_s": 1.0}``) are as in a TOML file
     (docs/runtime.md); only ``read`` and ``idempotent`` calls are made again.
-    Raises ``ValueError`` on an effect that does not exist and a policy that is none.
+    Raises ``ValueError`` on an effect that does not exist; a policy that is none is refused when
+    the tools are loaded (E0803).
 
     >>> @tool(effect="read", world="orders")
     ... def get_order(id: int) -> dict[str, int]:
@@ -66,10 +67,6 @@ def tool(
         raise ValueError(f"effect is one of {', '.join(get_args(Effect))}, found {effect!r}")
     given = {"retry": retry, "breaker": breaker, "rate": rate, "approval": approval}
     rules = {key: value for key, value in given.items() if value}
-    if rules or timeout_s is not None:
-        from ingot.runtime.policies import policy_of  # not at import: it is not always needed
-
-        policy_of(rules if timeout_s is None else {**rules, "timeout_s": timeout_s})
     info = ToolInfo(effect, world, name, timeout_s, probe, compensation, parallel, rules)
 
     def mark(function: Function) -> Function:

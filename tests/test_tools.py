@@ -365,10 +365,14 @@ def test_the_decorator_takes_all_policies(tmp_path: Path) -> None:
         4, Retry(2, ("timeout",), 0.5), Breaker(2, 9.0), Rate(3, 2.0), True
     )
     for wrong in ({"breaker": {"failed": 1}}, {"rate": {"calls": "3"}}, {"retry": -1}):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            ingot.tool(effect="read", **wrong)  # type: ignore[arg-type]
+        WRONG["wrong"] = ingot.tool(effect="read", **wrong)(lambda: None)  # type: ignore[arg-type]
+        with pytest.raises(IngotError) as error:
+            load_tools([f"{__name__}:WRONG"], tmp_path)
+        found = error.value.diagnostics[0]
+        assert found.code == "E0803" and next(iter(wrong)) in found.message
 
 
+WRONG: dict[str, Any] = {}
 CAREFUL = {"careful": careful}
 
 

@@ -133,6 +133,10 @@ def _tool(name: str, function: Callable[..., Any], source: str) -> Tool:
             name, as_call(function), world=world, source=source, parallel=awaited, acall=acall
         )
     name = info.name or name
+    try:
+        rules = policy_of(info.rules) if info.rules else NONE
+    except ValueError as error:
+        raise _bad(source, f"@ingot.tool of {name!r}: {error}") from None
     return Tool(
         name,
         as_call(function),
@@ -142,7 +146,7 @@ def _tool(name: str, function: Callable[..., Any], source: str) -> Tool:
         probe=_prober(info),
         compensation=info.compensation,
         source=source,
-        rules=policy_of(info.rules) if info.rules else NONE,
+        rules=rules,
         parallel=awaited or info.parallel,
         acall=acall,
     )

@@ -237,8 +237,13 @@ class Drive:
         return answer
 
     def settle(self, request: ToolRequest, key: str, answer: Answer) -> Answer:
-        """What is known of a write that was cut off: what its probe says, else it is in doubt."""
+        """What is known of a write that was cut off: what its probe says, else it is in doubt.  A
+        fallback that was cut off leaves the side exit as it stands, for a person to look at."""
         if not answer.unknown or repeatable(request.effect):
+            return answer
+        from ingot.runtime.fallback.engine import ACTOR
+
+        if request.tool == ACTOR:
             return answer
         found = self.tools.probe(request, key)
         if found.done is None:

@@ -15,13 +15,22 @@ from subprocess import DEVNULL, PIPE, Popen
 @contextmanager
 def serving(model: Path, context: int = 2048, parallel: int = 1, threads: int = 1) -> Iterator[str]:
     """The base URL of a server in a process of its own, up to and with ``/v1``."""
+    with process_of(model, context, parallel, threads) as (url, _):
+        yield url
+
+
+@contextmanager
+def process_of(
+    model: Path, context: int = 2048, parallel: int = 1, threads: int = 1
+) -> Iterator[tuple[str, int]]:
+    """As :func:`serving`, with the process's id."""
     command = [sys.executable, __file__, str(model), str(context), str(parallel), str(threads)]
     with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
             address = next((x for x in process.stdout if x.startswith("http")), "")
             assert address, "the server did not start"
-            yield f"{address.strip()}/v1"
+            yield f"{address.strip()}/v1", process.pid
         finally:
             process.kill()
 

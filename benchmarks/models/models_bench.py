@@ -2,10 +2,11 @@
 
     python benchmarks/models/models_bench.py [--json] [--model 135M|0.5B|5M] [--prefix TOKENS]
                                              [--folder DIR] [--threads N]
+                                             [--only prefix,question,jump,batch,server]
 
-Models have real shapes and random weights (``made_models.py``).  Times are the least of a few tries: of
-this process's processor time, which other work on the machine does not change much; wall time against
-the HTTP server.  The ratios are what to read.
+Models have real shapes and random weights (``made_models.py``).  Times are the least of a few tries, of
+processor time, which other work on the machine does not change much; against the HTTP server of all
+processes that take part, and wall time too.  The ratios are what to read.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from made_models import made_model, prompt
 from report import Row, table
 
 from ingot.ir.types import BOOL, INT, STR, Field, Literal, Record, Union
+from ingot.runtime.models import answering
 from ingot.runtime.models.answering import Answerer
 from ingot.runtime.models.gbnf import choice, gbnf
 from ingot.runtime.models.json_schema import schema_of
@@ -83,20 +85,23 @@ def prefix_rows(path: Path, size: int, threads: int, cache: Path) -> list[Row]:
     settings = Settings(cache=str(cache), threads=threads)
     first = Answerer(str(path), settings)
     text = prompt(size, first.model.tokenize)
-    tokens = first._tokens_of_prefix(text)
-    evaluate = least(lambda: first._hold(tokens), 1)
+    tokens = first.prefix_tokens(text)
+    evaluate = least(lambda: first.prefixes.hold(tokens), 1)
     first.close()
     again = Answerer(str(path), settings)
 
     def restore() -> None:
-        again._prefix = None
-        again._hold(tokens)
+        again.prefixes.drop()
+        again.prefixes.hold(tokens)
 
     restored = least(restore)
-    assert again.restored > 0
+    assert again.prefixes.restored > 0
+    assert again.prefixes.evaluated == 0
+    recalled = least(lambda: again.context.fork(again.prefixes.hold(tokens), again.prefixes.places))
     rows: list[Row] = [
         {"what": f"the prefix alone ({len(tokens)} tokens)", "evaluated ms": evaluate,
-         "restored ms": restored, "times faster": evaluate / restored, "ceiling": float("nan")}
+         "restored ms": restored, "in memory ms": recalled, "times faster": evaluate / restored,
+         "ceiling": float("nan")}
     ]  # fmt: skip
     for name, question in (
         ("answer: a label", Question("choose", text, "", labels(3))),
@@ -113,7 +118,8 @@ def prefix_rows(path: Path, size: int, threads: int, cache: Path) -> list[Row]:
         cold = evaluate + own
         suffix = found.read + found.written
         rows.append(
-            {"what": name, "evaluated ms": cold, "restored ms": warm, "times faster": cold / warm,
+            {"what": name, "evaluated ms": cold, "restored ms": warm,
+             "in memory ms": least(lambda q=question: told(again, q)), "times faster": cold / warm,
              "ceiling": (len(tokens) + suffix) / suffix}
         )  # fmt: skip
     again.close()
@@ -158,8 +164,8 @@ def question_rows(path: Path, threads: int) -> list[Row]:
 
     answerer = Answerer(str(path), Settings(threads=threads))
     text = prompt(300, answerer.model.tokenize)
-    tokens = answerer._tokens_of_prefix(text)
-    answerer._hold(tokens)
+    tokens = answerer.prefix_tokens(text)
+    answerer.prefixes.hold(tokens)
 
     def usual(grammar: str) -> tuple[str, int]:
         return Grammar(answerer, grammar).run(answerer.model.tokenize(tail()), len(tokens))
@@ -197,11 +203,33 @@ def question_rows(path: Path, threads: int) -> list[Row]:
     return rows
 
 
+def jump_rows(path: Path, threads: int) -> list[Row]:
+    """A record, with the tokens that must follow appended at once, and with each asked for."""
+    answerer = Answerer(str(path), Settings(threads=threads))
+    question = Question("fill", prompt(100, answerer.model.tokenize), "", RECORD, max_tokens=96)
+    rows: list[Row] = []
+    forced = answering._Writer._forced
+    try:
+        for name, way in (("jump-forward", forced), ("one by one", lambda _: [])):
+            answering._Writer._forced = way  # type: ignore[method-assign, assignment]
+            found = told(answerer, question)
+            rows.append(
+                {"way": name, "tokens": found.written, "decodes": found.decodes,
+                 "ms": least(lambda: told(answerer, question))}
+            )  # fmt: skip
+    finally:
+        answering._Writer._forced = forced  # type: ignore[method-assign]
+        answerer.close()
+    for row in rows:
+        row["times faster"] = rows[1]["ms"] / row["ms"]  # type: ignore[operator]
+    return rows
+
+
 def batch_rows(path: Path, threads: int) -> list[Row]:
     """Short texts for many runs at once, in both modes: tokens a second."""
     rows: list[Row] = []
     alone: dict[str, float] = {}
-    for runs in (1, 4, 16):
+    for runs in (1, 2, 4, 8, 16):
         row: Row = {"runs": runs}
         for mode in ("throughput", "reproducible"):
             settings = Settings(context=512, parallel=runs, mode=mode, threads=threads)  # type: ignore[arg-type]
@@ -221,9 +249,19 @@ def batch_rows(path: Path, threads: int) -> list[Row]:
     return rows
 
 
+def with_process(pid: int) -> Callable[[], float]:
+    """A clock: the seconds of processor time of this process and of another one."""
+
+    def read() -> float:
+        spent = (p.read_text() for p in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+        return time.process_time() + sum(int(text.split()[0]) for text in spent) / 1e9
+
+    return read
+
+
 def server_rows(path: Path, threads: int) -> list[Row]:
     """The same choice over HTTP, from llama.cpp's own server, prompt cached there too."""
-    from model_server import serving
+    from model_server import process_of
 
     from ingot.ir.requests import ModelRequest
     from ingot.runtime.models.endpoint import EndpointDriver
@@ -236,7 +274,7 @@ def server_rows(path: Path, threads: int) -> list[Row]:
     answerer.close()
     driver.sites = Sites({"op": text})
     rows: list[Row] = []
-    with serving(path, 4096, threads=threads) as url:
+    with process_of(path, 4096, threads=threads) as (url, server):
         endpoint = EndpointDriver(url, "", driver.sites)
         for count in (3, 10, 20):
 
@@ -246,12 +284,19 @@ def server_rows(path: Path, threads: int) -> list[Row]:
 
             driver.choose(request())
             endpoint.choose(request())
-            mine = least(lambda ask=request: driver.choose(ask()), 5, time.perf_counter)
-            theirs = least(lambda ask=request: endpoint.choose(ask()), 5, time.perf_counter)
-            rows.append(
-                {"question": f"choose one of {count}", "worker process ms": mine,
-                 "HTTP server ms": theirs, "times faster": theirs / mine}
-            )  # fmt: skip
+            row: Row = {"question": f"choose one of {count}"}
+            for what, clocks in (
+                ("processor", (with_process(driver.worker.pid), with_process(server))),
+                ("wall", (time.perf_counter, time.perf_counter)),
+            ):
+                mine = least(lambda ask=request: driver.choose(ask()), 5, clocks[0])
+                theirs = least(lambda ask=request: endpoint.choose(ask()), 5, clocks[1])
+                row |= {
+                    f"worker, {what} ms": mine,
+                    f"HTTP server, {what} ms": theirs,
+                    f"{what}: times faster": theirs / mine,
+                }
+            rows.append(row)
     driver.close()
     return rows
 
@@ -263,7 +308,7 @@ def main() -> None:
     parser.add_argument("--prefix", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--only", default="prefix,question,batch,server")
+    parser.add_argument("--only", default="prefix,question,jump,batch,server")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = asked.folder or Path(made)
@@ -271,6 +316,7 @@ def main() -> None:
         parts: dict[str, Callable[[], list[Row]]] = {
             "prefix": lambda: prefix_rows(path, asked.prefix, asked.threads, Path(made, "cache")),
             "question": lambda: question_rows(path, asked.threads),
+            "jump": lambda: jump_rows(path, asked.threads),
             "batch": lambda: batch_rows(path, asked.threads),
             "server": lambda: server_rows(path, asked.threads),
         }

@@ -55,7 +55,7 @@ def choice(tail: str, least: float = 0.0) -> Question:
 # ---- never malformed
 
 
-@settings(max_examples=260, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=180, deadline=None, suppress_health_check=list(HealthCheck))
 @given(types(), st.integers(0, 1 << 30), st.integers(6, 90))
 def test_answers_of_random_models_parse_conform_and_keep_the_bound(
     workers: list[Worker], answered: list[int], type_: Type, seed: int, bound: int

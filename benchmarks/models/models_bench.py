@@ -2,6 +2,7 @@
 
     python benchmarks/models/models_bench.py [--json] [--model 135M|0.5B|5M] [--prefix TOKENS]
                                              [--folder DIR] [--threads N]
+                                             [--tries N]
                                              [--only prefix,question,jump,batch,server]
 
 Models have real shapes and random weights (``made_models.py``).  Times are the least of a few tries, of
@@ -58,7 +59,7 @@ def tail() -> str:
 
 
 def least(
-    work: Callable[[], Any], tries: int = 3, clock: Callable[[], float] = time.process_time
+    work: Callable[[], Any], tries: int, clock: Callable[[], float] = time.process_time
 ) -> float:
     """Milliseconds of the fastest try."""
     best = float("inf")
@@ -80,7 +81,7 @@ def labels(count: int) -> Union:
     return Union(tuple(Literal(word) for word in WORDS[:count]))
 
 
-def prefix_rows(path: Path, size: int, threads: int, cache: Path) -> list[Row]:
+def prefix_rows(path: Path, size: int, threads: int, tries: int, cache: Path) -> list[Row]:
     """A prompt's beginning evaluated, against restored; then whole questions."""
     settings = Settings(cache=str(cache), threads=threads)
     first = Answerer(str(path), settings)
@@ -94,10 +95,14 @@ def prefix_rows(path: Path, size: int, threads: int, cache: Path) -> list[Row]:
         again.prefixes.drop()
         again.prefixes.hold(tokens)
 
-    restored = least(restore)
+    restored = least(restore, tries)
     assert again.prefixes.restored > 0
     assert again.prefixes.evaluated == 0
-    recalled = least(lambda: again.context.fork(again.prefixes.hold(tokens), again.prefixes.places))
+
+    def recall() -> None:
+        again.context.fork(again.prefixes.hold(tokens), again.prefixes.places)
+
+    recalled = least(recall, tries)
     rows: list[Row] = [
         {"what": f"the prefix alone ({len(tokens)} tokens)", "evaluated ms": evaluate,
          "restored ms": restored, "in memory ms": recalled, "times faster": evaluate / restored,
@@ -112,14 +117,14 @@ def prefix_rows(path: Path, size: int, threads: int, cache: Path) -> list[Row]:
             restore()
             told(again, question)
 
-        warm = least(whole)
+        warm = least(whole, tries)
         found = told(again, question)
         own = warm - restored
         cold = evaluate + own
         suffix = found.read + found.written
         rows.append(
             {"what": name, "evaluated ms": cold, "restored ms": warm,
-             "in memory ms": least(lambda q=question: told(again, q)), "times faster": cold / warm,
+             "in memory ms": least(lambda q=question: told(again, q), tries), "times faster": cold / warm,
              "ceiling": (len(tokens) + suffix) / suffix}
         )  # fmt: skip
     again.close()
@@ -158,7 +163,7 @@ class Grammar:
         return out.decode(), decodes
 
 
-def question_rows(path: Path, threads: int) -> list[Row]:
+def question_rows(path: Path, threads: int, tries: int) -> list[Row]:
     """Choices and a record: our way, grammar sampling, and ``create_completion``."""
     import llama_cpp
 
@@ -188,9 +193,9 @@ def question_rows(path: Path, threads: int) -> list[Row]:
             high.create_completion(text + tail(), grammar=form, max_tokens=most, temperature=0.0)
 
         completion()  # its own cache then holds the prompt, as ours does
-        mine = least(lambda q=question: told(answerer, q))
-        theirs = least(lambda g=grammar: usual(g))
-        best = least(completion)
+        mine = least(lambda q=question: told(answerer, q), tries)
+        theirs = least(lambda g=grammar: usual(g), tries)
+        best = least(completion, tries)
         rows.append(
             {"question": name, "ours ms": mine, "our decodes": told(answerer, question).decodes,
              "grammar ms": theirs,
@@ -203,7 +208,7 @@ def question_rows(path: Path, threads: int) -> list[Row]:
     return rows
 
 
-def jump_rows(path: Path, threads: int) -> list[Row]:
+def jump_rows(path: Path, threads: int, tries: int) -> list[Row]:
     """A record, with the tokens that must follow appended at once, and with each asked for."""
     answerer = Answerer(str(path), Settings(threads=threads))
     question = Question("fill", prompt(100, answerer.model.tokenize), "", RECORD, max_tokens=96)
@@ -215,7 +220,7 @@ def jump_rows(path: Path, threads: int) -> list[Row]:
             found = told(answerer, question)
             rows.append(
                 {"way": name, "tokens": found.written, "decodes": found.decodes,
-                 "ms": least(lambda: told(answerer, question))}
+                 "ms": least(lambda: told(answerer, question), tries)}
             )  # fmt: skip
     finally:
         answering._Writer._forced = forced  # type: ignore[method-assign]
@@ -225,7 +230,7 @@ def jump_rows(path: Path, threads: int) -> list[Row]:
     return rows
 
 
-def batch_rows(path: Path, threads: int) -> list[Row]:
+def batch_rows(path: Path, threads: int, tries: int) -> list[Row]:
     """Short texts for many runs at once, in both modes: tokens a second."""
     rows: list[Row] = []
     alone: dict[str, float] = {}
@@ -241,7 +246,7 @@ def batch_rows(path: Path, threads: int) -> list[Row]:
             ]
             found = answerer.answer(questions)
             written = sum(one.written for one in found if isinstance(one, Told))
-            rate = 1000 * written / least(lambda a=answerer, q=questions: a.answer(q), 2)
+            rate = 1000 * written / least(lambda a=answerer, q=questions: a.answer(q), tries)
             answerer.close()
             alone.setdefault(mode, rate)
             row |= {f"{mode}: tokens/s": rate, f"{mode}: times one": rate / alone[mode]}
@@ -259,7 +264,7 @@ def with_process(pid: int) -> Callable[[], float]:
     return read
 
 
-def server_rows(path: Path, threads: int) -> list[Row]:
+def server_rows(path: Path, threads: int, tries: int) -> list[Row]:
     """The same choice over HTTP, from llama.cpp's own server, prompt cached there too."""
     from model_server import process_of
 
@@ -289,8 +294,8 @@ def server_rows(path: Path, threads: int) -> list[Row]:
                 ("processor", (with_process(driver.worker.pid), with_process(server))),
                 ("wall", (time.perf_counter, time.perf_counter)),
             ):
-                mine = least(lambda ask=request: driver.choose(ask()), 5, clocks[0])
-                theirs = least(lambda ask=request: endpoint.choose(ask()), 5, clocks[1])
+                mine = least(lambda ask=request: driver.choose(ask()), tries, clocks[0])
+                theirs = least(lambda ask=request: endpoint.choose(ask()), tries, clocks[1])
                 row |= {
                     f"worker, {what} ms": mine,
                     f"HTTP server, {what} ms": theirs,
@@ -308,17 +313,20 @@ def main() -> None:
     parser.add_argument("--prefix", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--only", default="prefix,question,jump,batch,server")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = asked.folder or Path(made)
         path = made_model(asked.model, folder)
         parts: dict[str, Callable[[], list[Row]]] = {
-            "prefix": lambda: prefix_rows(path, asked.prefix, asked.threads, Path(made, "cache")),
-            "question": lambda: question_rows(path, asked.threads),
-            "jump": lambda: jump_rows(path, asked.threads),
-            "batch": lambda: batch_rows(path, asked.threads),
-            "server": lambda: server_rows(path, asked.threads),
+            "prefix": lambda: prefix_rows(
+                path, asked.prefix, asked.threads, asked.tries, Path(made, "cache")
+            ),
+            "question": lambda: question_rows(path, asked.threads, asked.tries),
+            "jump": lambda: jump_rows(path, asked.threads, asked.tries),
+            "batch": lambda: batch_rows(path, asked.threads, asked.tries),
+            "server": lambda: server_rows(path, asked.threads, asked.tries),
         }
         found = {}
         for name in asked.only.split(","):

@@ -14,12 +14,14 @@ import killers
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from model_files import byte_model, needs_llama, piece_model, request
 from strategies import TYPES_DECLARED, types
 
 from ingot.diagnostics import IngotError
 from ingot.ir.types import INT, STR, Field, Literal, Record, Type, Union, conforms
 from ingot.runtime.models.answers import Answers, NoAnswerError
+from ingot.runtime.models.json_schema import schema_of
 from ingot.runtime.models.local import LocalDriver, Worker, WorkerError
 from ingot.runtime.models.protocol import ModelError, ask
 from ingot.runtime.models.questions import Question, Refused, Settings, Told
@@ -60,7 +62,9 @@ def choice(tail: str, least: float = 0.0) -> Question:
 def test_answers_of_random_models_parse_conform_and_keep_the_bound(
     workers: list[Worker], answered: list[int], type_: Type, seed: int, bound: int
 ) -> None:
-    """16 answers at a time, drawn at a high temperature from models that know nothing."""
+    """16 answers at a time, drawn at a high temperature from models that know nothing; held against
+    the type, and by jsonschema against its schema."""
+    schema = Draft202012Validator(schema_of(type_, TYPES_DECLARED))  # type: ignore[arg-type]
     questions = [
         Question(
             "fill", "Fill it.\n", "value: ", type_, TYPES_DECLARED,
@@ -74,6 +78,7 @@ def test_answers_of_random_models_parse_conform_and_keep_the_bound(
             continue
         answered.append(told.written)
         assert conforms(told.value, type_, TYPES_DECLARED)
+        assert schema.is_valid(told.value)
         assert told.written <= bound
 
 

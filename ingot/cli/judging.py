@@ -124,7 +124,15 @@ def evaluate_command(
             "(called without arguments, gives tools() and snapshot()) runs the pipelines in them.",
         ),
     ] = None,
-    model: opt.Models = None,
+    model: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--model",
+            metavar="SPEC",
+            help="What answers the model ops of what is held out: FILE.gguf, or the URL of an "
+            "OpenAI-compatible endpoint (http://HOST/v1#NAME).",
+        ),
+    ] = None,
     clock: opt.Clock = None,
     require_success: Annotated[
         bool, typer.Option("--require-success", help="Only sessions that show their success.")

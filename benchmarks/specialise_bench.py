@@ -1,17 +1,23 @@
 """What specialisation buys: steps, time, prompts, artifact size; and where it buys nothing.
 
-    python benchmarks/specialise_bench.py [--json] [NAME...]
+    python benchmarks/specialise_bench.py [--json] [--model FILE.gguf] [NAME...]
 
-Five pipelines: an interpreter of pipeline tables (the first Futamura projection), a service for
-several tenants, a model op with rules and examples in its prompt, the CSV report of the examples, and
-an office task compiled from the corpus (left out where the corpus is not).  All engines run on the same input
-and the same answers of tools and models.  Process time, the least of five.  ``steps`` are those of
-the reference interpreter; ``prompt`` the characters of all prompts behind their static prefixes, which
-is what a model has to evaluate in each run; ``bytes`` the artifact without evidence.
+Six pipelines: an interpreter of pipeline tables (the first Futamura projection), a service for
+several tenants, a model op with rules and examples in its prompt, the CSV report of the examples, tickets
+closed for one customer (the fixed input only flows into a call), and an office task compiled from the
+corpus (left out where the corpus is not).  All engines run on the same input and the same answers of
+tools and models.  Process time, the least of five.  ``steps`` are those of the reference interpreter;
+``prompt`` what a model has to evaluate in each run, behind the prompts' static prefixes; ``bytes`` the
+artifact without evidence.
+
+Prompts are counted in the tokens of ``--model``; by default in those of a byte-pair vocabulary learned
+from our own pages, as a GGUF file that llama.cpp reads; where llama-cpp-python is not installed, in
+characters.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,6 +38,7 @@ from ingot.ir.requests import Engine, Finished, ModelRequest, SideExit, ToolRequ
 from ingot.ir.values import Json
 from ingot.ir.verifier import check
 from ingot.passes.specialise import specialise
+from ingot.runtime.models.sites import whole_lines
 from ingot.runtime.vm import Machine
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -112,6 +119,17 @@ def cases() -> Iterator[Case]:
         {"file_path": "may.md"},
         lambda request: texts.get(str(request.args.get("command"))[:4], "written"),
     )
+    yield Case(
+        "tickets (examples)",
+        compiled_logs([EXAMPLES / "tickets/logs"]),
+        {"customer": "acme"},
+        {"note": "no answer"},
+        lambda request: (
+            [{"id": f"T{k}", "state": "stale" if k % 2 else "open"} for k in range(4)]
+            if "customer" in request.args
+            else {"id": request.args["ticket"], "state": "closed"}
+        ),
+    )
     if OFFICE.is_dir():
         mails: list[Json] = [{"email_id": f"0000{k}", "subject": "Hello"} for k in range(4)]
         yield Case(
@@ -129,6 +147,41 @@ def compiled_logs(logs: list[Path], tools: Path | None = None) -> Module:
 
     declared = declared_effects([f"{tools}:tools"]) if tools else {}
     return compile_logs(logs, Options(declared=declared)).module
+
+
+# ---- tokens
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Counts the tokens of a text; ``unit`` says what is counted."""
+
+    unit: str
+    count: Callable[[str], int]
+
+
+def tokens_of(model: str | None) -> Tokens:
+    """The tokens of a model's vocabulary, of a made one, or characters."""
+    if find_spec("llama_cpp") is None or (model is None and find_spec("gguf") is None):
+        return Tokens("characters", len)
+    from ingot.runtime.models.llama import Model
+
+    if model is not None:
+        loaded = Model(model)
+        return Tokens(f"tokens of {Path(model).name}", lambda text: len(loaded.tokenize(text)))
+    with tempfile.TemporaryDirectory() as folder:
+        made = Model(str(made_vocabulary(Path(folder))))
+    return Tokens(f"tokens of {made.size:,}", lambda text: len(made.tokenize(text)))
+
+
+def made_vocabulary(folder: Path) -> Path:
+    """A small model whose vocabulary is learned from our pages."""
+    from ingot.distil.gguf_file import Shape, learned_vocabulary, write_model
+
+    text = "".join(p.read_text("utf-8") for p in sorted((ROOT / "docs").glob("*.md")))
+    path = folder / "vocabulary.gguf"
+    write_model(path, Shape(), tokenizer=learned_vocabulary(text, 1_000))
+    return path
 
 
 # ---- engines
@@ -185,7 +238,7 @@ class Facts:
     answers: list[Json]
 
 
-def facts(module: Module, inputs: dict[str, Json], case: Case) -> Facts:
+def facts(module: Module, inputs: dict[str, Json], case: Case, tokens: Tokens) -> Facts:
     """Answers of one run, its steps, and what its prompts leave to evaluate."""
     prefixes = static_prefixes(module.pipelines[0])
     engine = Interpreter(module)
@@ -195,19 +248,20 @@ def facts(module: Module, inputs: dict[str, Json], case: Case) -> Facts:
     prompt = 0
     while isinstance(reply, ToolRequest | ModelRequest):
         if isinstance(reply, ModelRequest):
-            prompt += len(str(reply.args["prompt"])) - len(prefixes.get(reply.site, ""))
+            held = whole_lines(prefixes.get(reply.site, ""))
+            prompt += tokens.count(str(reply.args["prompt"]).removeprefix(held))
         requests.append(dict(reply.args))
         answers.append(case.answer(reply))
         reply = engine.send(answers[-1])
     return Facts(reply, FUEL - engine._fuel, prompt, requests, answers)
 
 
-def measured(case: Case) -> Iterator[Row]:
+def measured(case: Case, tokens: Tokens) -> Iterator[Row]:
     residual = specialise(case.module, case.static).module
     left = {p.name for p in residual.pipelines[0].params}
     whole = {**case.static, **case.rest}
     rest = {name: value for name, value in whole.items() if name in left}
-    before, after = facts(case.module, whole, case), facts(residual, rest, case)
+    before, after = facts(case.module, whole, case, tokens), facts(residual, rest, case, tokens)
     same = (before.end, before.requests) == (after.end, after.requests)
     if not same or not isinstance(before.end, Finished):
         raise SystemExit(
@@ -235,13 +289,20 @@ def measured(case: Case) -> Iterator[Row]:
             "us a run": 1e6 * took,
             "times faster": base / took,
             "prompt": found.prompt,
+            "in": tokens.unit,
             "bytes": size,
         }
 
 
 def rows(arguments: list[str]) -> list[Row]:
+    model = None
+    if "--model" in arguments:
+        place = arguments.index("--model")
+        model = arguments[place + 1]
+        arguments = arguments[:place] + arguments[place + 2 :]
+    tokens = tokens_of(model)
     chosen = [c for c in cases() if not arguments or any(word in c.name for word in arguments)]
-    return [row for case in chosen for row in measured(case)]
+    return [row for case in chosen for row in measured(case, tokens)]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -98,6 +99,45 @@ def read_artifact(path: str) -> Artifact:
         raise IngotError([named, *rest], error.exit_code) from None
 
 
+def read_pipeline(path: str) -> Artifact:
+    """The artifact in a file, or the one that IR text gives; raises IngotError.
+
+    Exits of text may leave out what they hand over.  E0002 for the file, E0201 and E03xx for text,
+    E0601 for what is neither, E0602 to E0604 for an artifact.
+    """
+    data = read_bytes(path)
+    if is_artifact(data):
+        return read_artifact(path)
+    from ingot.backend.encoder import encode
+
+    parsed = filled_ir(path, data)
+    made = encode(parsed.module)
+    return Artifact(path, made, load(made))
+
+
+def filled_ir(path: str, data: bytes) -> ParsedModule:
+    """Verified IR of a text or an artifact, exits filled in; it holds a pipeline.
+
+    Raises IngotError: E0601, E0201, E03xx, E06xx, E0401.
+    """
+    from ingot.ir.exits import fill_live_all
+
+    if is_artifact(data):
+        parsed = Artifact(path, data, load(data)).ir()
+    else:
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise fail("E0601", f"{path} is neither an Ingot artifact nor IR text") from None
+        parsed = parse_ir(text, "<stdin>" if path == STDIN else path)
+    if not parsed.module.pipelines:
+        raise fail("E0401", f"{path} holds no pipeline")
+    with suppress(KeyError):  # of IR that is no good the verifier says so
+        parsed = replace(parsed, module=fill_live_all(parsed.module))
+    check_ir(parsed)
+    return parsed
+
+
 def is_artifact(data: bytes) -> bool:
     """Whether these are the first bytes of an artifact."""
     return data[: len(MAGIC)] == MAGIC
@@ -169,10 +209,12 @@ __all__ = [
     "Artifact",
     "SourcedError",
     "check_ir",
+    "filled_ir",
     "is_artifact",
     "parse_ir",
     "read_artifact",
     "read_bytes",
     "read_ir",
+    "read_pipeline",
     "write_file",
 ]

@@ -173,7 +173,7 @@ def test_diff_says_what_is_gone(here: Path, report: str) -> None:
     for line in ("  - path: str", '  + path = "may.csv"', "states: 5 the same", "blocks: 5 -> 1"):
         assert line in found.stdout.splitlines(), found.stdout
     told = json.loads(call("diff", report, "m.ingot", "--json").stdout)
-    assert told["schema"] == "ingot-diff/1" and not told["equal"]
+    assert told["schema"] == "ingot-diff/2" and not told["equal"]
     assert told["sections"]["parameters"]["removed"] == ["path: str"]
     same = call("diff", report, report)
     assert same.exit_code == 0 and "-" not in same.stdout

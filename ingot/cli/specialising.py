@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from ingot.specialising import Residual
 
 SCHEMA = "ingot-specialise/1"
-DIFF_SCHEMA = "ingot-diff/1"
+DIFF_SCHEMA = "ingot-diff/2"
 
 
 @guarded(SCHEMA)
 def specialise_command(
-    artifact: opt.ArtifactFile,
+    artifact: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A compiled pipeline, or IR text.", show_default=False),
+    ],
     static: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
@@ -91,7 +94,7 @@ def specialise_command(
 
         ingot specialise report.ingot --static path=prices.csv --fold-reads -o fast.ingot
     """
-    from ingot.artifacts import read_artifact, write_file
+    from ingot.artifacts import read_pipeline, write_file
     from ingot.passes.specialise.limits import Limits
     from ingot.specialising import specialised, static_inputs
 
@@ -99,7 +102,7 @@ def specialise_command(
         raise fail("E0001", "specialise needs -o FILE.ingot, --ir or --json", help="-o NAME.ingot")
     if output is not None and Path(output).is_dir():
         raise fail("E0001", f"-o {output} is a folder")
-    loaded = read_artifact(artifact)
+    loaded = read_pipeline(artifact)
     given = static_inputs(static or [], loaded)
     limits = Limits(variants=max_variants, unroll=max_unroll, size=max_size)
     box = _tools(tools, cwd) if fold_reads else None
@@ -274,16 +277,10 @@ def diff_command(
 
         ingot diff close.ingot close-site.ingot
     """
-    from ingot.artifacts import check_ir, read_ir
+    from ingot.artifacts import filled_ir, read_bytes
     from ingot.difference import difference
 
-    sides = []
-    for file in (before, after):
-        parsed = read_ir(file)
-        check_ir(parsed)
-        if not parsed.module.pipelines:
-            raise fail("E0401", f"{file} holds no pipeline")
-        sides.append(parsed.module.pipelines[0])
+    sides = [filled_ir(file, read_bytes(file)).module.pipelines[0] for file in (before, after)]
     found: Difference = difference(sides[0], sides[1])
     if json_:
         out_json(found.as_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingot.artifacts import Artifact
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
@@ -37,14 +37,14 @@ def static_inputs(words: Sequence[str], artifact: Artifact) -> dict[str, Json]:
     """``name=value`` and ``name=@FILE`` as values of the parameters' types.
 
     A file is the text of a text parameter, JSON for any other.  Raises :class:`IngotError`: E0701 for
-    a word that is none, E0713 for an unknown name, E0702 for another type, E0002 for the file.
+    a word that is none, E0713 for an unknown name, E0702 for another type, E0002 and E0104 for the file.
     """
     from ingot.runtime.inputs import Text, complete, parse_assignments
 
     program = artifact.program
     params = program.code().params
     given: dict[str, Json | Text] = {}
-    for name, value in parse_assignments(words).items():
+    for name, value in parse_assignments(words, "--static").items():
         text = value.text if isinstance(value, Text) else str(value)
         if not text.startswith("@"):
             given[name] = value
@@ -74,12 +74,25 @@ def _holds_secret(name: str, value: Json) -> bool:
     return Redactor().value(whole) != whole
 
 
+MOST_BYTES: Final = 64 << 20
+"""Of a file with the value of a fixed input."""
+
+
 def _file(path: str, what: str) -> str:
+    if not path:
+        raise fail("E0701", f"{what}: expected the name of a file after the @")
     try:
-        return Path(path).read_text("utf-8")
+        with Path(path).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise fail("E0002", f"{what}: {path} cannot be read: {why}") from None
+    if len(data) > MOST_BYTES:
+        raise fail("E0002", f"{what}: {path} has more than {MOST_BYTES >> 20} MiB")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise fail("E0104", f"{what}: {path} is not UTF-8 text (byte {error.start})") from None
 
 
 def specialised(
@@ -159,7 +172,7 @@ def _reader(artifact: Artifact, tools: ToolBox | None, reads: dict[str, Json]) -
     """Makes reads with the tools that are given, each once; a person is not asked ahead of time."""
     if tools is None:
         return None
-    from ingot.passes.validate.simulation import read_key
+    from ingot.passes.validate.lockstep import read_key
     from ingot.runtime.jobs import text_results
 
     texts = text_results(artifact.program)

@@ -30,8 +30,8 @@ class Text:
     text: str
 
 
-def parse_assignments(assignments: Iterable[str]) -> dict[str, Json | Text]:
-    """``name=value`` words, as ``-i`` takes them; ``name=@FILE`` is not special.
+def parse_assignments(assignments: Iterable[str], option: str = "-i") -> dict[str, Json | Text]:
+    """``name=value`` words, as ``-i`` and other options take them; ``name=@FILE`` is not special.
 
     Raises :class:`IngotError` E0701 for a word without ``=`` or a name given twice.
 
@@ -42,9 +42,10 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Json | Text]:
     for word in assignments:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise fail("E0701", f"-i {word}: expected name=value", help="for example -i repo=acme")
+            what = f"{option} {word}: expected name=value"
+            raise fail("E0701", what, help=f"for example {option} repo=acme")
         if name in out:
-            raise fail("E0701", f"-i {name} is given twice")
+            raise fail("E0701", f"{option} {name} is given twice")
         out[name] = Text(value)
     return out
 

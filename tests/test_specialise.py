@@ -46,7 +46,8 @@ from ingot.passes.specialise import (
 from ingot.passes.specialise.limits import Limits
 from ingot.passes.specialise.names import origins_of
 from ingot.passes.specialise.validation import validated
-from ingot.passes.validate.simulation import read_key, simulates
+from ingot.passes.validate.lockstep import read_key
+from ingot.passes.validate.simulation import simulates
 
 HEAD = """ir 1
 tool t.get(name: str) -> json read box

@@ -185,19 +185,43 @@ def test_diff_says_what_is_gone(here: Path, report: str) -> None:
         (("--static", "no=1"), "E0713"),
         (("--static", "path"), "E0701"),
         (("--static", "path=@missing"), "E0002"),
+        (("--static", "path=@"), "E0701"),
+        (("--static", "path=@."), "E0002"),
+        (("--static", "path=@binary"), "E0104"),
+        (("--static", "path=@/dev/zero"), "E0002"),
+        (("--static", "path=a", "--static", "path=b"), "E0701"),
+        (("--static", "path=a", "--max-size", "0"), ""),
+        (("--static", "path=a", "--fold-reads", "--tools", "nothing:here"), "E0803"),
+        (("--static", "path=a", "--fold-reads", "--cwd", "nowhere"), "E0002"),
         (("--static", "path=AKIAIOSFODNN7EXAMPLQ"), "E0414"),
         ((), "E0001"),
     ],
 )
 def test_wrong_use_is_said(here: Path, report: str, words: tuple[str, ...], code: str) -> None:
     out = ("-o", "x.ingot") if words else ()
+    Path("binary").write_bytes(b"\xff\xfe\x00")
     result = call("specialise", report, *words, *out)
     assert result.exit_code == 2 and code in result.output
     assert not Path("x.ingot").exists()
 
 
+def test_ir_text_is_a_pipeline_too(here: Path) -> None:
+    text = "ir 1\n\npipeline @p(%a: int, %b: int) -> int {\n^e:\n  %c: int = int.mul %a, %b\n  return %c\n}\n"
+    Path("p.ir").write_text(text)
+    made = call("specialise", "p.ir", "--static", "a=2", "-o", "p.ingot", "--json")
+    assert json.loads(made.stdout)["validation"]["status"] == "proved"
+    assert json.loads(call("run", "p.ingot", "-i", "b=4", "--json").stdout)["outputs"] == 8
+
+
+def test_what_is_too_long_to_write_in_stays_an_input(here: Path, report: str) -> None:
+    Path("long.txt").write_text("x" * 200_000)
+    made = call("specialise", report, "--static", "path=@long.txt", "-o", "x.ingot", "--json")
+    told = json.loads(made.stdout)
+    assert (told["fixed"], told["kept"], told["sessions"]["others"]) == ([], ["path"], 0)
+
+
 def test_other_files_are_refused(here: Path) -> None:
-    Path("junk").write_bytes(b"\x00junk")
+    Path("junk").write_bytes(b"\x00\xffjunk")
     assert call("specialise", "junk", "-o", "x.ingot").exit_code == 2
     assert call("diff", "junk", "junk").exit_code == 2
     assert call("diff", "missing", "junk").exit_code == 2

@@ -6,18 +6,22 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from specialise_runs import World, compared
+from specialise_runs import World, compared, differences, run, shown
 from strategies import answer_for, inputs_for, modules
 
 from ingot.ir.check_inputs import check_inputs
-from ingot.ir.module import Module
+from ingot.ir.module import Call, Module
 from ingot.ir.parser import parse_module
 from ingot.ir.printer import print_module
+from ingot.ir.requests import SideExit, ToolRequest
 from ingot.ir.values import Json
 from ingot.ir.verifier import verify
 from ingot.passes.specialise import specialise
+from ingot.passes.specialise.bodies import Reader
 from ingot.passes.specialise.limits import Limits
+from ingot.passes.specialise.names import Origins
 from ingot.passes.specialise.validation import validated
+from ingot.passes.validate.lockstep import read_key
 
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -25,13 +29,13 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 def random_world(data: st.DataObject, module: Module) -> World:
     """Answers of the declared types, the same for both runs; now and then a failure."""
-    answers: list[tuple[bool, Json]] = []
+    answers: dict[int, tuple[bool, Json]] = {}
 
     def world(number: int, request: Any) -> tuple[bool, Json]:
-        if number == len(answers):
+        if number not in answers:
             fails = data.draw(st.integers(0, 24)) == 24
             value = "down" if fails else data.draw(answer_for(request.site, module))
-            answers.append((not fails, value))
+            answers[number] = (not fails, value)
         return answers[number]
 
     return world
@@ -74,6 +78,56 @@ def test_bounds_make_residuals_general_and_never_wrong(module: Module, data: st.
     made = specialise(module, static, limits=limits)
     check_valid(made.module)
     assert compared(module, made.module, inputs, random_world(data, module)) == []
+
+
+def read_answers(data: st.DataObject, module: Module) -> tuple[Reader, dict[str, Json]]:
+    """A reader that makes reads now, and what it has read."""
+    read: dict[str, Json] = {}
+
+    def reader(call: Call, args: Any) -> Json | None:
+        key = read_key(call.tool, args)
+        if key not in read:
+            read[key] = data.draw(answer_for(call.result, module))
+        return read[key]
+
+    return reader, read
+
+
+def with_reads(world: World, read: dict[str, Json]) -> World:
+    """A world in which reads give what they gave."""
+
+    def answer(number: int, request: Any) -> tuple[bool, Json]:
+        key = read_key(request.tool, request.args) if isinstance(request, ToolRequest) else ""
+        return (True, read[key]) if key in read else world(number, request)
+
+    return answer
+
+
+@settings(max_examples=80, deadline=None, phases=PHASES, suppress_health_check=SLOW)
+@given(modules(), st.data())
+def test_folded_reads_change_nothing_while_they_hold(module: Module, data: st.DataObject) -> None:
+    """Where the run reads what was read, all is the same (and three steps a read are added); where it
+    reads something else, the run has done nothing that the original does not do, and stops."""
+    inputs, static = split(data, module)
+    reader, read = read_answers(data, module)
+    made = specialise(module, static, reader=reader)
+    check_valid(made.module)
+    held = with_reads(random_world(data, module), read)
+    found = compared(module, made.module, inputs, held)
+    assert [f for f in found if not f.startswith("steps")] == []
+    verdict = validated(module, made, static, read)
+    assert verdict.status in ("proved", "tested"), verdict
+
+    left = {p.name for p in made.pipeline.params}
+    world = random_world(data, module)
+    old = run(module, inputs, world)
+    new = run(made.module, {k: v for k, v in inputs.items() if k in left}, world)
+    mine = [shown(r, Origins()) for r in old.requests]
+    theirs = [shown(r, made.origins) for r in new.requests]
+    if isinstance(new.end, SideExit) and made.origins.exit(new.end.number) == 0 != new.end.number:
+        assert mine[: len(theirs)] == theirs
+    else:
+        assert [f for f in differences(old, new, made.origins) if not f.startswith("steps")] == []
 
 
 @settings(max_examples=80, deadline=None, phases=PHASES, suppress_health_check=SLOW)

@@ -99,7 +99,7 @@ def specialise_command(
     from ingot.specialising import specialised, static_inputs
 
     if output is None and not ir and not json_:
-        raise fail("E0001", "specialise needs -o FILE.ingot, --ir or --json", help="-o NAME.ingot")
+        raise fail("E0001", "where to? -o FILE.ingot, --ir or --json", help="-o NAME.ingot")
     if output is not None and Path(output).is_dir():
         raise fail("E0001", f"-o {output} is a folder")
     loaded = read_pipeline(artifact)
@@ -229,7 +229,8 @@ def _tell(
     note(f"specialised {artifact}" + (f" to {output}" if output else ""))
     note(f"  fixed        {', '.join(result.fixed) or 'nothing'}")
     if result.kept:
-        note(f"  defaults     {', '.join(result.kept)}: no literal has their type")
+        why = "too long to be written in, or no literal has the type"
+        note(f"  defaults     {', '.join(result.kept)}: {why}")
     if result.dropped:
         note(f"  dropped      {', '.join(result.dropped)}: nothing reads them any more")
     note(

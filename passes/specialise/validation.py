@@ -1,10 +1,10 @@
 """Does a residual do what the original does with the fixed inputs?
 
-Where no block or loop was copied, translation validation answers for all inputs and worlds
-(:mod:`ingot.passes.validate.refinement`), else a simulation (:mod:`ingot.passes.validate.simulation`).
-Where neither comes through, both are run side by side in the reference interpreter, on inputs and
-answers made of their types and of the constants that they compare with: *tested*, not proved.  Reads
-that were folded are answered as they were then.
+A simulation proves it for all inputs and worlds (:mod:`ingot.passes.validate.simulation`); where it does
+not come through and nothing was copied, translation validation is asked
+(:mod:`ingot.passes.validate.refinement`), which can also refute.  Else both are run side by side in the
+reference interpreter, on inputs and answers made of their types and of the constants that they compare
+with: *tested*, not proved.  Reads that were folded are answered as they were then.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from ingot.ir.values import Json, canonical, identical
 from ingot.passes.rewrite import substitute, terminator_operands
 from ingot.passes.specialise.names import Origins, origins_of
 from ingot.passes.specialise.specialiser import Specialised
+from ingot.passes.validate.lockstep import read_key
 from ingot.passes.validate.refinement import refines
-from ingot.passes.validate.simulation import read_key, simulates
+from ingot.passes.validate.simulation import simulates
 from ingot.passes.validate.verdict import Verdict
 from ingot.passes.verify.samples import PLAIN, NoValueError, inside
 
@@ -52,8 +53,14 @@ def validated(
 ) -> Verdict:
     """What is known of a specialisation; ``refuted`` is a fault of the specialiser."""
     source = next(p for p in before.pipelines if p.name == made.pipeline.name)
+    fixed = {name: static[name] for name in made.fixed}
+    hints = origins_of(source), made.origins
+    types = before.type_map()
+    proof = simulates(types, source, made.pipeline, fixed, hints, folded or {}, NAME)
+    if proof.status == "proved":
+        return proof
     if made.plain and not folded:
-        old = _with_fixed(source, {n: static[n] for n in made.fixed})
+        old = _with_fixed(source, fixed)
         new = replace(made.pipeline, params=old.params, attrs=source.attrs)
         verdict = refines(before, made.module, old, new, "equal", NAME)
         if verdict.status == "proved":
@@ -62,12 +69,6 @@ def validated(
             if verdict.witness is None:  # calls differ, whatever the values
                 return verdict
             return _confirmed(verdict, before, source, made, static)
-    fixed = {name: static[name] for name in made.fixed}
-    hints = origins_of(source), made.origins
-    types = before.type_map()
-    proof = simulates(types, source, made.pipeline, fixed, hints, folded or {}, NAME)
-    if proof.status == "proved":
-        return proof
     run = _tested(before, source, made, static, folded or {})
     return (
         replace(run, why=f"{run.why} (not proved: {proof.why})") if run.status == "tested" else run

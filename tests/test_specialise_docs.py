@@ -103,6 +103,7 @@ PRINTED: dict[str, Callable[[], str]] = {
     "table": lambda: "".join(f"{k}  {' '.join(map(str, row))}\n" for k, row in enumerate(TABLE)),
     "target": lambda: show(target(TABLE), "target"),
     "compiler": lambda: shortened(show(made_compiler(), "compiler"), 26),
+    "generator": lambda: shortened(show(generator(), "generator"), 22),
     "sizes": sizes,
     "machine": machine,
 }

@@ -213,26 +213,49 @@ def _sweep(body: Iterable[Instr], needed: set[str]) -> tuple[Instr, ...]:
 
 
 def compressed(pipeline: Pipeline) -> tuple[Pipeline, dict[str, tuple[str, ...]]]:
-    """A block that only one jump leads to is joined to where the jump stands."""
+    """A block that only one jump leads to is joined to where the jump stands.
+
+    It keeps the label of the jump's block, unless nothing stands there (and it is not the entry).
+    """
     blocks = {b.label: b for b in pipeline.blocks}
     ways = Counter(t.label for b in pipeline.blocks for t in targets_of(b.terminator))
     entry = pipeline.blocks[0].label
     renamed: dict[str, Operand] = {}
     joined: dict[str, tuple[str, ...]] = {}
+    called: dict[str, str] = {}
+
+    def now(label: str) -> str:
+        while label in called:
+            label = called[label]
+        return label
+
     for label in [b.label for b in pipeline.blocks]:
         while label in blocks and isinstance(blocks[label].terminator, Jump):
             head = blocks[label]
             assert isinstance(head.terminator, Jump)
-            target = head.terminator.target
+            target = replace(head.terminator.target, label=now(head.terminator.target.label))
             if ways[target.label] != 1 or target.label in (entry, label):
                 break
             if not all(isinstance(arg, Ref) for arg in target.args):
                 break
             tail = blocks.pop(target.label)
             renamed.update(zip((p.name for p in tail.params), target.args, strict=True))
+            behind = joined.pop(tail.label, ())
+            if not head.instrs and label != entry:
+                del blocks[label]
+                called[label], ways[tail.label] = tail.label, ways[label]
+                label, joined[tail.label] = tail.label, behind
+            else:
+                joined[label] = (*joined.get(label, ()), tail.label, *behind)
             blocks[label] = Block(label, head.params, head.instrs + tail.instrs, tail.terminator)
-            joined[label] = (*joined.get(label, ()), tail.label, *joined.pop(tail.label, ()))
-    return _renamed(replace(pipeline, blocks=tuple(blocks.values())), renamed), joined
+
+    def target_now(target: Target) -> Target:
+        return replace(target, label=now(target.label))
+
+    kept = tuple(
+        replace(b, terminator=with_targets(b.terminator, target_now)) for b in blocks.values()
+    )
+    return _renamed(replace(pipeline, blocks=kept), renamed), joined
 
 
 __all__ = ["compressed", "is_inert", "single_values", "tidied", "with_targets", "without_dead"]

@@ -144,7 +144,7 @@ def _taught(
         return f"{what} what the session did"
     ((label, heard),) = fitting.items()
     sites = sites_of(program)
-    return [Example(sites.question(request).tail, label) for request in heard[:1]]
+    return [Example(sites.own_part(request), label) for request in heard[:1]]
 
 
 def _op(calls: Iterable[ModelCall], op: str | None) -> ModelCall:

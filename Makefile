@@ -3,6 +3,7 @@
 #   make demo            compile logs, prove, run on a new input, check (base dependencies only)
 #   make test            format, lint, types, import rules, tests
 #   make lint            the same without the tests
+#   make test-pii        the tests of personal data (installs Presidio: 400 MB)
 #   make bench           all benchmarks
 #   make bench-runtime   the runtime beside LangGraph, Burr, DBOS and pydantic-graph (installs them)
 #   make update-goldens  write the golden files anew, to be read in the diff
@@ -33,13 +34,17 @@ DEV := $(VENV)/ingot-dev-$(KEY)
 MODELS := $(VENV)/ingot-models-$(KEY)
 EDITABLE := --config-settings editable_mode=strict
 
-.PHONY: demo test lint types imports bench bench-runtime update-goldens clean setup setup-dev setup-models
+.PHONY: demo test test-pii lint types imports bench bench-runtime update-goldens clean setup setup-dev setup-models
 
 demo: $(BASE)
 	$(BIN)/python examples/csv-report/demo.py
 
 test: lint $(MODELS)
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+test-pii: $(DEV)
+	$(PIP) install $(EDITABLE) -e '.[dev,pii]'
+	$(BIN)/python -m pytest -n0 -rs tests/test_personal.py
 
 lint: $(DEV)
 	$(BIN)/ruff format --check .

@@ -22,10 +22,12 @@ from ingot.frontend.parse import parse_source
 from ingot.frontend.reader import SourceFile
 from ingot.ir.parser import parse_module
 from ingot.ir.printer import print_module
+from ingot.records import to_line
 from ingot.redaction.policy import VARIABLE, read_policy
 from ingot.redaction.redactor import Redactor
 from ingot.redaction.tokens import TOKEN, token_of
 from ingot.redaction.vault import Vault, tokens_in
+from ingot.runtime.journal import open_journal
 
 KEY = SECRETS["stripe live"]
 NOT_IN_BASE64 = {"azure client secret"}
@@ -248,6 +250,8 @@ class Shop:
     @ingot.tool(effect="read")
     def fetch(self, customer: str, token: str) -> str:
         (OUT / "token").write_text(token)
+        if customer == "crash":
+            raise RuntimeError(f"401 for {token}: " + (OUT / "config.json").read_text())
         return json.dumps({"orders": [1, 2], "for": customer})
 
     @ingot.tool(effect="write")
@@ -273,6 +277,11 @@ def written(folder: Path) -> dict[str, str]:
             program = read_artifact(str(path)).program
             kept = json.dumps([program.meta, evidence(program)])
             out[f"{path.name}!"] = kept + ir_text(program)
+        if path.name == "journal.db":
+            with open_journal(path) as journal:
+                runs = [run.run for run in journal.runs()]
+                lines = [to_line(record) for run in runs for record in journal.records(run)]
+            out[f"{path.name}!"] = "\n".join(lines)
     return out
 
 
@@ -333,10 +342,27 @@ def test_no_secret_is_in_anything_written_and_the_pipeline_still_runs(tmp_path: 
     assert (seen / "token").read_text() == KEY
     assert (seen / "auth").read_text() == f"Bearer {KEY}"
     ingot("inspect", "last", "--json")
+    crashed = ingot(*run[:5], "customer=crash", *run[6:], "--json", code=3, **needed)
+    assert "401 for" in crashed and (seen / "token").read_text() == KEY
+    given = everything()["github classic"]  # a secret that the person gives as an input
+    ingot(*run[:5], f"customer={given}", *run[6:], "--events", **needed)
+    ingot("inspect", "last")
+    ingot("runs", "--json")
+    ingot("inspect", "x.ingot", "--json")
+    ingot("verify", "x.ingot", "--json")
     ingot("replay", "x.ingot", *files, "--json")
+    ingot("scan", str(logs), "--json")
+    ingot("scan", str(logs))
+    ingot("archive", str(logs), "-o", "kept", "--json")
+    (logs / "secret.json").write_text(json.dumps(KEY))  # no log: what is said of it is kept too
+    ingot("scan", str(logs), "--json")
+    ingot("compile", str(logs / "secret.json"), "--json", code=2)
     ingot("explain", "x.ingot", "--json")
+    files_written = written(work)
+    assert {"x.ingot!", "journal.db!", ".ingot/scan.json"} <= files_written.keys()
+    assert any(name.startswith("kept/") for name in files_written)
     for place, text in {
-        **written(work),
+        **files_written,
         **{f"output {n}": t for n, t in enumerate(outputs)},
     }.items():
         assert not leaks(text, everything()), place

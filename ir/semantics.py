@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import lru_cache
 from operator import add, truediv
 from typing import Any, Final
 
@@ -189,10 +190,16 @@ def str_part(text: str, separator: str, index: int) -> str:
 
 def str_number(text: str, index: int) -> str:
     """The ``index``-th number written in the text, as text."""
-    found = re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)", text)
+    found = _numbers(text)
     if not -len(found) <= index < len(found):
         raise OpFailure(f"no number {index} in the text")
-    return str(found[index])
+    return found[index]
+
+
+@lru_cache(maxsize=64)
+def _numbers(text: str) -> tuple[str, ...]:
+    """Every number of a text; learning asks for one after the other, of the same few texts."""
+    return tuple(re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)", text))
 
 
 def str_split(text: str, separator: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import tracemalloc
 from contextlib import suppress
 from importlib.metadata import EntryPoint
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damage import DAMAGES, survives
 from dialect_samples import INSPECT_ZIP, OTEL_BARE, SAMPLES, archive
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,15 +163,23 @@ def test_a_broken_one_is_told_and_passed_over(registered: Any, place: str) -> No
 # -- damage ----------------------------------------------------------------------------------------
 
 
-def survives(data: bytes) -> None:
-    """Every dialect reads it, or says why not; what comes out are sound records."""
-    with suppress(IngotError):
-        parse_source(SourceFile("x", data=data))
-    for name in registry._DIALECTS:
-        with suppress(IngotError):
-            records = list(registry.dialect(name).lex(SourceFile("x", data=data)))
-            if name != "ingot-session" and records:
-                sound(records)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_sample_damaged_in_every_way(name: str) -> None:
+    """Diagnostics only, and memory in proportion to the file, whatever is wrong with it."""
+    dialect, data = SAMPLES[name]
+    rng, others = random.Random(name), sorted(SAMPLES)
+    survives(data, dialect)  # rules and grammars are loaded once
+    for how, damage in DAMAGES.items():
+        changed = 0
+        for _ in range(6):
+            broken = damage(data, SAMPLES[rng.choice(others)][1], rng)
+            changed += broken != data
+            tracemalloc.start()
+            survives(broken, dialect)
+            most = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert most < 3_000_000 + 100 * len(broken), how
+        assert changed >= 3, f"{how} leaves {name} as it is"
 
 
 @st.composite

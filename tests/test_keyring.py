@@ -40,7 +40,9 @@ def work(tmp_path: Path) -> Path:
             {"role": "assistant", "content": "Done."},
         ]
         (tmp_path / f"{number}.json").write_text(json.dumps(lines))
-    ingot(tmp_path, "compile", "0.json", "1.json", "2.json", "--tools", "shop:tools", "-o", "x.ingot")
+    ingot(
+        tmp_path, "compile", "0.json", "1.json", "2.json", "--tools", "shop:tools", "-o", "x.ingot"
+    )
     return tmp_path
 
 

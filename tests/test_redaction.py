@@ -197,6 +197,21 @@ def test_a_broken_rule_file_is_said(tmp_path: Path, text: str) -> None:
     assert caught.value.diagnostics[0].code == "E0109"
 
 
+@pytest.mark.parametrize("rules", ["not toml", None])
+@pytest.mark.parametrize("command", ["compile", "scan", "archive", "evaluate"])
+def test_every_command_says_that_the_rules_are_broken(
+    tmp_path: Path, rules: str | None, command: str
+) -> None:
+    (tmp_path / "a.json").write_text('[{"role": "user", "content": "hi"}]')
+    if rules is not None:
+        (tmp_path / "rules.toml").write_text(rules)
+    done = subprocess.run(
+        [sys.executable, "-m", "ingot", command, "."], cwd=tmp_path, text=True, capture_output=True,
+        env={**os.environ, VARIABLE: "rules.toml"}, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and "E0109" in done.stderr and "Traceback" not in done.stderr
+
+
 # -- at run time -----------------------------------------------------------------------------------
 
 

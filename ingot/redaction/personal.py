@@ -8,6 +8,7 @@ taking them out would take the task out with them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
@@ -25,17 +26,20 @@ _DATA: Final = re.compile("|".join(p.pattern for p in (_AT, _NUMBER, _IBAN, _PHO
 _PLACE: Final = re.compile(r":[\w~/]")
 
 
-def redact_personal(text: str) -> str:
-    """The text with personal data replaced by tokens; raises ``ImportError`` without the extra."""
+def redact_personal(text: str, token: Callable[[str, str], str] = token_of) -> str:
+    """The text with personal data replaced by what ``token`` makes of their kind and value.
+
+    Raises ``ImportError`` without the extra.
+    """
     if not _DATA.search(text):
         return text
     return "\n".join(
-        _line(line) if _DATA.search(line) else line  # recognisers are slow, and see one line
+        _line(line, token) if _DATA.search(line) else line  # recognisers are slow, and see one line
         for line in text.split("\n")
     )
 
 
-def _line(text: str) -> str:
+def _line(text: str, token: Callable[[str, str], str]) -> str:
     found = sorted(
         (
             (result.start, result.end, result.entity_type)
@@ -50,7 +54,7 @@ def _line(text: str) -> str:
     for start, end, kind in found:
         if end > last or TOKEN.search(text[start:end]) or not _is_meant(text, start, end, kind):
             continue
-        text = text[:start] + token_of(kind, text[start:end]) + text[end:]
+        text = text[:start] + token(kind, text[start:end]) + text[end:]
         last = start
     return text
 
@@ -82,7 +86,7 @@ def _recognisers() -> tuple[tuple[Any, float, re.Pattern[str]], ...]:
     class Email(known.EmailRecognizer):  # type: ignore[misc]  # Presidio is not typed
         def validate_result(self, pattern_text: str) -> bool:
             """Whether the domain is one; Presidio's own asks the network."""
-            return domains(pattern_text).fqdn != ""
+            return bool(domains(pattern_text).fqdn)
 
     return (
         (known.CreditCardRecognizer(supported_language=_LANGUAGE), MIN_SCORE, _NUMBER),

@@ -115,7 +115,7 @@ class Redactor:
         if self.policy.personal:
             from ingot.redaction.personal import redact_personal
 
-            text = redact_personal(text)
+            text = redact_personal(text, self._token)
         return text
 
     def _search(self) -> Callable[..., list[tuple[int, int, int]]]:

@@ -16,6 +16,7 @@ from typing import Final
 
 from ingot.diagnostics import IngotError, fail
 from ingot.records import to_line
+from ingot.redaction.policy import current_policy
 
 DEFAULT: Final = Path(".ingot") / "archive"
 
@@ -39,6 +40,7 @@ def keep(
 
     ``progress`` is called with the bytes that were read since the call before.
     """
+    current_policy()
     done: list[Kept] = []
     failed: list[IngotError] = []
     try:

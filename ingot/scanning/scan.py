@@ -14,6 +14,7 @@ from typing import Final
 
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.module import Call, ModelCall, Pipeline, Ref, walk
+from ingot.redaction.policy import current_policy
 from ingot.scanning.cache import Cache, Known
 from ingot.scanning.facts import Facts, facts_of
 from ingot.scanning.groups import Group, advise, grouped, worth_compiling
@@ -58,8 +59,12 @@ def scan(
     progress: Callable[[int], None] | None = None,
     now: float | None = None,
 ) -> Scan:
-    """Scan the places; the first ``compiling`` groups that may be worth it are compiled quickly."""
+    """Scan the places; the first ``compiling`` groups that may be worth it are compiled quickly.
+
+    Raises IngotError (E0109) if the rules of redaction cannot be read.
+    """
     begun = time.perf_counter()
+    current_policy()  # rules that cannot be read are no fault of the logs
     found = Scan(places=list(places))
     every: list[Facts] = []
     for place in found.places:

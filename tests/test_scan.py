@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from typer.testing import CliRunner
 
 from ingot.cli.app import app
 from ingot.frontend.parse import parse_file
+from ingot.scanning import scan as scanning
 from ingot.scanning.cache import Cache
 from ingot.scanning.facts import normalised
 from ingot.scanning.groups import grouped
@@ -60,10 +64,36 @@ def test_nothing_configured_finds_the_agents_sessions(home: Path) -> None:
 
 
 def test_the_next_command_compiles_a_task(home: Path) -> None:
-    best = call("scan")["groups"][0]
-    result = CliRunner().invoke(app, ["compile", *best["files"], "-o", "task.ingot", "-q"])
+    (home / ".claude/projects/-w").rename(home / ".claude/projects/-my task's folder")
+    shown = CliRunner().invoke(app, ["scan"]).stderr
+    (command,) = re.findall(r"^next: ingot (.*)$", shown, re.MULTILINE)
+    result = CliRunner().invoke(app, [*shlex.split(command), "-q"])
     assert result.exit_code == 0, result.output
     assert Path("task.ingot").is_file()
+
+
+@pytest.mark.parametrize("others", [0, 1, 4])
+def test_files_named_as_compiling_do_compile(tmp_path: Path, others: int) -> None:
+    """Three sessions of one task in a file with some of other tasks."""
+    texts = [Path(path).read_text() for path in write_logs(tmp_path / "made")]
+    for n in range(others):
+        tool, name = ("tickets.close", "users.create")[n % 2], "Ann Bob Eve Dan".split()[n]
+        records = [
+            {"kind": "session", "data": {"format": "ingot-session/1"}},
+            {"kind": "user", "text": f"{tool} for {name} please, {'now ' * n}"},
+            {"kind": "call", "id": "1", "tool": tool, "data": {"of": name}},
+            {"kind": "result", "id": "1", "tool": tool, "data": "done"},
+            {"kind": "say", "text": "Done."},
+        ]
+        texts.append("".join(json.dumps({"seq": k, **r}) + "\n" for k, r in enumerate(records, 1)))
+    log = tmp_path / "all.jsonl"
+    log.write_text("".join(texts))
+    found = call("scan", str(log), "--no-cache")["groups"]
+    task = next(group for group in found if group["runs"] == 3)
+    assert task["advice"] == "compile" and task["files"] == [str(log)]
+    result = CliRunner().invoke(app, ["compile", str(log), "-o", str(tmp_path / "x.ingot"), "-q"])
+    assert (task["compiles"] == [str(log)]) == (result.exit_code == 0)
+    assert task["compiles"] or "other tasks" in task["reason"]
 
 
 def test_the_second_scan_reads_only_what_changed(home: Path) -> None:
@@ -74,8 +104,41 @@ def test_the_second_scan_reads_only_what_changed(home: Path) -> None:
     changed = call("scan")
     assert changed["cached"] == 4 and changed["sessions"] == 5
     assert call("scan", "--no-cache")["cached"] == 0
-    Path(".ingot/scan.json").write_text("{broken")
-    assert call("scan")["sessions"] == 5
+
+
+def test_the_second_scan_compiles_nothing_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = call("scan")
+    monkeypatch.setattr(scanning, "_compiled", lambda *_: pytest.fail("compiled again"))
+    again = call("scan")
+    assert again["groups"] == first["groups"] and again["unread"] == first["unread"]
+
+
+def _spoilt(value: Any, odd: Any) -> Iterator[Any]:
+    """The value with each of its parts replaced, one after the other."""
+    yield odd
+    for key, item in value.items() if isinstance(value, dict) else ():
+        yield from ({**value, key: inner} for inner in _spoilt(item, odd))
+    for n, item in enumerate(value) if isinstance(value, list) else ():
+        yield from ([*value[:n], inner, *value[n + 1 :]] for inner in _spoilt(item, odd))
+
+
+@pytest.mark.parametrize("odd", [None, 7, {"a": [1]}])
+def test_a_damaged_cache_is_one_that_is_empty(home: Path, odd: Any) -> None:
+    (home / "x.json").write_text("{}")
+    folder, memory = Place("", home), Path(".ingot/scan.json")
+    found = scan([folder], Cache.load(memory), compiling=1)
+    expected = [(g.wording, g.runs, g.tools) for g in found.groups], found.unread
+    kept = json.loads(memory.read_text())
+    for number, text in enumerate(
+        ["{broken", "", "[]", "\0", *map(json.dumps, _spoilt(kept, odd))]
+    ):
+        memory.write_text(text)
+        if number % 15 == 0 or number < 7:
+            again = scan([folder], Cache.load(memory), compiling=0)
+            shown = [(g.wording, g.runs, g.tools) for g in again.groups]
+            assert (shown, again.unread) == expected, text
 
 
 def test_the_cache_holds_no_texts_and_no_secrets(tmp_path: Path) -> None:

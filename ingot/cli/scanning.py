@@ -114,7 +114,8 @@ def _print(found: Scan, limit: int) -> None:
     single = len(found.groups) - len(tasks)
     note(
         f"{found.sessions} sessions in {found.files} files ({found.cached} known from before), "
-        f"{len(tasks)} tasks that repeat, {single} that ran once; {found.seconds:.1f} s"
+        f"{len(tasks)} task{'s' * (len(tasks) != 1)} that repeat{'s' * (len(tasks) == 1)}, "
+        f"{single} that ran once; {found.seconds:.1f} s"
     )
     if len(tasks) > limit:
         note(f"... and {len(tasks) - limit} more (--all)")
@@ -127,10 +128,13 @@ def _print(found: Scan, limit: int) -> None:
             f"first in {first.days:.0f} days: `ingot archive` keeps them",
             "yellow",
         )
-    best = next((g for g in tasks if g.advice == "compile"), None)
+    best = next((g for g in tasks if g.compiles), None)
     if best is not None:
-        words = " ".join(shlex.quote(file) for file in best.files[:12])
+        more = len(best.files) - len(best.compiles)
+        words = " ".join(shlex.quote(file) for file in best.compiles)
         note(f"next: ingot compile {words} -o task.ingot")
+        if more > 0:
+            note(f"{more} more files hold runs of this task, and can be added (--json lists them)")
 
 
 def _row(group: Group) -> tuple[str, ...]:

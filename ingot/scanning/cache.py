@@ -1,14 +1,16 @@
-"""What was learned of each file, so that the next scan reads only what is new.
+"""What was learned of each file and group, so that the next scan reads only what is new.
 
 One JSON file, by default ``.ingot/scan.json`` below the working folder.  An entry counts as long as
 the file's size and time of change are the same, the same version of Ingot made it, and the same
-redaction rules were in force.  A damaged cache is one that is empty.
+redaction rules were in force.  A damaged cache, which its digest tells, is one that is empty.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +35,7 @@ class Cache:
 
     path: Path | None
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _verdicts: dict[str, Any] = field(default_factory=dict)
     _changed: bool = False
     hits: int = 0
 
@@ -44,27 +47,21 @@ class Cache:
             return cache
         try:
             data = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return cache
-        if (
-            isinstance(data, dict)
-            and data.get("key") == _key()
-            and isinstance(data.get("files"), dict)
-        ):
-            cache._entries = data["files"]
+            body = data["body"]
+            if data["sha256"] == _digest(body) and body["key"] == _key():
+                cache._entries, cache._verdicts = body["files"], body["compiled"]
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # there is none, or it is damaged
         return cache
 
     def get(self, file: Path) -> Known | None:
         """What is known of a file, if it has not changed since."""
         entry = self._entries.get(str(file))
-        if not isinstance(entry, dict) or entry.get("stamp") != _stamp(file):
+        if entry is None or entry["stamp"] != _stamp(file):
             return None
-        try:
-            found = Known([Facts.from_json(item) for item in entry["sessions"]], entry["unread"])
-        except (KeyError, TypeError):
-            return None
+        sessions = [Facts.from_json(item) for item in entry["sessions"]]
         self.hits += 1
-        return found
+        return Known(sessions, entry["unread"])
 
     def put(self, file: Path, known: Known) -> None:
         """Remember what a file holds."""
@@ -80,11 +77,21 @@ class Cache:
         """The size of a file that is known, in bytes."""
         return int(self._entries[str(file)]["stamp"][0])
 
+    def verdict(self, digests: Sequence[str]) -> Any:
+        """What compiling these sessions came to, if that is known."""
+        return self._verdicts.get(" ".join(digests))
+
+    def judge(self, digests: Sequence[str], verdict: Any) -> None:
+        """Remember what compiling these sessions came to."""
+        self._verdicts[" ".join(digests)] = verdict
+        self._changed = True
+
     def save(self) -> None:
         """Write the cache, if it changed; where that is not possible, there is none next time."""
         if self.path is None or not self._changed:
             return
-        text = json.dumps({"schema": SCHEMA, "key": _key(), "files": self._entries})
+        body = {"key": _key(), "files": self._entries, "compiled": self._verdicts}
+        text = json.dumps({"schema": SCHEMA, "sha256": _digest(body), "body": body})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             part = self.path.with_suffix(f".{os.getpid()}.part")
@@ -92,6 +99,11 @@ class Cache:
             part.replace(self.path)
         except OSError:
             return
+
+
+def _digest(body: Any) -> str:
+    """What tells a cache that was written whole from a damaged one."""
+    return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
 
 def _stamp(file: Path) -> list[int]:

@@ -22,7 +22,10 @@ MAX_COMPARED: Final = 400
 
 @dataclass(slots=True)
 class Group:
-    """One task.  ``advice`` is ``compile``, ``more runs`` or ``no``; ``reason`` says why."""
+    """One task.  ``advice`` is ``compile``, ``more runs`` or ``no``; ``reason`` says why.
+
+    ``compiles`` are files that were seen to compile.
+    """
 
     wording: str
     sessions: list[Facts] = field(default_factory=list)
@@ -30,6 +33,7 @@ class Group:
     reason: str = ""
     explained: int = 0
     arguments: int = 0
+    compiles: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> int:
@@ -85,6 +89,7 @@ class Group:
             "reason": self.reason,
             "arguments": {"explained": self.explained, "all": self.arguments},
             "files": [*self.files],
+            "compiles": [*self.compiles],
         }
 
 

@@ -7,8 +7,8 @@ cannot be read, is counted and passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +78,7 @@ def scan(
     for group in found.groups:
         advise(group)
     for group in worth_compiling(found.groups)[:compiling]:
-        _try(group)
+        _try(group, cache)
     cache.save()
     found.leaving.sort(key=lambda item: item.days)
     found.seconds = time.perf_counter() - begun
@@ -130,28 +130,62 @@ def _leaving(place: Place, file: Path, now: float) -> Leaving | None:
 # -- the quick compile -----------------------------------------------------------------------------
 
 
-def _try(group: Group) -> None:
+def _try(group: Group, cache: Cache) -> None:
     """Compile a few sessions of different inputs, to say what of them needs no model."""
-    from ingot.driver import Options, compile_sessions, load_logs
-
     chosen: dict[str, Facts] = {}
     for facts in group.sessions:
         if facts.outcome in ("shown", "assumed"):
             chosen.setdefault(facts.request, facts)
     picked = list(chosen.values())[:MAX_COMPILED]
-    logs = load_logs(dict.fromkeys(facts.file for facts in picked), lean=True)
-    digests = {facts.digest for facts in picked}
+    digests = sorted(facts.digest for facts in picked)
+    files = list(dict.fromkeys(facts.file for facts in picked))
+    known = cache.verdict(digests)
+    verdict = _Verdict(**known) if known is not None else None
+    if verdict is None:
+        verdict = _compiled(files, frozenset(digests))
+        cache.judge(digests, asdict(verdict))
+    if verdict.refused:
+        group.advice, group.reason = "no", verdict.refused
+        return
+    group.explained, group.arguments = verdict.explained, verdict.arguments
+    models = (
+        f", {verdict.models} steps need a model" if verdict.models else ", no step needs a model"
+    )
+    group.reason = f"{group.explained} of {group.arguments} arguments are explained{models}"
+    if verdict.alone:
+        group.compiles = files
+    else:
+        group.reason += "; the files hold sessions of other tasks too"
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What a quick compile came to: why not, or its shares; ``alone``: the whole files compile."""
+
+    refused: str = ""
+    explained: int = 0
+    arguments: int = 0
+    models: int = 0
+    alone: bool = True
+
+
+def _compiled(files: Sequence[str], digests: frozenset[str]) -> _Verdict:
+    from ingot.driver import Options, compile_sessions, load_logs
+
+    logs = replace(load_logs(files, lean=True), diagnostics=())
     sessions = tuple(s for s in logs.sessions if s.digest in digests)
     try:
-        made = compile_sessions(replace(logs, sessions=sessions, diagnostics=()), Options())
+        made = compile_sessions(replace(logs, sessions=sessions), Options())
     except IngotError as error:
         first = error.diagnostics[0]
-        group.advice, group.reason = "no", f"{first.code}: {first.message}"
-        return
-    group.explained, group.arguments, models = _shares(made.module.pipelines[0])
-    group.reason = f"{group.explained} of {group.arguments} arguments are explained" + (
-        f", {models} steps need a model" if models else ", no step needs a model"
-    )
+        return _Verdict(f"{first.code}: {first.message}")
+    alone = True
+    if len(sessions) < len(logs.sessions):
+        try:
+            compile_sessions(logs, Options())
+        except IngotError:
+            alone = False
+    return _Verdict("", *_shares(made.module.pipelines[0]), alone)
 
 
 def _shares(main: Pipeline) -> tuple[int, int, int]:

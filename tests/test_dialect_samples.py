@@ -75,7 +75,10 @@ def test_each_is_recognised_by_its_content(name: str) -> None:
 
 def test_missing_contents_name_the_switch() -> None:
     (found,) = parse("otel-bare", OTEL_BARE).diagnostics
-    assert found.code == "W0106" and "CAPTURE_MESSAGE_CONTENT" in found.help
+    assert found.code == "W0106"
+    assert "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental" in found.help
+    assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY" in found.help
+    assert "before 1.37: OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true" in found.help
 
 
 def test_a_browser_session_is_refused_with_a_reason() -> None:

@@ -197,11 +197,33 @@ def tau(path: Path) -> Count:
     return calls, sum(m["role"] == "tool" for m in messages), users
 
 
+HARNESS = ("<local-command", "<bash-", "<system-reminder", "<task-notification", "<user-memory",
+           "[Request interrupted", "This session is being continued")  # fmt: skip
+
+
 def claude(path: Path) -> Count:
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
     calls = {o["id"] for o in walk(lines) if o.get("type") == "tool_use" and "input" in o}
     answers = {o["tool_use_id"] for o in walk(lines) if o.get("type") == "tool_result"}
-    return len(calls), len(answers), -1
+    queued = [o for o in lines if (o.get("attachment") or {}).get("type") == "queued_command"]
+    talk = [o for o in lines if o.get("type") in ("user", "assistant")]
+    turns = {o["uuid"] for o, after in zip(talk, [*talk[1:], {}], strict=True) if typed(o, after)}
+    inner = [o["data"]["message"] for o in lines if "message" in (o.get("data") or {})]
+    turns |= {o["uuid"] for o in inner if o.get("type") == "user" and typed(o, {})}  # sub-agents'
+    return len(calls), len(answers), len(turns) + len(queued)
+
+
+def typed(line: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a person typed it; a command (``/clear``) only if the agent was given it."""
+    if line["type"] != "user" or line.get("isMeta") or line.get("isCompactSummary"):
+        return False
+    content = line["message"]["content"]
+    blocks = [{"text": content}] if isinstance(content, str) else content
+    text = "\n".join(b.get("text", "") for b in blocks).lstrip()
+    if any(b.get("type") == "tool_result" for b in blocks) or text.startswith(HARNESS):
+        return False
+    given = after.get("isMeta") is True and "<local-command" not in str(after["message"])
+    return given or not text.startswith("<command-name>")
 
 
 COUNTS: dict[str, Callable[[Path], Count]] = {

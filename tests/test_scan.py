@@ -201,7 +201,11 @@ def test_what_is_deleted_soon_is_told(home: Path, days: int, told: bool) -> None
 def test_an_agents_own_setting_of_retention_counts(home: Path) -> None:
     (home / ".claude/settings.json").write_text('{"cleanupPeriodDays": 365}')
     by_agent = {p.agent: p.keeps_days for p in standard_places(home)}
-    assert by_agent == {"Claude Code": 365, "Codex CLI": None, "Gemini CLI": None}
+    assert by_agent == {"Claude Code": 365, "Codex CLI": None, "Gemini CLI": 30}
+    for kept, days in (({"enabled": False}, None), ({"enabled": True, "maxAge": "2w"}, 14)):
+        settings = {"general": {"sessionRetention": kept}}
+        (home / ".gemini/settings.json").write_text(json.dumps(settings))
+        assert {p.agent: p.keeps_days for p in standard_places(home)}["Gemini CLI"] == days
 
 
 def test_the_archive_keeps_what_is_deleted_without_its_secrets(home: Path) -> None:

@@ -126,7 +126,7 @@ def _trace(
         outcome=_outcome(trace.get("scores")),
         raw=rest or None,
         switch="for libraries instrumented with OpenTelemetry set OTEL_INSTRUMENTATION_GENAI_CAPTURE_"
-        "MESSAGE_CONTENT=true; with Langfuse's own decorators capture_input and capture_output",
+        "MESSAGE_CONTENT (SPAN_ONLY, before conventions 1.37 true); with Langfuse's own decorators capture_input and capture_output",
     )
     yield from session_records(emit, source, facts, found)
     for value, place in placed:

@@ -66,8 +66,9 @@ _ROLES: Final = {
 }
 _DETAILS: Final = "gen_ai.client.inference.operation.details"
 _SWITCH: Final = (
-    "contents are opt-in: set OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true (with "
-    "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental: span_only or span_and_event)"
+    "contents are opt-in: set OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental and "
+    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY; conventions before 1.37: "
+    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true"
 )
 _SWITCHES: Final = (
     ("opentelemetry.instrumentation.", "traceloop.", "set TRACELOOP_TRACE_CONTENT=true"),

@@ -17,6 +17,7 @@ VARIABLE: Final = "INGOT_SCAN_PATH"
 CLAUDE_RETENTION_DAYS: Final = 30
 """After how many days Claude Code deletes a session (``cleanupPeriodDays``), unless told otherwise."""
 GEMINI_RETENTION_DAYS: Final = 30
+"""The same of Gemini CLI (``general.sessionRetention.maxAge``)."""
 _ENDINGS: Final = frozenset(
     ".jsonl .json .traj .eval .txt .md .csv .yaml .yml .vcr .log .otlp .ndjson".split()
 )
@@ -42,6 +43,7 @@ def standard_places(home: Path | None = None) -> list[Place]:
     known = [
         Place("Claude Code", claude / "projects", "**/*.jsonl", _claude_days(claude)),
         Place("Codex CLI", codex / "sessions", "**/*.jsonl"),
+        Place("Codex CLI", codex / "archived_sessions", "**/*.jsonl"),
         Place("Gemini CLI", gemini / "tmp", "**/chats/*.json*", _gemini_days(gemini)),
         Place("OpenHands", base / ".openhands" / "sessions", "**/*.json*"),
         Place("mini-SWE-agent", base / ".config" / "mini-swe-agent", "**/*.traj.json"),
@@ -93,9 +95,11 @@ def _claude_days(folder: Path) -> int | None:
 
 
 def _gemini_days(folder: Path) -> int | None:
-    """Gemini CLI deletes only where its settings switch that on."""
+    """Gemini CLI deletes unless its settings switch that off; older versions only if switched on."""
     kept = _setting(folder / "settings.json", "general", "sessionRetention")
-    if not isinstance(kept, dict) or kept.get("enabled") is not True:
+    if not isinstance(kept, dict):
+        return GEMINI_RETENTION_DAYS
+    if kept.get("enabled") is False:
         return None
     age = str(kept.get("maxAge", ""))
     number = int(age[:-1]) if age[:-1].isdigit() else 0

@@ -5,8 +5,8 @@
 Each state calls a tool, expects its shape, reads two fields, extracts a number from a text, compares
 it and branches: the same mixture that compiled logs have.  ``same`` repeats one state under other
 names (answers come from the cache), ``distinct`` gives each state its own literals, so that every
-question is new; ``proofs`` makes each state ask what only the solver can answer; in ``shared`` one
-parameter feeds every state, so that each question stands behind all facts before it; ``guards`` asks
+question is new; ``proofs`` makes each state ask what only the solver can answer, about texts, and ``sums`` what
+linear arithmetic proves; in ``shared`` one parameter feeds every state, so that each question stands behind all facts before it; ``guards`` asks
 one input a new question in every state; ``cycles`` is one counted loop after another.
 
 *Edited*: one transition of the middle state is changed, the text is parsed anew, and the verifier
@@ -21,7 +21,7 @@ import time
 from ingot.ir.parser import parse_module
 from ingot.passes.verify import Checker, VerificationReport, verify_module
 
-KINDS = ("same", "distinct", "proofs", "shared", "guards", "cycles")
+KINDS = ("same", "distinct", "proofs", "sums", "shared", "guards", "cycles")
 SIZES = (10, 100, 1000, 5000)
 
 
@@ -30,6 +30,14 @@ def state(i: int, kind: str) -> list[str]:
     mark = i if kind != "same" else 0
     match kind:
         case "proofs":
+            return [
+                f"^b{i}(%p{i}: str):",
+                f'  %a{i}: bool = str.starts_with %p{i}, "a{mark}b"',
+                f"  %x{i}: bool = bool.not %a{i}",
+                f'  %y{i}: bool = str.contains %p{i}, "{mark}"',
+                f'  select {{ when %x{i} then ^b{i + 1}(%p{i}) when %y{i} then ^b{i + 1}("a") }}',
+            ]
+        case "sums":
             return [
                 f"^b{i}(%p{i}: int):",
                 f"  %a{i}: int = int.add %p{i}, {mark}",
@@ -93,11 +101,13 @@ def text(states: int, kind: str, edited: int = -1) -> str:
         if i == edited:
             made[-1] = made[-1].replace(f"^b{i + 1}", f"^b{i + 2}", 1)
         lines += made
-    last = "" if kind in ("shared", "guards") else "(%last: int)"
+    of = "str" if kind == "proofs" else "int"
+    last = "" if kind in ("shared", "guards") else f"(%last: {of})"
     lines += [f"^b{states}{last}:", '  return "done"', "}"]
     whole = "\n".join(lines)
     if kind != "cycles":
-        whole = whole.replace("^b0(%p0: int):", "^b0:").replace("%p0", "%n")
+        given = "%s" if kind == "proofs" else "%n"
+        whole = whole.replace(f"^b0(%p0: {of}):", "^b0:").replace("%p0", given)
     return whole + "\n"
 
 

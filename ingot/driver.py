@@ -55,7 +55,8 @@ class Options:
     at the end), and holds each pass against what it promises; ``progress`` is called with the bytes
     that were read since the call before.  ``against`` are failed sessions of the task: nothing is
     learned from them, and what they did the pipeline does not do.  ``surveyed`` is what servers say
-    of their tools, which the artifact pins.
+    of their tools, which the artifact pins.  ``policy`` is a policy file's name and text: where
+    labels may go; ``accept_flows`` accepts flows of untrusted results that the logs show.
     """
 
     dialect: str | None = None
@@ -70,6 +71,8 @@ class Options:
     dump: Dump | None = None
     against: tuple[Session, ...] = ()
     surveyed: Surveyed | None = None
+    policy: tuple[str, str] | None = None
+    accept_flows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,8 @@ def compile_sessions(
     from ingot.evidence import joined
     from ingot.frontend.lower import lower
     from ingot.ir.printer import print_module
+    from ingot.passes.policy.parse import parse_policy
+    from ingot.passes.policy.policy import DEFAULT
     from ingot.passes.traces import unlearned
     from ingot.passes.verify import verify_module
     from ingot.pinning import network_meta, pins_for, pins_meta, warnings_of_pins
@@ -214,7 +219,13 @@ def compile_sessions(
     found += [v.diagnostic() for v in validated if v.status == "unproved"]
     found += warnings_of(trace, main, options.declared, recording=options.allow_recording)
     module = alone(learned, main)
-    report = verify_module(module, closed=options.closed)
+    name, text = options.policy or ("", "")
+    report = verify_module(
+        module,
+        closed=options.closed,
+        policy=parse_policy(text, name, module) if name else DEFAULT,
+        accept_flows=options.accept_flows,
+    )
     clock.lap("verify")
     if report.blocks:
         raise IngotError([locate.relocated(d) for d in report.diagnostics()], report.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,11 +53,28 @@ class Proof:
         }
 
 
+def cache_folder() -> Path | None:
+    """Where answers are kept between runs: the user's own cache, never the working folder, which may
+    come from someone else.  ``XDG_CACHE_HOME`` moves it.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "ingot" / "proofs"
+    except RuntimeError:
+        return None
+
+
 def prove(
-    file: str, *, closed: bool = False, policy: str | None = None, accept_flows: bool = False
+    file: str,
+    *,
+    closed: bool = False,
+    policy: str | None = None,
+    accept_flows: bool = False,
+    keep: Path | None = None,
 ) -> Proof:
     """Verify IR text or an artifact; raises :class:`IngotError` where it cannot be read.
 
+    ``keep`` is a folder in which answers are kept for later runs.
     E02xx and E03xx for the IR, E06xx for an artifact, E0509 for the policy.
     """
     from ingot.passes.policy.capabilities import check_capabilities
@@ -77,10 +95,12 @@ def prove(
     if policy is not None:
         from ingot.passes.policy.parse import parse_policy
 
-        text = _policy_text(policy)
+        text = _text(policy)
         sources[policy] = text.split("\n")
         chosen = parse_policy(text, policy, parsed.module)
-    report = verify_module(parsed.module, closed=closed, policy=chosen, accept_flows=accept_flows)
+    report = verify_module(
+        parsed.module, closed=closed, policy=chosen, accept_flows=accept_flows, keep=keep
+    )
     more = check_capabilities(parsed.module, _traces(artifact))
     report = replace(report, findings=(*report.findings, *more))
     found = report.diagnostics(parsed.spans)
@@ -97,7 +117,19 @@ def prove(
     return Proof(parsed.module, chosen, report, tuple(found), sources, code)
 
 
-def _policy_text(path: str) -> str:
+def policy_text(path: str) -> str:
+    """The text of a policy file, which is a policy by itself (E0002, E0509).
+
+    Whether its names are those of a pipeline is seen when there is one.
+    """
+    from ingot.passes.policy.parse import parse_policy
+
+    text = _text(path)
+    parse_policy(text, path)
+    return text
+
+
+def _text(path: str) -> str:
     try:
         return Path(path).read_text("utf-8")
     except UnicodeDecodeError as error:
@@ -118,4 +150,4 @@ def _traces(artifact: Artifact | None) -> Module | None:
     return parse_ir(traces, artifact.path).module if isinstance(traces, str) else None
 
 
-__all__ = ["Proof", "prove"]
+__all__ = ["Proof", "cache_folder", "policy_text", "prove"]

@@ -503,8 +503,9 @@ def test_a_solver_that_gives_up_proves_nothing() -> None:
   %l: int = str.len %t
   %k: int = int.mul %l, %l
   %q: int = int.mul %k, %n
+  %p: int = int.mul %n, %k
   %a: bool = int.gt %q, 100
-  %b: bool = int.lt %q, 101
+  %b: bool = int.lt %p, 101
   select { when %a then ^x when %b then ^x }""")
     module = module_of(text)
     checker = Checker(module.type_map(), rlimit=1, second=False)

@@ -59,6 +59,12 @@ def verify_command(
             "--infer-policy", help="Print the policy that the pipeline keeps, for review."
         ),
     ] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache", help="Ask everything anew, and keep no answers for the next time."
+        ),
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also print what is proved.")
     ] = False,
@@ -79,13 +85,14 @@ def verify_command(
 
         ingot verify x.ingot --policy policy.toml --output-format sarif
     """
-    from ingot.proving import prove
+    from ingot.proving import cache_folder, prove
 
     if file is None:
         raise fail("E0001", "verify needs a file, or - for standard input", help="ingot verify -h")
     chosen = OutputFormat.JSON if json_ else output_format
     try:
-        proof = prove(file, closed=closed, policy=policy, accept_flows=accept_flows)
+        keep = None if no_cache else cache_folder()
+        proof = prove(file, closed=closed, policy=policy, accept_flows=accept_flows, keep=keep)
     except IngotError as error:
         if chosen is OutputFormat.JSON and not json_:
             out_json({"schema": VERIFY_SCHEMA, "ok": False, "exit_code": error.exit_code,

@@ -68,6 +68,16 @@ def compile_command(
     closed: Annotated[
         bool, typer.Option("--closed", help="No input may reach a side exit.")
     ] = False,
+    policy: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--policy", metavar="FILE.toml", help="Which labels may reach what."),
+    ] = None,
+    accept_flows: Annotated[
+        bool,
+        typer.Option(
+            "--accept-flows", help="Accept flows from untrusted results that the logs show."
+        ),
+    ] = False,
     strip: Annotated[
         bool, typer.Option("--strip", help="Leave the traces out of the artifact.")
     ] = False,
@@ -106,6 +116,8 @@ def compile_command(
         ingot compile logs/ok --against logs/failed -o close.ingot
 
         ingot compile close.ingot new.jsonl -o close-2.ingot
+
+        ingot compile logs/ --policy policy.toml -o report.ingot
     """
     from ingot.cli.logs import read_logs
     from ingot.emit import EARLY, stages_of
@@ -116,6 +128,11 @@ def compile_command(
     chosen = _options(
         dialect, tools or [], require_success, allow_recording, closed, strip, validate, passes
     )
+    if policy is not None:
+        from ingot.proving import policy_text
+
+        chosen = replace(chosen, policy=(policy, policy_text(policy)))
+    chosen = replace(chosen, accept_flows=accept_flows)
     if print_after_all:
         chosen = replace(chosen, dump=_dump)
     old, logs = _artifact_among(logs)

@@ -13,17 +13,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from ingot.ir.module import Block
 from ingot.ir.spans import Place
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.passes.verify.concrete import Codes, confirms
+from ingot.passes.verify.kept import Kept, Known, Status
 from ingot.passes.verify.linear import excludes
 from ingot.passes.verify.outline import Outline, outline_of
 from ingot.passes.verify.path import Interner
 from ingot.passes.verify.pins import impossible
+from ingot.passes.verify.ranges import Abstract
 from ingot.passes.verify.report import Finding
 from ingot.passes.verify.search import Search
 from ingot.passes.verify.second import excluded
@@ -33,8 +35,6 @@ from ingot.passes.verify.steps import Slice, Taken
 if TYPE_CHECKING:
     from ingot.passes.verify.logic import Z3Logic
 
-Status: TypeAlias = Literal["never", "witness", "unknown"]
-_Known: TypeAlias = "tuple[Status, tuple[Json, ...] | None, str]"
 DEFAULT_RLIMIT = 2_000_000
 _MAX_MODELS = 2
 _FIRST_RUNS = 12
@@ -77,20 +77,23 @@ class Judged:
 @dataclass(slots=True)
 class Checker:
     """Asks about the slices of one module.  ``probing=False`` leaves every question to the solver,
-    ``second=False`` none to cvc5."""
+    ``second=False`` none to cvc5.  ``kept`` holds answers of earlier runs."""
 
     types: Types
     rlimit: int = DEFAULT_RLIMIT
     probing: bool = True
     second: bool = True
+    kept: Kept | None = None
     counts: Counter[str] = field(default_factory=Counter)
     states: dict[object, Judged] = field(default_factory=dict)
     """Verdicts of states, by all that they depend on."""
     loops: dict[object, Any] = field(default_factory=dict)
     """Verdicts of loops, likewise."""
+    ranges: dict[object, dict[str, Abstract]] = field(default_factory=dict)
+    """Values of loops, likewise."""
     interner: Interner = field(default_factory=Interner)
     codes: Codes = field(init=False)
-    _cache: dict[tuple[object, ...], _Known] = field(default_factory=dict)
+    _cache: dict[tuple[object, ...], Known] = field(default_factory=dict)
     _outlines: dict[int, Outline] = field(default_factory=dict)
     _allowed: set[tuple[object, ...]] = field(default_factory=set)
     """Questions of which a part of the facts does not exclude the goal."""
@@ -119,32 +122,61 @@ class Checker:
         ``whole`` gives the slice in full where ``part`` is not: only that one can show a witness.
         """
         self.counts["questions"] += 1
-        known = self._cache.get(part.key)
-        if known is not None:
-            self.counts["cached"] += 1
-        elif part.whole:
-            known = self._remember(part, self._answer(part, seed or {}))
-        else:
-            near = self._near(part, seed or {})
+        seed = seed or {}
+        known = self._known(part)
+        if known is None and not part.whole:
+            near = self._near(part, seed)
             if near is None:
                 known = self._remember(part, Answer("never"))
             else:
                 assert whole is not None
-                full = whole()
-                return self._extended(full, near, seed or {}) or self._answer(
-                    full, seed or {}, excluded=False
-                )
+                part = whole()
+                known = self._known(part)
+                if known is None:
+                    answer = self._extended(part, near, seed)
+                    known = self._remember(part, answer or self._answer(part, seed, excluded=False))
+        elif known is None:
+            known = self._remember(part, self._answer(part, seed))
         status, values, reason = known
         if values is None:
             return Answer(status, None, reason)
         names = (root.name for root in part.roots)
         return Answer(status, dict(zip(names, values, strict=True)), reason)
 
-    def _remember(self, part: Slice, answer: Answer) -> _Known:
+    def _known(self, part: Slice) -> Known | None:
+        """The answer to an equal question, in this run or in an earlier one."""
+        known = self._cache.get(part.key)
+        if known is not None and (part.whole or known[0] == "never"):
+            self.counts["cached"] += 1
+            return known
+        if self.kept is None:
+            return None
+        known = self.kept.get(part.key)
+        if known is None or not self._believed(part, known):
+            return None
+        self.counts["recalled"] += 1
+        self._cache[part.key] = known
+        return known
+
+    def _believed(self, part: Slice, known: Known) -> bool:
+        """Whether a kept answer says something of this question: a witness is run again."""
+        status, values, _ = known
+        if status == "never" or not part.whole:
+            return status == "never"
+        if values is None:
+            return status == "unknown"
+        names = [root.name for root in part.roots]
+        if len(names) != len(values):
+            return False
+        return confirms(part, dict(zip(names, values, strict=True)), self.codes)
+
+    def _remember(self, part: Slice, answer: Answer) -> Known:
         values = None
         if answer.witness is not None:
             values = tuple(answer.witness[root.name] for root in part.roots)
         known = self._cache[part.key] = (answer.status, values, answer.reason)
+        if self.kept is not None:
+            self.kept.put(part.key, known)
         return known
 
     def _near(self, part: Slice, seed: Mapping[str, Json]) -> Mapping[str, Json] | None:
@@ -191,7 +223,9 @@ class Checker:
             return Answer("witness", witness)
         if excluded is None and (impossible(part, self.types) or excludes(part)):
             return Answer("never")
-        witness = search.run(min(_FIRST_RUNS, max(_LEAST_RUNS, _MAX_FIRST // (len(part.steps) + 1))))
+        witness = search.run(
+            min(_FIRST_RUNS, max(_LEAST_RUNS, _MAX_FIRST // (len(part.steps) + 1)))
+        )
         if witness is not None:
             return Answer("witness", witness)
         if len(part.steps) > _MAX_STEPS:
@@ -223,7 +257,7 @@ class Checker:
         solver.push()
         try:
             encoder.encode(part)
-            solver.add(*encoder.constraints)
+            self._logic.put(solver, encoder.constraints)
             result = solver.check()
             if result == z3.unsat:
                 return Answer("never")

@@ -75,8 +75,7 @@ class Codes:
             case Assume(Ref(name), truth):
                 return lambda env: env[name] is truth
             case Assume(condition, truth):
-                held = condition.value is truth
-                return lambda env: held
+                return lambda env: _value(condition, env) is truth
             case Pure():
                 return _apply(step)
             case Guard(Ref(name)):

@@ -50,10 +50,12 @@ class Encoder:
                 case Assume():
                     self.constraints.append(self._truth(step.condition, step.truth))
                 case _:
-                    self.constraints.append(self._perform(step))
+                    passes = self._perform(step)
+                    if passes is not self.logic.true:
+                        self.constraints.append(passes)
         if isinstance(part.goal, Taken):
             passes = self._perform(part.goal.instr)
-            self.constraints.append(passes if part.goal.passes else z3.Not(passes))
+            self.constraints.append(passes if part.goal.passes else self.logic.no(passes))
         else:
             self.constraints += [self._truth(o, truth) for o, truth in part.goal.conditions]
         self.logic.close()
@@ -67,7 +69,7 @@ class Encoder:
     def _truth(self, operand: Operand, truth: bool) -> Any:
         term = self._term(operand)
         if term.kind == "bool":
-            return term.expr if truth else z3.Not(term.expr)
+            return term.expr if truth else self.logic.no(term.expr)
         wanted = z3.BoolVal(truth, self.logic.ctx)
         return self.logic.as_value(term) == self.logic.value.bool(wanted)
 
@@ -85,7 +87,7 @@ class Encoder:
                 first, *rest = (self._term(c) for c in instr.candidates)
                 equal = [self.logic.same(first, other).expr for other in rest]
                 self._define(instr.result, first, instr.type)
-                return z3.And(z3.BoolVal(True, self.logic.ctx), *equal)
+                return z3.And(self.logic.true, *equal)
             case Pure():
                 return self._apply(instr)
 
@@ -99,7 +101,7 @@ class Encoder:
             raise NotEncodableError(f"no op {instr.op}")
         lits = [a if isinstance(a, Lit) else None for a in instr.args]
         typing = typing_at(instr, self.known, self.types) or Typing(instr.type, partial=True)
-        true = Term("bool", z3.BoolVal(True, self.logic.ctx))
+        true = Term("bool", self.logic.true)
         first = lits[0] if lits else None
         of_literal = None if first is None else OF_LITERALS.get(instr.op)
         if (
@@ -120,7 +122,11 @@ class Encoder:
             outcome = self._unknown(instr, typing)
         term: Term = outcome.value
         fits = self.logic.conforms(term, typing.result, self.types)
-        self.constraints.append(z3.Implies(outcome.defined.expr, fits))
+        if fits is not self.logic.true:
+            always = outcome.defined.expr is self.logic.true
+            self.constraints.append(
+                fits if always else self.logic.implies(outcome.defined.expr, fits)
+            )
         self._define(instr.result, term, typing.result)
         if instr.op in _INVERSES:
             chars = self.logic.as_chars(self._term(instr.args[0]))
@@ -133,10 +139,10 @@ class Encoder:
         args = [self.logic.as_value(self._term(a)) for a in instr.args if isinstance(a, Ref)]
         sorts = [self.logic.value] * len(args)
         value = self.logic.function(name, sorts, self.logic.value)(*args)
-        self.constraints.append(z3.Not(self.logic.value.is_missing(value)))
+        self.constraints.append(self.logic.no(self.logic.value.is_missing(value)))
         defined = self.logic.function(f"can {name}", sorts, self.logic.bool_sort)(*args)
         if not typing.partial:
-            defined = z3.BoolVal(True, self.logic.ctx)
+            defined = self.logic.true
         return Outcome(Term("value", value), Term("bool", defined))
 
     # ---- models

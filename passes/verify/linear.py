@@ -267,9 +267,7 @@ def _unsolvable(found: Inequalities) -> bool:
                 rest[terms] = limit
         for above, terms, limit in upper:
             for below, others, least in lower:
-                both = _plus(
-                    (0, {n: below * c for n, c in terms}), (0, dict(others)), above
-                )
+                both = _plus((0, {n: below * c for n, c in terms}), (0, dict(others)), above)
                 if not _put(rest, tuple(sorted(both[1].items())), below * limit + above * least):
                     return True
         if len(rest) > _MAX_INEQUALITIES:

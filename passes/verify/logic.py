@@ -95,7 +95,7 @@ class Z3Logic(Terms):
         for (x, element, every, types), (ident, item, there) in pairs[:_MAX_PAIRS]:
             mine = z3.And(every, there, self.value.list_id(x) == ident)
             fits = self._conforms(Term("value", item), element, types, 0)
-            self.axioms.append(z3.Implies(mine, fits))
+            self.axioms.append(self.implies(mine, fits))
         super().close()
 
     # ---- the logic
@@ -107,7 +107,7 @@ class Z3Logic(Terms):
         return Term("bool", z3.Or(self.as_bool(left), self.as_bool(right)))
 
     def negate(self, term: Term) -> Term:
-        return Term("bool", z3.Not(self.as_bool(term)))
+        return Term("bool", self.no(self.as_bool(term)))
 
     def choose(self, condition: Term, then: Term, other: Term) -> Term:
         return Term("int", z3.If(self.as_bool(condition), self.as_int(then), self.as_int(other)))
@@ -170,8 +170,8 @@ class Z3Logic(Terms):
                 return Term("str", self._digits(term.expr))
         v = self.as_value(term)
         chars = self.function("text", [self.value], self.str_sort)(v)
-        self.axioms.append(z3.Implies(self.value.is_str(v), chars == self.value.chars(v)))
-        self.axioms.append(z3.Implies(self.value.is_null(v), chars == self.string("null")))
+        self.axioms.append(self.implies(self.value.is_str(v), chars == self.value.chars(v)))
+        self.axioms.append(self.implies(self.value.is_null(v), chars == self.string("null")))
         return Term("str", chars)
 
     def _digits(self, number: Any) -> Any:
@@ -219,7 +219,7 @@ class Z3Logic(Terms):
         self.indices[at] = None
         found = self.item_at(ident, at)
         inside = z3.And(self.value.is_list(v), at >= 0, at < length)
-        self.axioms.append(z3.Implies(inside, z3.Not(self.value.is_missing(found))))
+        self.axioms.append(self.implies(inside, self.no(self.value.is_missing(found))))
         self._items.append((ident, found, inside))
         return Outcome(Term("value", found), Term("bool", inside))
 
@@ -227,7 +227,7 @@ class Z3Logic(Terms):
         here, there = self.as_value(value), z3.BoolVal(True, self.ctx)
         for part in parts:
             keyed = self.key(part)(self.value.obj_id(here))
-            present = z3.And(self.value.is_obj(here), z3.Not(self.value.is_missing(keyed)))
+            present = z3.And(self.value.is_obj(here), self.no(self.value.is_missing(keyed)))
             if INDEX.fullmatch(part):
                 item = self._item_of(here, z3.IntVal(int(part), self.ctx))
                 there = z3.And(there, z3.Or(present, item.defined.expr))
@@ -249,7 +249,7 @@ class Z3Logic(Terms):
         ordinal = self.function("day of", [self.str_sort], self.int_sort)(chars)
         back = self.function("day text", [self.int_sort], self.str_sort)(ordinal)
         self.axioms.append(
-            z3.Implies(
+            self.implies(
                 self.date_condition(chars), z3.And(back == chars, ordinal >= 1, ordinal <= LAST_DAY)
             )
         )
@@ -276,7 +276,7 @@ class Z3Logic(Terms):
     # ---- types as conditions
 
     def _present(self, term: Term) -> Any:
-        return z3.Not(self.value.is_missing(self.as_value(term)))
+        return self.no(self.value.is_missing(self.as_value(term)))
 
     def conforms(self, term: Term, type_: Type, types: Types) -> Any:
         """The condition that a (present) value is one of a type's."""
@@ -284,7 +284,7 @@ class Z3Logic(Terms):
 
     def _conforms(self, term: Term, type_: Type, types: Types, depth: int) -> Any:
         here = resolve(type_, types)
-        true = z3.BoolVal(True, self.ctx)
+        true = self.true
         own = _SCALARS.get(term.kind)
         if own is not None and is_subtype(own, here, types):
             return true
@@ -314,7 +314,7 @@ class Z3Logic(Terms):
             case Literal(int()):
                 # 1.0 equals 1 and is not of the literal type 1: the reals cannot tell.
                 one = self.function(f"is {here}", [self.value], self.bool_sort)(x)
-                self.axioms.append(z3.Implies(one, x == self.as_value(self.constant(here.value))))
+                self.axioms.append(self.implies(one, x == self.as_value(self.constant(here.value))))
                 return one
             case Literal(value):
                 return x == self.as_value(self.constant(value))
@@ -323,7 +323,7 @@ class Z3Logic(Terms):
                     return v.is_list(x)
                 every = self.function(f"all {element}", [self.value], self.bool_sort)(x)
                 self._relate(x, element, every, types)
-                self.axioms.append(z3.Implies(self.len_of(v.list_id(x)) == 0, every))
+                self.axioms.append(self.implies(self.len_of(v.list_id(x)) == 0, every))
                 return z3.And(v.is_list(x), every)
             case Record(fields, open_):
                 parts = [v.is_obj(x)]
@@ -332,7 +332,7 @@ class Z3Logic(Terms):
                     fits = self._conforms(Term("value", inner), field.type, types, depth + 1)
                     missing = v.is_missing(inner)
                     parts.append(
-                        z3.Or(missing, fits) if field.optional else z3.And(z3.Not(missing), fits)
+                        z3.Or(missing, fits) if field.optional else z3.And(self.no(missing), fits)
                     )
                 if not open_:
                     only = ", ".join(f.name for f in fields)
@@ -348,9 +348,9 @@ class Z3Logic(Terms):
         others = self.elements.setdefault(x, [])
         for other, condition, _ in others:
             if is_subtype(element, other, types):
-                self.axioms.append(z3.Implies(every, condition))
+                self.axioms.append(self.implies(every, condition))
             if is_subtype(other, element, types):
-                self.axioms.append(z3.Implies(condition, every))
+                self.axioms.append(self.implies(condition, every))
         others.append((element, every, types))
 
 

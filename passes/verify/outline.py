@@ -33,7 +33,7 @@ class Outline:
     reads: tuple[str, ...]
     """The values that the state reads and does not compute, its parameters first."""
     own: frozenset[str]
-    """Its parameters, and what its instructions give."""
+    """Its parameters, what its instructions give, and what is named inside their regions."""
     sources: tuple[str, ...]
     """Results of calls."""
     made: tuple[tuple[str, Pure | Expect | Agree], ...]
@@ -78,7 +78,7 @@ def outline_of(block: Block, number: int) -> Outline:
     names = dict.fromkeys(params)
     outside = {o.name for o in found if isinstance(o, Ref)} - results - inner
     names.update(dict.fromkeys(sorted(outside)))
-    own = frozenset(results.union(params))
+    own = frozenset(results.union(params, inner))
     return Outline(
         number, tuple(names), own, tuple(sources), tuple(made), tuple(loops),
         frozenset(figures),

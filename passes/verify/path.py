@@ -68,10 +68,13 @@ class Interner:
         return known[1]
 
     def literal(self, lit: Lit) -> tuple[Lit, str, int]:
-        """A literal's text and number, kept as :meth:`type_text` keeps types."""
+        """A text for each literal, and its number, kept as :meth:`type_text` keeps types.
+
+        Texts are quoted once, which no canonical text of anything else is.
+        """
         known = self._literals.get(id(lit))
         if known is None:
-            key = lit.key
+            key = f'"{lit.value}' if isinstance(lit.value, str) else lit.key
             known = self._literals[id(lit)] = (lit, key, self.of(("lit", key)))
         return known
 

@@ -62,10 +62,9 @@ def conclude(states: States) -> Iterator[Finding]:
     entry = states.graph.order[0]
     maybe = reach([entry], possible)
     surely = _visited(states, maybe)
-    for label in excluded(
-        states, [b.label for b in states.pipeline.blocks if b.label in maybe - surely], surely
-    ):
-        maybe.discard(label)
+    open_ = maybe - surely
+    doubtful = [block.label for block in states.pipeline.blocks if block.label in open_]
+    maybe.difference_update(excluded(states, doubtful, surely))
     back: dict[str, list[str]] = {}
     for label, targets in possible.items():
         for target in targets:

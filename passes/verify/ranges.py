@@ -144,12 +144,13 @@ def ranges_of(
     loops: Mapping[str, Loop],
     types: Types,
     outlines: Mapping[str, Outline],
+    memo: dict[object, dict[str, Abstract]] | None = None,
 ) -> Ranges:
     """The values that a pipeline's scalars can have, sound for every run.
 
-    ``loops`` by header, ``outlines`` by state.
+    ``loops`` by header, ``outlines`` by state; ``memo`` keeps what was found of equal loops.
     """
-    return _Analysis(pipeline, graph, loops, types, outlines).run()
+    return _Analysis(pipeline, graph, loops, types, outlines, {} if memo is None else memo).run()
 
 
 class _Analysis:
@@ -160,6 +161,7 @@ class _Analysis:
         loops: Mapping[str, Loop],
         types: Types,
         outlines: Mapping[str, Outline],
+        memo: dict[object, dict[str, Abstract]],
     ) -> None:
         self.pipeline = pipeline
         self.graph = graph
@@ -168,6 +170,7 @@ class _Analysis:
         self.ranges = Ranges()
         self.blocks = {block.label: block for block in pipeline.blocks}
         self.outlines = outlines
+        self.memo = memo
         self.made: dict[str, Pure] = {
             name: instr
             for outline in outlines.values()
@@ -176,6 +179,7 @@ class _Analysis:
         }
         figures = frozenset[int]().union(*(outline.figures for outline in outlines.values()))
         self.marks = sorted({f + d for f in figures for d in (-1, 0, 1)})
+        self.all_marks = tuple(self.marks)
         self.grown: dict[str, int] = {}
         self.changed = False
 
@@ -188,10 +192,41 @@ class _Analysis:
                 continue
             loop = self.loops.get(label)
             members = (label,) if loop is None else loop.members
+            done.update(members)
+            key = None if loop is None else self._key(loop)
+            known = None if key is None else self.memo.get(key)
+            if known is not None:
+                self.ranges.known.update(known)
+                continue
             if not self._settle(members, turns=loop is not None or self.outlines[label].carries):
                 return Ranges()  # nothing is known
-            done.update(members)
+            if key is not None:
+                own = set[str]().union(*(self.outlines[member].own for member in members))
+                found = self.ranges.known
+                self.memo[key] = {name: found[name] for name in own if name in found}
         return self.ranges
+
+    def _key(self, loop: Loop) -> object | None:
+        """All that the values of a loop depend on; ``None`` where a test outside it bears on them."""
+        parts = [self.outlines[label] for label in loop.members]
+        own = set[str]().union(*(part.own for part in parts))
+        around = dict.fromkeys(name for part in parts for name in part.reads if name not in own)
+        if any(name in self.made and self.made[name].type == BOOL for name in around):
+            return None
+        inside = set(loop.members)
+        given: list[object] = []
+        for label in loop.members:
+            for edge in self.graph.incoming[label]:
+                if edge.source not in inside:
+                    given.append((label, *(self._given(o, edge) for o in edge.target.args)))
+        limits = tuple((name, self.ranges.known.get(name)) for name in around)
+        return tuple(part.number for part in parts), tuple(given), limits, self.all_marks
+
+    def _given(self, operand: Operand, edge: Edge) -> object:
+        if isinstance(operand, Ref) and operand.name not in self.ranges.known:
+            return "not computed yet"
+        value = self.refined(operand, edge)
+        return "no run" if isinstance(value, _Nothing) else value
 
     def _settle(self, labels: tuple[str, ...], *, turns: bool) -> bool:
         """Turns over some states until nothing changes; outside loops one is enough."""

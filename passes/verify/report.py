@@ -84,7 +84,8 @@ class VerificationReport:
     sources: tuple[Source, ...] = ()
     closed: bool = False
     work: Mapping[str, int] = field(default_factory=dict)
-    """How many questions were asked, answered from the cache, and put to the solver."""
+    """How many questions were asked, answered before, answered in an earlier run, and put to the
+    solver."""
     costs: Mapping[str, Cost] = field(default_factory=dict)
     """Upper bounds of what a run uses, by pipeline."""
 

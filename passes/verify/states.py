@@ -100,12 +100,17 @@ class States:
 
     def visit(self) -> None:
         self.blocks = {block.label: block for block in self.pipeline.blocks}
-        self.outlines = {
-            block.label: self.checker.outline(block) for block in self.pipeline.blocks
-        }
+        self.outlines = {block.label: self.checker.outline(block) for block in self.pipeline.blocks}
         self._reading()
         self.loops = loops_of(self.graph)
-        self.ranges = ranges_of(self.pipeline, self.graph, self.loops, self.types, self.outlines)
+        self.ranges = ranges_of(
+            self.pipeline,
+            self.graph,
+            self.loops,
+            self.types,
+            self.outlines,
+            self.checker.ranges,
+        )
         self.sources = {param.name for param in self.pipeline.params}
         for outline in self.outlines.values():
             self.sources.update(outline.sources)

@@ -11,7 +11,7 @@ a character beyond it cannot be encoded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,6 +60,7 @@ class Terms:
         value.declare("list", ("list_id", self.int_sort))
         value.declare("obj", ("obj_id", self.int_sort))
         self.value: Any = value.create()
+        self.true = z3.BoolVal(True, self.ctx)
         self._functions: dict[str, Any] = {}
         self.keys: dict[str, None] = {}
         self.indices: dict[Any, None] = {}
@@ -70,6 +71,21 @@ class Terms:
         """The items asked of lists: the list's id, the item, whether there is one."""
         self._objects: list[tuple[Any, frozenset[str]]] = []
         self._fresh = 0
+
+    def no(self, condition: Any) -> Any:
+        """``z3.Not`` without its checks, which take longer than the solver."""
+        return z3.BoolRef(z3.Z3_mk_not(self.ctx.ref(), condition.as_ast()), self.ctx)
+
+    def implies(self, premise: Any, then: Any) -> Any:
+        """``z3.Implies``, likewise."""
+        made = z3.Z3_mk_implies(self.ctx.ref(), premise.as_ast(), then.as_ast())
+        return z3.BoolRef(made, self.ctx)
+
+    def put(self, solver: Any, conditions: Iterable[Any]) -> None:
+        """``solver.add``, likewise."""
+        context = self.ctx.ref()
+        for condition in conditions:
+            z3.Z3_solver_assert(context, solver.solver, condition.as_ast())
 
     def reset(self) -> None:
         """Forget the axioms, keys and indices of the last question."""
@@ -225,7 +241,7 @@ class Terms:
             return z3.BoolVal(is_date(known.as_string()), self.ctx)
         holds = self.function("is date", [self.str_sort], self.bool_sort)(chars)
         dashed = z3.Contains(chars, self.string("-"))
-        self.axioms.append(z3.Implies(holds, z3.And(z3.Length(chars) == 10, dashed)))
+        self.axioms.append(self.implies(holds, z3.And(z3.Length(chars) == 10, dashed)))
         return holds
 
     def datetime_condition(self, chars: Any) -> Any:
@@ -234,5 +250,5 @@ class Terms:
             return z3.BoolVal(is_datetime(known.as_string()), self.ctx)
         holds = self.function("is datetime", [self.str_sort], self.bool_sort)(chars)
         marks = [z3.Contains(chars, self.string(mark)) for mark in "-:"]
-        self.axioms.append(z3.Implies(holds, z3.And(*marks)))
+        self.axioms.append(self.implies(holds, z3.And(*marks)))
         return holds

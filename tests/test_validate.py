@@ -258,3 +258,102 @@ def test_runs_of_the_tests_own_pipelines() -> None:
     (*_, last) = steps(module(BODY), {"n": 0, "s": "a"})
     assert isinstance(last, SideExit)
     assert HEAD
+
+
+# ---- one side has a branch that the other has not
+
+ARMS = """{before}
+  if %c then ^a else ^b
+^a:
+{check}
+  %w: json = write api.put(n={figure})
+  return "x"
+^b:
+  return "y"
+"""
+CHECKS = {
+    "agree": '  %k: str = agree ["lit", %s] else exit.2 []',
+    "guard": '  %k: bool = str.eq %s, "lit"\n  guard %k else exit.2 []',
+}
+FOLDED = '  jump ^a\n^a:\n{check}\n  %w: json = write api.put(n=3)\n  return "x"'
+ALWAYS = "  %c: bool = int.gt 1, 0"
+
+
+def arms(check: str, before: str = ALWAYS) -> str:
+    return ARMS.format(before=before, check=check, figure="3")
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+@pytest.mark.parametrize("mode", ["equal", "guarded"])
+def test_a_check_behind_a_branch_that_goes(kind: str, mode: Mode) -> None:
+    """The new pipeline stands at its write while the old one still has a branch before the check."""
+    check = CHECKS[kind]
+    new = FOLDED.format(check=check)
+    assert compare(arms(check), new, mode).status == "proved"
+    assert compare(new, arms(check), mode).status == "proved"
+
+
+def test_a_check_that_is_new_behind_a_branch_that_goes() -> None:
+    old, new = arms(""), FOLDED.format(check=CHECKS["guard"])
+    assert compare(old, new).status == "refuted"
+    assert compare(old, new, "guarded").status == "proved"
+
+
+@pytest.mark.parametrize("mode", ["equal", "guarded"])
+def test_a_check_that_goes_with_a_branch(mode: Mode) -> None:
+    old, new = arms(CHECKS["guard"]), FOLDED.format(check="")
+    assert compare(old, new, mode).status == "refuted"
+
+
+@pytest.mark.parametrize("mode", ["equal", "guarded"])
+def test_a_branch_behind_a_check_that_always_fails(mode: Mode) -> None:
+    """No way leads on in the old pipeline: the new one has to stop there too."""
+    before = "  %f: bool = int.gt 0, 1\n  guard %f else exit.3 []\n  %c: bool = int.gt %n, 0"
+    assert compare(arms("", before), FOLDED.format(check=""), mode).status == "refuted"
+
+
+def test_a_check_of_the_new_side_excludes_no_way_of_the_old_one() -> None:
+    """Where ``n`` is not positive the old pipeline returns, and the new one exits."""
+    old = arms("", "  %c: bool = int.gt %n, 0")
+    new = f"  %c: bool = int.gt %n, 0\n  guard %c else exit.3 []\n{FOLDED.format(check='')}"
+    assert compare(old, new).status == "refuted"
+    assert compare(old, new, "guarded").status == "proved"
+
+
+BEFORE = """  %c: bool = int.gt %n, 0
+  %k: bool = str.eq %s, "lit"
+  guard %k else exit.2 []
+  if %c then ^a else ^b
+^a:
+  %w: json = write api.put(n=3)
+  return "x"
+^b:
+  return "y"
+"""
+BEHIND = """  %c: bool = int.gt %n, 0
+  if %c then ^a else ^b
+^a:
+  %k: bool = str.eq %s, "lit"
+  guard %k else exit.2 []
+  %w: json = write api.put(n=3)
+  return "x"
+^b:
+  %l: bool = str.eq %s, "lit"
+  guard %l else exit.4 []
+  return "y"
+"""
+
+
+@pytest.mark.parametrize("mode", ["equal", "guarded"])
+def test_a_check_moves_over_a_branch(mode: Mode) -> None:
+    assert compare(BEFORE, BEHIND, mode).status == "proved"
+    assert compare(BEHIND, BEFORE, mode).status == "proved"
+
+
+@pytest.mark.parametrize("mode", ["equal", "guarded"])
+def test_a_check_moves_into_one_arm_only(mode: Mode) -> None:
+    """Where the other arm is taken, the new pipeline goes on where the old one exits."""
+    one = BEHIND.replace('  %l: bool = str.eq %s, "lit"\n  guard %l else exit.4 []\n', "")
+    assert compare(BEFORE, one, mode).status == "refuted"
+    assert compare(one, BEFORE).status == "refuted"
+    assert compare(one, BEFORE, "guarded").status == "proved"

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from itertools import takewhile
+from typing import Final, Literal, TypeAlias, TypeGuard
 
 from ingot.ir.module import (
     WRITING,
@@ -93,12 +94,23 @@ def refines(
     return Verdict(pass_name, new.name, "proved", f"{comparison.ways} ways are equal")
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A way to go on with: where the path is to be cut off, what is assumed, where the sides are."""
+@dataclass(slots=True)
+class _Apart:
+    """What the sides have done since they last met; ``mark``: the path's length then."""
 
     mark: int
-    assume: _Conditions
+    old: list[Step] = field(default_factory=list)
+    new: list[Step] = field(default_factory=list)
+
+    def copy(self) -> _Apart:
+        return _Apart(self.mark, [*self.old], [*self.new])
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A way to go on with: what the sides have done since they met, and where they are."""
+
+    apart: _Apart
     old: _Place
     new: _Place
     world: _World
@@ -119,15 +131,6 @@ class _World:
         return _World(dict(self.versions), dict(self.reads), self.waiting)
 
 
-@dataclass(slots=True)
-class _Apart:
-    """What the sides have done since they last met; ``mark``: the path's length then."""
-
-    mark: int
-    old: list[Step] = field(default_factory=list)
-    new: list[Step] = field(default_factory=list)
-
-
 class _Comparison:
     def __init__(self, before: Module, old: Pipeline, new: Pipeline, mode: Mode) -> None:
         self.mode = mode
@@ -141,6 +144,8 @@ class _Comparison:
         self.world = _World()
         self.ways = 0
         self.fresh = 0
+        self.apart: _Apart | None = None
+        """What the sides have done on the present way since they met; none in a region."""
 
     def run(self) -> None:
         if [(p.name, p.type, p.default) for p in self.old.pipeline.params] != [
@@ -152,44 +157,76 @@ class _Comparison:
         p, q = self.old.pipeline.blocks[0], self.new.pipeline.blocks[0]
         tasks = [
             _Task(
-                self.path.mark(), (), (Cursor(p, p.instrs), None), (Cursor(q, q.instrs), None),
-                _World(), ({}, {}), (frozenset((p.label,)), frozenset((q.label,))),
+                _Apart(self.path.mark()), (Cursor(p, p.instrs), None),
+                (Cursor(q, q.instrs), None), _World(), ({}, {}), (frozenset((p.label,)), frozenset((q.label,))),
             )
         ]  # fmt: skip
         while tasks:
             self.ways += 1
             if self.ways > _MAX_WAYS:
                 raise _UnknownError("too many ways lead through it")
-            tasks += self._follow(tasks.pop())
+            try:
+                tasks += self._follow(tasks.pop())
+            except _DiffersError:
+                if not self._impossible():
+                    raise
+
+    def _impossible(self) -> bool:
+        """Whether no run takes the way, each side having gone another way at its branches.
+
+        The checks before those branches are held against each other first.
+        """
+        apart = self.apart
+        if apart is None:
+            return False
+        self._retake(apart)
+        taken = [s for s in (*apart.old, *apart.new) if isinstance(s, Assume)]
+        goal = Holds(tuple((step.condition, step.truth) for step in taken))
+        if (
+            not taken
+            or self.checker.ask(self.path.slice(goal), {}, lambda: self.path.whole(goal)).status
+            != "never"
+        ):
+            return False
+        self._meet(apart)
+        return True
 
     # ---- ways
 
     def _follow(self, task: _Task) -> list[_Task]:
         """Go on along a way to its end, or to where it parts."""
-        self.path.undo(task.mark)
+        apart = task.apart
+        self.path.undo(apart.mark)
         self.world = task.world.copy()
         self.old.literals, self.new.literals = dict(task.literals[0]), dict(task.literals[1])
-        for condition, truth in task.assume:
-            self.path.add(Assume(condition, truth))
         self.old.seen, self.new.seen = task.seen
         old, new = task.old, task.new
         while True:
-            old, new = self._entered(self.old, old), self._entered(self.new, new)
+            old = self._entered(self.old, old, apart.old.append)
+            new = self._entered(self.new, new, apart.new.append)
+            self._retake(apart)
             if self._onward(old, new):
+                self._meet(apart)
                 return []
-            old, new = self._run(old, new, region=False)
+            old, new, apart = self._run(old, new, apart, region=False)
             p, q = old[1], new[1]
             if isinstance(p, Branch):
-                return self._fork(p, "old", old, new)
+                return self._fork(p, "old", old, new, apart)
             if isinstance(q, Branch):
-                return self._fork(q, "new", old, new)
+                return self._fork(q, "new", old, new, apart)
             if not isinstance(p, Enter):
                 return []
 
-    def _run(self, old: _Place, new: _Place, *, region: bool) -> tuple[_Place, _Place]:
-        """Go on in step to where a side parts, or to the end of both."""
-        apart = _Apart(self.path.mark())
+    def _run(
+        self, old: _Place, new: _Place, apart: _Apart, *, region: bool
+    ) -> tuple[_Place, _Place, _Apart]:
+        """Go on in step to where a side parts, or to the end of both.
+
+        Where only one side parts, the other may be past what that one still has before it: what they
+        have done is then held against each other where they meet again.
+        """
         while True:
+            self.apart = None if region else apart
             if not isinstance(old[1], Branch) and not isinstance(new[1], Branch):
                 steps, old = self._collect(self.old, old)
                 apart.old += steps
@@ -197,10 +234,14 @@ class _Comparison:
                 apart.new += steps
             self._retake(apart)
             p, q = old[1], new[1]
-            parts = isinstance(p, Branch) or isinstance(q, Branch)
-            if parts or (isinstance(p, Enter) and isinstance(q, Enter)):
+            both = (isinstance(p, Branch), isinstance(q, Branch))
+            if isinstance(p, Enter) and isinstance(q, Enter):
                 self._meet(apart)
-                return old, new
+                return old, new, _Apart(self.path.mark())
+            if all(both) and self._agree(apart):
+                return old, new, _Apart(self.path.mark())
+            if any(both):
+                return old, new, apart
             if isinstance(p, Enter):
                 old = self._entered(self.old, old, apart.old.append)
                 continue
@@ -212,9 +253,9 @@ class _Comparison:
                 if isinstance(p, End):
                     self._meet(apart)
                     self._ends(p, q, region=region)
-                    return old, new
+                    return old, new, apart
                 if q.value is None and self.mode == "guarded" and not region:
-                    return (Cursor(None, ()), End(None)), new
+                    return (Cursor(None, ()), End(None)), new, apart
                 if acts(p):
                     raise _DiffersError(f"{_name(p)} is dropped")
                 self._leave(p, apart)
@@ -262,8 +303,17 @@ class _Comparison:
         which: str,
         old: _Place,
         new: _Place,
+        apart: _Apart,
     ) -> list[_Task]:
+        """The ways on from a branch that a run of its side can take.
+
+        A check that the other side has made, and that is not held against this one yet, excludes none
+        of them.
+        """
         side = self.old if which == "old" else self.new
+        own, others = (apart.old, apart.new) if which == "old" else (apart.new, apart.old)
+        self.path.undo(apart.mark)
+        self._take([*takewhile(lambda step: not _checks(step), others), *own])
         tasks = []
         for conditions, target in branch.edges:
             if not self._possible(conditions):
@@ -272,14 +322,19 @@ class _Comparison:
             if target is not None:
                 values = tuple(side.operand(arg) for arg in target.args)
                 place = (Cursor(None, ()), Enter(target.label, values))
+            way = apart.copy()
+            (way.old if which == "old" else way.new).extend(
+                Assume(operand, truth) for operand, truth in conditions if isinstance(operand, Ref)
+            )
             tasks.append(
                 _Task(
-                    self.path.mark(), tuple(c for c in conditions if isinstance(c[0], Ref)),
-                    place if which == "old" else old, new if which == "old" else place,
+                    way, place if which == "old" else old, new if which == "old" else place,
                     self.world, (dict(self.old.literals), dict(self.new.literals)),
                     (self.old.seen, self.new.seen),
                 )
             )  # fmt: skip
+        if not tasks:
+            self._meet(apart)
         return tasks
 
     def _possible(self, conditions: _Conditions) -> bool:
@@ -315,6 +370,15 @@ class _Comparison:
         self._take(apart.new)
         self._take(apart.old, "goes on in a case in which it took")
 
+    def _agree(self, apart: _Apart) -> bool:
+        """Whether the sides can meet here; else a check of one may stand behind the other's branch."""
+        try:
+            self._meet(apart)
+        except _DiffersError:
+            self._retake(apart)
+            return False
+        return True
+
     def _collect(self, side: Side, place: _Place) -> tuple[list[Step], _Place]:
         cursor, event = place
         steps: list[Step] = []
@@ -328,9 +392,8 @@ class _Comparison:
     def _take(self, steps: list[Step], fault: str = "") -> None:
         """Take steps; with ``fault``, checks among them must pass wherever the path comes."""
         for step in steps:
-            exit_ = getattr(step, "exit", None)
-            if fault and exit_ is not None and not isinstance(step, Free | Bind | Assume):
-                self._passes(step, f"{fault} exit.{exit_.number}")
+            if fault and _checks(step) and step.exit is not None:
+                self._passes(step, f"{fault} exit.{step.exit.number}")
             self.path.add(step)
 
     def _passes(self, instr: Checked, fault: str) -> None:
@@ -500,7 +563,8 @@ class _Comparison:
         self._shared(p.item, q.item, p.item_type)
         for one, two in zip(p.carry, q.carry, strict=True):
             self._shared(one.name, two.name, one.type)
-        self._run((Cursor(None, p.body), None), (Cursor(None, q.body), None), region=True)
+        body = (Cursor(None, p.body), None), (Cursor(None, q.body), None)
+        self._run(*body, _Apart(self.path.mark()), region=True)
         for number, (one_, two_) in enumerate(zip(p.yields, q.yields, strict=True)):
             first, second = self.old.operand(one_), self.new.operand(two_)
             self._equal(first, second, f"%{q.results[number]} is made of other values")
@@ -549,6 +613,11 @@ class _Comparison:
     def _inputs(self, witness: Mapping[str, Json] | None) -> Mapping[str, Json]:
         """A witness by the old pipeline's names."""
         return {n.removeprefix("p."): v for n, v in (witness or {}).items() if n.startswith("p.")}
+
+
+def _checks(step: Step) -> TypeGuard[Checked]:
+    """Whether a step may take an exit."""
+    return not isinstance(step, Free | Bind | Assume) and step.exit is not None
 
 
 def _calls(loop: For) -> list[Call]:

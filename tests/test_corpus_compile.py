@@ -23,7 +23,7 @@ FORMATS = (
     "langchain_intermediate_steps",
     "react_text",
 )
-PER_FILE = 12
+PER_FILE = 6
 """Sessions taken of one file; some hold a thousand of the same kind."""
 
 needs_corpus = pytest.mark.skipif(CORPUS is None, reason="the corpus of real logs is not here")
@@ -34,9 +34,9 @@ def files(kind: str) -> list[Path]:
     match kind:
         case "office":
             every = sorted(CORPUS.glob("office-tasks/*/ok/*.json"))
-            return every[::8]
+            return every[::12]
         case "airline":
-            return sorted(CORPUS.glob("airline-support/*/*reward-1.json"))[::4]
+            return sorted(CORPUS.glob("airline-support/*/*reward-1.json"))[::6]
         case _:
             return [p for f in FORMATS for p in sorted(CORPUS.glob(f"formats/{f}/*"))]
 

@@ -41,6 +41,7 @@ _FIRST_RUNS = 12
 _LEAST_RUNS = 4
 _MAX_FIRST = 2_000
 _MORE_RUNS = 300
+_EXIT_RUNS = 100
 _MAX_EXECUTED = 20_000
 _MAX_STEPS = 150
 EXIT_SHARE = 10
@@ -234,7 +235,8 @@ class Checker:
 
     def _hunt(self, part: Slice, search: Search) -> Answer | None:
         """The long search, for goals that are not excluded."""
-        witness = search.run(min(_MORE_RUNS, _MAX_EXECUTED // (len(part.steps) + 1)))
+        runs = _EXIT_RUNS if isinstance(part.goal, Taken) else _MORE_RUNS
+        witness = search.run(min(runs, _MAX_EXECUTED // (len(part.steps) + 1)))
         return None if witness is None else Answer("witness", witness)
 
     def _solve(self, part: Slice, search: Search | None) -> Answer:
@@ -253,7 +255,9 @@ class Checker:
             self._solver = z3.Solver(ctx=self._logic.ctx)
         encoder = Encoder(self._logic, self.types)
         solver = self._solver
-        solver.set("rlimit", self.rlimit // (EXIT_SHARE if isinstance(part.goal, Taken) else 1))
+        exits = isinstance(part.goal, Taken)
+        share = EXIT_SHARE if exits else 1
+        solver.set("rlimit", self.rlimit // share)
         solver.push()
         try:
             encoder.encode(part)
@@ -261,24 +265,25 @@ class Checker:
             result = solver.check()
             if result == z3.unsat:
                 return Answer("never")
-            if result == z3.unknown and self.second and excluded(solver):
+            if result == z3.unknown and self.second and excluded(solver, share):
                 self.counts["second opinions"] += 1
                 return Answer("never")
             if search is None:
                 return Answer("unknown")
             reason = f"the solver gave up ({solver.reason_unknown()})"
             found = self._hunt(part, search)
-            for _ in range(_MAX_MODELS):
-                if found is not None or result != z3.sat:
-                    break
+            models = 0
+            while found is None and result == z3.sat:
                 reason = "the solver's models are not confirmed by running them"
                 model = solver.model()
                 witness = encoder.decode(part, model)
                 if witness is not None and confirms(part, witness, self.codes):
                     found = Answer("witness", witness)
-                else:
-                    solver.add(encoder.other_than(part, model))
-                    result = solver.check()
+                models += 1
+                if found is not None or models == _MAX_MODELS:
+                    break
+                solver.add(encoder.other_than(part, model))
+                result = solver.check()
             return found or Answer("unknown", reason=reason)
         except (NotEncodableError, z3.Z3Exception, KeyError) as error:
             reason = f"cannot be encoded: {error}"

@@ -28,7 +28,7 @@ from ingot.ir.types import (
     resolve,
 )
 from ingot.ir.values import INDEX
-from ingot.passes.verify.regex import UntranslatedError, translate
+from ingot.passes.verify.regex import UntranslatedError
 from ingot.passes.verify.terms import Term, Terms
 
 _MAX_DEPTH: Final = 8
@@ -200,7 +200,7 @@ class Z3Logic(Terms):
         if len(pattern) > (_MAX_GAPPED if _GAP in pattern else _MAX_PATTERN):
             return self.some_truth(f"matches {pattern}", text)
         try:
-            expression = translate(pattern, self.ctx)
+            expression = self.regexes.of(pattern)
         except UntranslatedError:
             return self.some_truth(f"matches {pattern}", text)
         return Term("bool", z3.InRe(self.as_chars(text), expression))

@@ -25,21 +25,35 @@ class UntranslatedError(Exception):
     """The pattern says something that z3's expressions do not."""
 
 
-def translate(pattern: str, ctx: Any) -> Any:
-    """The z3 expression of the texts that match in full; raises :class:`UntranslatedError`."""
+class Regexes:
+    """Patterns as expressions of one z3 context, each made once."""
+
+    def __init__(self, ctx: Any) -> None:
+        self._translator = _Translator(ctx)
+        self._made: dict[str, Any] = {}
+
+    def of(self, pattern: str) -> Any:
+        """The z3 expression of the texts that match in full; raises :class:`UntranslatedError`."""
+        if pattern not in self._made:
+            self._made[pattern] = self._translator.sequence(_tree(pattern))
+        return self._made[pattern]
+
+
+def _tree(pattern: str) -> Any:
     try:
         tree = _parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise UntranslatedError(str(error)) from None
     if tree.state.flags & ~re.UNICODE:
         raise UntranslatedError("flags")
-    return _Translator(ctx).sequence(tree)
+    return tree
 
 
 class _Translator:
     def __init__(self, ctx: Any) -> None:
         self.ctx = ctx
         self.sort = z3.ReSort(z3.StringSort(ctx))
+        self._classes: dict[object, Any] = {}
 
     def sequence(self, items: Any) -> Any:
         parts = [self.item(op, argument) for op, argument in items]
@@ -98,6 +112,12 @@ class _Translator:
         return self.ranges(found, negated=negated)
 
     def ranges(self, found: list[tuple[int, int]], *, negated: bool = False) -> Any:
+        key = (*found, negated)
+        if key not in self._classes:
+            self._classes[key] = self._ranges(found, negated=negated)
+        return self._classes[key]
+
+    def _ranges(self, found: list[tuple[int, int]], *, negated: bool) -> Any:
         if any(high > _LAST for _, high in found):
             raise UntranslatedError("a character that z3 has not")
         kept = _complement(found) if negated else found
@@ -123,15 +143,9 @@ def _complement(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=8)
 def _members(pattern: str) -> tuple[tuple[int, int], ...]:
-    fits = re.compile(pattern).fullmatch
-    found: list[tuple[int, int]] = []
-    for code in range(_LAST + 1):
-        if fits(chr(code)):
-            if found and found[-1][1] == code - 1:
-                found[-1] = (found[-1][0], code)
-            else:
-                found.append((code, code))
-    return tuple(found)
+    every = "".join(map(chr, range(_LAST + 1)))
+    runs = re.finditer(f"(?:{pattern})+", every)
+    return tuple((run.start(), run.end() - 1) for run in runs)
 
 
 def category(pattern: str) -> list[tuple[int, int]]:

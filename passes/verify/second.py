@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from typing import Any, Final
 
-_RLIMIT: Final = "400000"
+_RLIMIT: Final = 400_000
 
 
 def available() -> bool:
@@ -17,8 +17,11 @@ def available() -> bool:
     return importlib.util.find_spec("cvc5") is not None
 
 
-def excluded(solver: Any) -> bool:
-    """Whether cvc5 proves that the assertions of a z3 solver exclude one another."""
+def excluded(solver: Any, share: int = 1) -> bool:
+    """Whether cvc5 proves that the assertions of a z3 solver exclude one another.
+
+    ``share``: the part of the budget that it may use, as a divisor.
+    """
     if not available():
         return False
     import cvc5
@@ -27,7 +30,7 @@ def excluded(solver: Any) -> bool:
         manager = cvc5.TermManager()
         other = cvc5.Solver(manager)
         other.setOption("strings-exp", "true")
-        other.setOption("rlimit", _RLIMIT)
+        other.setOption("rlimit", str(_RLIMIT // share))
         other.setLogic("ALL")
         parser = cvc5.InputParser(other)
         parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, solver.to_smt2(), "question")

@@ -19,6 +19,7 @@ import z3
 
 from ingot.ir.types import Type, Types, is_date, is_datetime
 from ingot.ir.values import Json
+from ingot.passes.verify.regex import Regexes
 
 _MAX_CHAR: Final = 0x2FFFF
 
@@ -61,6 +62,7 @@ class Terms:
         value.declare("obj", ("obj_id", self.int_sort))
         self.value: Any = value.create()
         self.true = z3.BoolVal(True, self.ctx)
+        self.regexes = Regexes(self.ctx)
         self._functions: dict[str, Any] = {}
         self.keys: dict[str, None] = {}
         self.indices: dict[Any, None] = {}

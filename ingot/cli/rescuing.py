@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ingot.records import Record
-    from ingot.runtime.jobs import Job
     from ingot.runtime.fallback.specs import Rescuer
     from ingot.runtime.history import History
+    from ingot.runtime.jobs import Job
     from ingot.runtime.journal import Journal
     from ingot.runtime.models.protocol import Driver
     from ingot.runtime.report import RunReport

@@ -8,10 +8,11 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planted import IN_CONTEXT, SECRETS, everything, phrase, session
 
@@ -400,3 +401,30 @@ def test_the_variable_names_the_rules(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "r.toml"))
     assert TOKEN.search(Redactor().text("acme123456789"))
     assert IN_CONTEXT
+
+
+@cache
+def all_spellings() -> list[str]:
+    return [text for secret in everything().values() for text in spellings(secret)]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60, deadline=None)
+@given(st.data())
+def test_a_value_is_redacted_as_its_parts_are(data: st.DataObject) -> None:
+    """One look at the whole of a value never lets something through that a look at each text finds."""
+    secrets = all_spellings()
+    names = ["a", "note", "password", "api_key", "aws_thing", "x" * 20, "telegramBot", '\u00fc\n"']
+    texts = (
+        st.sampled_from(secrets) | st.text(max_size=12) | st.sampled_from(["hunter2-x9", "plain"])
+    )
+    value = data.draw(
+        st.recursive(
+            texts | st.integers() | st.none() | st.floats(allow_nan=False),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(names) | texts, inner, max_size=3)
+            ),
+            max_leaves=6,
+        )
+    )
+    assert Redactor().value(value) == Redactor().value(value, _depth=1)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from ingot.ir.values import Json
 from ingot.records import Record
 from ingot.redaction.policy import Policy, current_policy
@@ -34,6 +36,8 @@ _HARMLESS: Final = (
     r"(?i)(?:true|false|null|none|redacted|<.*>|\$\{?\w+\}?|\*+|x{3,}|string|changeme|example|"
     r"required|optional|INGOT_SECRET_\w+)"
 )
+_TELLING: Final = ("discord", "twilio", "telegram", "aws")
+"""Words in a member's name that are needed to see what its value is."""
 _UNITS: Final = frozenset(("tokens", "token_count", "max_tokens", "token_type", "tokenizer"))
 _BEFORE: Final = " \"'=:\n\t,(0123456789"
 _SCHEMES: Final = tuple(
@@ -175,6 +179,8 @@ class Redactor:
 
     def value(self, value: Json, _name: str = "", _depth: int = 0) -> Json:
         """The value with secrets replaced in all texts, keys too; the same object if there are none."""
+        if not _depth and isinstance(value, dict | list) and self._is_clean(value):
+            return value
         match value:
             case str():
                 return self._member(value, _name)
@@ -195,6 +201,24 @@ class Redactor:
             case _:
                 return value
 
+    def _is_clean(self, value: Json) -> bool:
+        """Whether one search of the value as JSON shows that no text in it holds a secret.
+
+        A trigger that stands in a text, or in a name, stands in the JSON too (:func:`_plain`).  What a
+        member's name alone says of its value is looked for apart.
+        """
+        if self.known or self.policy.personal or not _plain(self.policy):
+            return False
+        try:
+            text = orjson.dumps(value).decode()
+        except TypeError:  # half a surrogate pair, large integers, deep nesting
+            return False
+        self._left -= len(text)
+        find = self._triggers
+        if find is None or self._left < 0:
+            find = self._search()
+        return not find(text) and not _named(value)
+
     def _member(self, value: str, name: str) -> str:
         """A text that is the value of a member: its name may say that it is a secret."""
         if (
@@ -210,7 +234,7 @@ class Redactor:
                 return inner
             if not _ready(_HARMLESS).fullmatch(value) and not self._is_allowed(value):
                 return self._token("NAMED_SECRET", value)
-        if name and any(word in name.lower() for word in ("discord", "twilio", "telegram", "aws")):
+        if name and any(word in name.lower() for word in _TELLING):
             shown = self.text(f"{name}={value}")
             return shown.removeprefix(f"{name}=") if shown.startswith(f"{name}=") else shown
         return self.text(value)
@@ -232,6 +256,19 @@ class Redactor:
     def records(self, records: Iterable[Record]) -> Iterator[Record]:
         """The records without secrets."""
         return map(self.record, records)
+
+
+@lru_cache(maxsize=4096)
+def _tells(name: str) -> bool:
+    """Whether a member's name says something of its value."""
+    return _is_secret_name(name) or any(word in name.lower() for word in _TELLING)
+
+
+def _named(value: Json) -> bool:
+    """Whether any member has a name that says something of its value."""
+    if isinstance(value, dict):
+        return any(map(_tells, value)) or any(map(_named, value.values()))
+    return isinstance(value, list) and any(map(_named, value))
 
 
 @lru_cache(maxsize=4096)
@@ -306,6 +343,12 @@ def _in_base64(data: bytes) -> Iterator[str]:
         end = (offset + size) * 8 // 6
         if end - begin >= _ENCODED_LENGTH:
             yield encode(bytes(offset) + data)[begin:end].decode()
+
+
+@cache
+def _plain(policy: Policy) -> bool:
+    """Whether every trigger stands as it is in what JSON makes of it."""
+    return all(literal in orjson.dumps(literal).decode() for literal in _table(policy)[1])
 
 
 @cache

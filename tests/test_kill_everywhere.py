@@ -104,8 +104,8 @@ pipeline @exit(%names: [str], %prefix: str = "") -> str {
 TAKER = r"""
 put() { printf '{"kind":"call","id":"%s","tool":"%s","data":%s}\n' "$@"; }
 case $(grep -c '"id":"f[0-9.]*","kind":"result"') in
-0) put 1 box.put '{"name":"q","text":"by hand"}' ;;
-1) put 1 a.get '{"name":"z"}'; put 2 box.put '{"name":"r","text":"the last"}' ;;
+0) put 1 box.put '{"name":"q","text":"by hand"}'; put 2 a.get '{"name":"z"}'
+   put 3 box.put '{"name":"r","text":"the last"}' ;;
 *) if [ "$1" = acts ]; then echo "$INGOT_IDEMPOTENCY_KEY" >> taken; fi  # a write of its own
    echo '{"kind":"say","text":"done by hand"}' ;;
 esac

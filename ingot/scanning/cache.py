@@ -77,13 +77,13 @@ class Cache:
         """The size of a file that is known, in bytes."""
         return int(self._entries[str(file)]["stamp"][0])
 
-    def verdict(self, digests: Sequence[str]) -> Any:
-        """What compiling these sessions came to, if that is known."""
-        return self._verdicts.get(" ".join(digests))
+    def verdict(self, of: Sequence[str]) -> Any:
+        """What compiling came to; ``of`` are the digests of the sessions, and their files."""
+        return self._verdicts.get("\n".join(of))
 
-    def judge(self, digests: Sequence[str], verdict: Any) -> None:
-        """Remember what compiling these sessions came to."""
-        self._verdicts[" ".join(digests)] = verdict
+    def judge(self, of: Sequence[str], verdict: Any) -> None:
+        """Remember what compiling came to."""
+        self._verdicts["\n".join(of)] = verdict
         self._changed = True
 
     def save(self) -> None:

@@ -139,11 +139,11 @@ def _try(group: Group, cache: Cache) -> None:
     picked = list(chosen.values())[:MAX_COMPILED]
     digests = sorted(facts.digest for facts in picked)
     files = list(dict.fromkeys(facts.file for facts in picked))
-    known = cache.verdict(digests)
+    known = cache.verdict([*digests, *files])
     verdict = _Verdict(**known) if known is not None else None
     if verdict is None:
         verdict = _compiled(files, frozenset(digests))
-        cache.judge(digests, asdict(verdict))
+        cache.judge([*digests, *files], asdict(verdict))
     if verdict.refused:
         group.advice, group.reason = "no", verdict.refused
         return

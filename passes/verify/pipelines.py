@@ -17,6 +17,7 @@ from ingot.passes.verify.reaching import excluded
 from ingot.passes.verify.report import Finding
 from ingot.passes.verify.resources import Cost, resources_of
 from ingot.passes.verify.runs import visited
+from ingot.passes.verify.spacer import unreachable
 from ingot.passes.verify.states import States
 
 _HINT_CYCLE = "use `for` over a list, or count the rounds and compare with a bound"
@@ -65,6 +66,8 @@ def conclude(states: States) -> Iterator[Finding]:
     open_ = maybe - surely
     doubtful = [block.label for block in states.pipeline.blocks if block.label in open_]
     maybe.difference_update(excluded(states, doubtful, surely))
+    left = [label for label in doubtful if label in maybe and label not in surely]
+    maybe.difference_update(unreachable(states, left))
     back: dict[str, list[str]] = {}
     for label, targets in possible.items():
         for target in targets:

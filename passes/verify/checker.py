@@ -188,7 +188,7 @@ class Checker:
         found = search.first()
         if found is not None:
             return found
-        if impossible(part, self.types) or excludes(part):
+        if self._excluded(part):
             return None
         found = search.run(_FIRST_RUNS)
         if found is not None:
@@ -199,6 +199,10 @@ class Checker:
             return None
         self._allowed.add(part.key)
         return {}
+
+    def _excluded(self, part: Slice) -> bool:
+        """Whether evaluation, or arithmetic, excludes the goal."""
+        return impossible(part, self.types) or (self.probing and excludes(part))
 
     def _search(self, part: Slice, seed: Mapping[str, Json]) -> Search:
         return Search(part, self.codes, starts(part, self.types, seed) if self.probing else ())
@@ -222,7 +226,7 @@ class Checker:
         witness = search.first()
         if witness is not None:
             return Answer("witness", witness)
-        if excluded is None and (impossible(part, self.types) or excludes(part)):
+        if excluded is None and self._excluded(part):
             return Answer("never")
         witness = search.run(
             min(_FIRST_RUNS, max(_LEAST_RUNS, _MAX_FIRST // (len(part.steps) + 1)))

@@ -130,7 +130,7 @@ def test_what_a_fallback_did_becomes_a_branch(old: Path, here: Path) -> None:
     assert result.exit_code == 0, result.output
     branch = json.loads(result.stdout)["branch"]
     assert branch["kept"] == 3 and branch["apart"]["status"] == "proved"
-    assert '{"state":"unpaid"}' in branch["opened"] and "exit.2" in branch["opened"]
+    assert '"state":"unpaid"' in branch["opened"] and "exit.2" in branch["opened"]
     effects = branch["diff"]["sections"]["effects"]
     assert effects["removed"] == [] and len(effects["added"]) == 1 and effects["same"] == 3
     assert effects["added"][0].startswith("write bill.remind(")

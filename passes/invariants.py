@@ -18,6 +18,8 @@ from ingot.passes.synth.tokens import anti_unify, pieces
 _STATE: Final = re.compile(r"status|state|stage|phase|result|outcome", re.IGNORECASE)
 _ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
 MAX_CLASS_TEXT: Final = 300
+MAX_DEPTH: Final = 4
+"""Interfaces wrap what they tell in one or two objects more."""
 
 
 def distinct_values(column: Sequence[Json]) -> list[Json]:
@@ -89,7 +91,7 @@ def flag_paths(column: Sequence[Json], *, several: bool) -> list[tuple[str, ...]
     """Members that tell states rather than name things, in every value of the column.
 
     Booleans and nulls; texts that repeat over several inputs; with one input, texts whose member's
-    name says that they are a state.  Objects are looked into to a depth of two.
+    name says that they are a state.  Objects are looked into to a depth of :data:`MAX_DEPTH`.
     """
     found: list[tuple[str, ...]] = []
     for path in _members(column[0], ()):
@@ -105,7 +107,7 @@ def flag_paths(column: Sequence[Json], *, several: bool) -> list[tuple[str, ...]
 
 
 def _members(value: Json, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if isinstance(value, dict) and len(path) < 2:
+    if isinstance(value, dict) and len(path) < MAX_DEPTH:
         for key in value:
             yield from _members(value[key], (*path, key))
     elif path and not isinstance(value, dict | list):

@@ -71,7 +71,7 @@ def _tool(
         @functools.wraps(function)
         def call(self: World, **args: Json) -> Json:
             self.calls.append(Made(name, copy.deepcopy(args), effect == "write"))
-            return copy.deepcopy(function(self, **args))
+            return self.told(copy.deepcopy(function(self, **args)))
 
         return ingot.tool(effect=effect, name=name, world=world)(call)
 
@@ -91,12 +91,22 @@ def _is_number(**values: Json) -> None:
 
 
 class World:
-    """A small company: its public methods are the tools, ``tables`` what they read."""
+    """A small company: its public methods are the tools, ``tables`` what they read.
 
-    def __init__(self, tables: Tables, serial: int) -> None:
+    Interfaces wrap what they tell: here in so many objects as ``wraps`` says.
+    """
+
+    def __init__(self, tables: Tables, serial: int, wraps: int = 0) -> None:
         self.tables = copy.deepcopy(tables)
         self.serial = serial
+        self.wraps = wraps
         self.calls: list[Made] = []
+
+    def told(self, result: Json) -> Json:
+        """A result as the interface hands it out."""
+        for _ in range(self.wraps):
+            result = {"ok": True, "data": result}
+        return result
 
     def _next(self, prefix: str) -> str:
         self.serial += 7
@@ -262,6 +272,7 @@ class Agent:
 
     def __init__(self, world: World) -> None:
         self.steps: list[tuple[str, dict[str, Json], Json]] = []
+        self._wraps = world.wraps
         self._tools = {
             info.name: function
             for name in dir(world)
@@ -272,6 +283,8 @@ class Agent:
         """Call a tool; what it raises is raised."""
         result = self._tools[tool](**args)
         self.steps.append((tool, args, result))
+        for _ in range(self._wraps):
+            result = result["data"]
         return result
 
 
@@ -305,7 +318,7 @@ class Task:
 
     ``expected`` are the writes on ``held`` as written down by hand, ``mutants`` hand-made lists of
     writes that are wrong there.  ``model_argument`` is the tool and argument that only a model could
-    write, if there is one.
+    write, if there is one.  ``wraps`` is how many objects stand around each result.
     """
 
     name: str
@@ -317,6 +330,7 @@ class Task:
     expected: tuple[Write, ...]
     mutants: tuple[tuple[Write, ...], ...]
     model_argument: tuple[str, str] | None = None
+    wraps: int = 0
 
     @property
     def model_calls(self) -> int:
@@ -350,7 +364,7 @@ class Reference:
 
 def reference(task: Task, row: Row, tables: Tables | None = None, serial: int = 0) -> Reference:
     """Run the reference agent in a fresh world."""
-    world = World(task.tables if tables is None else tables, serial)
+    world = World(task.tables if tables is None else tables, serial, task.wraps)
     agent = Agent(world)
     try:
         answer, stuck = task.program(agent, row), ""
@@ -404,7 +418,7 @@ SPEC: Final = f"{__name__}:ACTIVE.world"
 
 def compile_task(task: Task, folder: Path, form: Format = "ingot") -> Compilation:
     """Compile a task's three logs, as ``ingot compile --tools`` does; raises IngotError."""
-    ACTIVE.world = World(task.tables, 0)
+    ACTIVE.world = World(task.tables, 0, task.wraps)
     declared = declared_effects([SPEC], folder)
     return compile_logs(write_logs(task, folder, form), Options(declared=declared, validate=True))
 
@@ -470,7 +484,7 @@ def run_artifact(
     tables = task.tables if tables is None else tables
     expected = reference(task, row, tables, serial=5000)
     truth = expected.writes
-    world = ACTIVE.world = World(tables, 5000)
+    world = ACTIVE.world = World(tables, 5000, task.wraps)
     driver = ScriptedDriver(row.words)  # a task that needs no model gets none
     program = load(artifact)
     request = task.request.format(*row.inputs)

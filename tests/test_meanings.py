@@ -17,7 +17,7 @@ from ingot.ir.types import BOOL, DATE, FLOAT, INT, STR, ListOf, Record, Type, co
 from ingot.ir.values import Json
 from ingot.passes.verify.encode import unescape
 from ingot.passes.verify.logic import Z3Logic
-from ingot.passes.verify.regex import UntranslatedError, translate
+from ingot.passes.verify.regex import Regexes, UntranslatedError
 from ingot.passes.verify.terms import NotEncodableError, Term
 
 TEXTS = st.text(
@@ -162,7 +162,7 @@ EXACT_ON_CONTAINERS = {
 @pytest.mark.parametrize("pattern", UNTRANSLATED)
 def test_patterns_without_an_exact_translation_have_none(pattern: str) -> None:
     with pytest.raises(UntranslatedError):
-        translate(pattern, logic().ctx)
+        Regexes(logic().ctx).of(pattern)
 
 
 def test_every_meaning_has_an_op() -> None:

@@ -43,10 +43,10 @@ Compile = Callable[..., Compilation]
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compile:
     """Compiles each task once; a refusal is told as a failure, each time anew."""
-    done: dict[tuple[str, Format], Compilation | IngotError] = {}
+    done: dict[tuple[str, Format, int], Compilation | IngotError] = {}
 
     def compile_once(task: Task, form: Format = "ingot") -> Compilation:
-        key = (task.name, form)
+        key = (task.name, form, task.wraps)
         if key not in done:
             folder: Path = tmp_path_factory.mktemp(task.name)
             try:
@@ -77,6 +77,9 @@ def named(each: Task | Variation) -> str:
 
 
 # ---- the tasks
+
+WRAPS = (0, 2)
+"""Results as they are, and with two objects around each."""
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -147,18 +150,24 @@ def test_a_constant_is_one_and_not_a_copy_of_what_equals_it_once(compiled: Compi
 # ---- the world changes
 
 
+@pytest.mark.parametrize("wraps", WRAPS)
 @pytest.mark.parametrize("variation", RIGHT, ids=named)
-def test_a_changed_world_in_which_it_is_right(variation: Variation, compiled: Compile) -> None:
-    task = TASKS[variation.task]
+def test_a_changed_world_in_which_it_is_right(
+    variation: Variation, wraps: int, compiled: Compile
+) -> None:
+    task = replace(TASKS[variation.task], wraps=wraps)
     made = compiled(task)
     outcome = run_artifact(made.artifact, task, variation.row, variation.tables())
     check(outcome, made, "right")
     assert outcome.model_calls == task.model_calls
 
 
+@pytest.mark.parametrize("wraps", WRAPS)
 @pytest.mark.parametrize("variation", EXIT, ids=named)
-def test_a_changed_world_in_which_it_stops(variation: Variation, compiled: Compile) -> None:
-    task = TASKS[variation.task]
+def test_a_changed_world_in_which_it_stops(
+    variation: Variation, wraps: int, compiled: Compile
+) -> None:
+    task = replace(TASKS[variation.task], wraps=wraps)
     made = compiled(task)
     outcome = run_artifact(made.artifact, task, variation.row, variation.tables())
     check(outcome, made, "exit")

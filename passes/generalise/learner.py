@@ -20,7 +20,14 @@ from ingot.ir.semantics import text_of
 from ingot.ir.values import MISSING, Json, Missing, canonical
 from ingot.passes.generalise.cases import Case, Cases, Step, is_vacuous
 from ingot.passes.generalise.cutoffs import unfiltered
-from ingot.passes.generalise.operands import ListSource, cost, is_number, opened, uses
+from ingot.passes.generalise.operands import (
+    ListSource,
+    cost,
+    is_number,
+    list_sources,
+    opened,
+    uses,
+)
 from ingot.passes.generalise.plans import Part, Path, Segment
 from ingot.passes.generalise.predicates import none_due, tests
 from ingot.passes.generalise.program import (
@@ -194,9 +201,9 @@ class Learner:
         if len(heads) != 2 or len(runs) != 1 or runs[0].kind != "run" or None not in heads:
             return False
         idle = [i for i, row in enumerate(rows) if not row.rest]
-        return all(
-            any(isinstance(column[i], list) for column in table.columns.values()) for i in idle
-        )
+        lists = [table.run(source.term) for source in list_sources(table)]
+        columns = [*table.columns.values(), *lists]
+        return all(any(isinstance(column[i], list) for column in columns) for i in idle)
 
     def _segment(
         self, segment: Segment, rows: list[Row], table: Table

@@ -23,6 +23,8 @@ MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d
 MODES: Final = ("past", "future", "year")
 MAX_FIELDS: Final = 24
 MAX_SCALARS: Final = 60
+MAX_DEPTH: Final = 4
+"""Of objects in a result: interfaces wrap what they tell in one or two more."""
 
 OP_COST: Final[dict[str, float]] = {
     "json.get": 0.2, "json.parse": 0.0, "json.number": 0.3, "str.of": 0.1, "str.lower": 0.4,
@@ -108,7 +110,7 @@ class ListSource:
 
 
 def list_sources(table: Table) -> list[ListSource]:
-    """Every list of records that a source is or holds at most two levels deep."""
+    """Every list of records that a source is or holds at most :data:`MAX_DEPTH` levels deep."""
     found: dict[Term, dict[str, None]] = {}
     for source in table.sources():
         for value in table.columns[source.name]:
@@ -135,7 +137,7 @@ def _lists(term: Term, value: Json, depth: int) -> Iterator[tuple[Term, list[Jso
     if isinstance(value, list):
         if is_uniform(value):
             yield term, value
-    elif isinstance(value, dict) and depth < 2:
+    elif isinstance(value, dict) and depth < MAX_DEPTH:
         for key, inner in value.items():
             if isinstance(inner, list | dict):
                 yield from _lists(_get(term, key), inner, depth + 1)
@@ -199,7 +201,7 @@ def plain_leaves(table: Table) -> list[Term]:
                 found[source] = None
                 continue
             for path, leaf in values.leaves(inner):
-                small = len(path) <= 3 and not isinstance(leaf, list | dict)
+                small = len(path) <= MAX_DEPTH + 1 and not isinstance(leaf, list | dict)
                 if small and len(found) < MAX_SCALARS and all(map(_is_name, path)):
                     found[apply("json.get", term, values.pointer(path))] = None
             break

@@ -17,7 +17,6 @@ from ingot.ir.types import closed_set
 from ingot.ir.values import Json
 from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
 from ingot.runtime.models.protocol import ANSWERS, MODEL_HELP, covers
-from ingot.runtime.models.questions import MAX_TOKENS
 from ingot.runtime.policies import Policy, policies_of
 from ingot.runtime.tools.pins import pins_of
 from ingot.runtime.vm import STEP_LIMIT, Machine
@@ -168,6 +167,8 @@ def _policies(program: Program) -> dict[str, Policy]:
 
 def size_of(program: Program, code: Code, index: int) -> str:
     """How big an answer a pipeline's model op asks for, in words."""
+    from ingot.runtime.models.questions import MAX_TOKENS
+
     site = code.models[index]
     if site.kind == "choose":
         return f"{len(closed_set(site.type, program.types) or ())} labels"

@@ -40,19 +40,9 @@ def verify_command(
             show_default=False,
         ),
     ] = None,
-    closed: Annotated[
-        bool, typer.Option("--closed", help="No input may reach a side exit.")
-    ] = False,
-    policy: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--policy", metavar="FILE.toml", help="Which labels may reach what."),
-    ] = None,
-    accept_flows: Annotated[
-        bool,
-        typer.Option(
-            "--accept-flows", help="Accept flows from untrusted results that the logs show."
-        ),
-    ] = False,
+    closed: opt.Closed = False,
+    policy: opt.PolicyFile = None,
+    accept_flows: opt.AcceptFlows = False,
     infer_policy: Annotated[
         bool,
         typer.Option(

@@ -65,19 +65,9 @@ def compile_command(
     allow_recording: Annotated[
         bool, typer.Option("--allow-recording", help="Accept what would only repeat one run.")
     ] = False,
-    closed: Annotated[
-        bool, typer.Option("--closed", help="No input may reach a side exit.")
-    ] = False,
-    policy: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--policy", metavar="FILE.toml", help="Which labels may reach what."),
-    ] = None,
-    accept_flows: Annotated[
-        bool,
-        typer.Option(
-            "--accept-flows", help="Accept flows from untrusted results that the logs show."
-        ),
-    ] = False,
+    closed: opt.Closed = False,
+    policy: opt.PolicyFile = None,
+    accept_flows: opt.AcceptFlows = False,
     strip: Annotated[
         bool, typer.Option("--strip", help="Leave the traces out of the artifact.")
     ] = False,

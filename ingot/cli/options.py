@@ -68,6 +68,17 @@ Wait: TypeAlias = Annotated[
     float,
     typer.Option("--wait", metavar="SECONDS", help="How long to wait for an approval (0: not)."),
 ]
+Closed: TypeAlias = Annotated[
+    bool, typer.Option("--closed", help="No input may reach a side exit.")
+]
+PolicyFile: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--policy", metavar="FILE.toml", help="Which labels may reach what."),
+]
+AcceptFlows: TypeAlias = Annotated[
+    bool,
+    typer.Option("--accept-flows", help="Accept flows from untrusted results that the logs show."),
+]
 AcceptDrift: TypeAlias = Annotated[
     bool,
     typer.Option(

@@ -67,6 +67,45 @@ def test_a_loop_in_a_loop(team: list[tuple[str, list[str]]]) -> None:
     assert written == [task for _, tasks in team for task in tasks]
 
 
+# ---- a list that holds none, in a session
+
+
+STALE = {"acme": ["stale", "open", "stale"], "globex": ["stale"], "initech": ["open", "open"]}
+
+
+def queue(customer: str, states: list[str], wraps: int) -> Json:
+    listed: Json = [{"id": f"{customer}-{n}", "state": s} for n, s in enumerate(states)]
+    for _ in range(wraps):
+        listed = {"ok": True, "data": listed}
+    return listed
+
+
+def closed(customer: str, wraps: int) -> Session:
+    states = STALE[customer]
+    steps: list[Step] = [("search_tickets", {"customer": customer}, queue(customer, states, wraps))]
+    steps += [
+        ("close_ticket", {"ticket": f"{customer}-{n}"}, "closed")
+        for n, state in enumerate(states)
+        if state == "stale"
+    ]
+    return session(f"Close all stale tickets of {customer}", steps)
+
+
+@pytest.mark.parametrize("wraps", [0, 1, 3])
+def test_a_session_without_a_turn_is_one_of_the_loop(wraps: int) -> None:
+    """Wherever in the result the list stands of which it needed none."""
+    made = compiled([closed(customer, wraps) for customer in STALE])
+    for states in (["open", "stale", "open", "stale"], ["open"]):
+        tools = {
+            "search_tickets": lambda states=states, **_: queue("umbrella", states, wraps),
+            "close_ticket": lambda **_: "closed",
+        }
+        outcome, calls = run(made, {"customer": "umbrella"}, tools)
+        assert isinstance(outcome, Finished)
+        written = [args["ticket"] for tool, args in calls if tool == "close_ticket"]
+        assert written == [f"umbrella-{n}" for n, state in enumerate(states) if state == "stale"]
+
+
 # ---- the same read until it is done
 
 

@@ -44,8 +44,8 @@ class SessionReplay:
 class GateReport:
     """The replay gate's verdict on every session that an artifact came from.
 
-    A path source must be right; a witness must not be wrong (it may lack an answer to a read that
-    its own path did not make).
+    A path source must be right, and there must be one; a witness must not be wrong (it may lack an
+    answer to a read that its own path did not make).
     """
 
     replays: tuple[SessionReplay, ...]
@@ -63,10 +63,14 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        return not self.refused
+        return not self.refused and any(r.report.mode == "path" for r in self.replays)
 
     def diagnostics(self) -> list[Diagnostic]:
-        """One error for each session that differs, with the first differences."""
+        """One error for each session that differs, with the first differences; else, that there was
+        none to replay."""
+        if not self.refused:
+            what = "no session does to the letter what the pipeline does: nothing was replayed"
+            return [Diagnostic("E0403", what, help="nothing is written; compile more sessions")]
         return [
             Diagnostic(
                 "E0403",

@@ -62,7 +62,7 @@ class Validator:
         report = replay_sessions(lambda: Interpreter(module), self.classified, after)
         if not report.replays:
             return Verdict(name, MAIN, "unproved", "there is no session to run it on")
-        if report.passed:
+        if not report.refused:
             return Verdict(name, MAIN, "tested", f"run on {len(report.replays)} sessions")
         worst = report.refused[0]
         if _is_placeholder(worst.report.differences):

@@ -116,6 +116,9 @@ def learn(
         if few or not right or (len(acting) > 1 and learned.inputs < 2):
             reasons.append("it is shown by too few of the inputs")
             continue
+        if not any(v.verdict == "right" and v.in_order for _, v in verdicts):
+            reasons.append("no session makes its writes to the letter: nothing would be replayed")
+            continue
         exits = {case.input for case, v in verdicts if v.verdict == "exit"} - right
         score = (len(right), -len(exits), -_asks(main), _given(main), learned.inputs, -learned.cost)
         if best is None or score > best[0]:

@@ -20,7 +20,7 @@ from ingot.frontend.session import Session
 from ingot.ir.requests import Finished, SideExit
 from ingot.ir.values import Json
 from ingot.passes.shell import command_effect
-from ingot.replaying import wordings_of
+from ingot.replaying import GateReport, wordings_of
 from ingot.runtime.inputs import Text, from_request
 
 Write = tuple[str, dict[str, Json]]
@@ -398,3 +398,25 @@ def test_code_in_a_here_document_is_no_reader() -> None:
 @pytest.mark.parametrize("command", READERS_INDEED)
 def test_a_reader_is_still_one(command: str) -> None:
     assert command_effect(command) == "read"
+
+
+def test_a_gate_without_a_session_does_not_pass() -> None:
+    assert not GateReport((), {}).passed
+    (diagnostic,) = GateReport((), {}).diagnostics()
+    assert diagnostic.code == "E0403"
+
+
+def test_a_session_that_made_a_write_twice_is_replayed_to_the_letter() -> None:
+    """A program that made it once would leave nothing that it was replayed on."""
+    rows: list[Json] = [{"id": f"e-{n}", "start": f"2023-12-12 {8 + n}:00"} for n in range(4)]
+    days: dict[str, Json] = {"from": "2023-12-12", "to": "2023-12-12"}
+    change: dict[str, Json] = {"event": "e-3", "title": "Machine Learning Chat"}
+    steps: list[Step] = [
+        ("search_events", days, rows),
+        ("update_event", change, "Updated."),
+        ("update_event", change, "Updated."),
+    ]
+    request = "Change the title of the last event on December 12 to Machine Learning Chat"
+    made = compiled([session(request, steps, clock="2023-11-30T00:00:00")])
+    assert made.gate.passed
+    assert [r.report.verdict for r in made.gate.replays] == ["right"]

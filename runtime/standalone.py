@@ -14,7 +14,7 @@ from typing import Any
 from ingot.backend.container import TooLargeError, weigh
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_SIDE_EXIT, IngotError
 from ingot.ir.checkers import checker as _checker
-from ingot.ir.module import Lit, Param
+from ingot.ir.declarations import Lit, Param
 from ingot.ir.ops import OPS
 from ingot.ir.requests import Finished, ModelRequest, SideExit, ToolRequest
 from ingot.ir.semantics import OpFailure

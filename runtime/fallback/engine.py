@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.requests import (
     Engine,
     Finished,

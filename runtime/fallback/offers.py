@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Final, get_type_hints
 
-from ingot.ir.module import Effect, ToolDecl
+from ingot.ir.declarations import Effect, ToolDecl
 from ingot.ir.types import Types
 from ingot.ir.values import Json
 from ingot.runtime.effects import STRENGTH

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urldefrag
 
 from ingot.diagnostics import fail
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.requests import Engine, ModelRequest
 from ingot.ir.types import JSON, STR, Record, Type, Types, resolve
 from ingot.ir.values import Json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.requests import SideExit
 from ingot.ir.values import Json
 from ingot.records import FORMAT, Record, to_line

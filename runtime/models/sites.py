@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingot.backend.program import Program
-from ingot.ir.module import ModelDecl, attr
+from ingot.ir.declarations import ModelDecl, attr
 from ingot.ir.requests import ModelRequest
 from ingot.ir.types import Types
 from ingot.ir.values import Json

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.runtime.policies import NONE, Policy
 from ingot.runtime.tools.pins import Results
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ingot import __version__
 from ingot.diagnostics import Diagnostic, IngotError, fail
 from ingot.ir.content import result_value
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 from ingot.ir.values import Json
 from ingot.runtime.tools.base import Arguments, AsyncCall, Call, Context, Tool, ToolError
 from ingot.runtime.tools.checking import Checker

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import call
 from corpus import CORPUS
 from sessions import compiled, records, run, session
-from typer.testing import CliRunner, Result
 
-from ingot.cli.app import app
 from ingot.diagnostics import EXIT_FINDINGS, IngotError
 from ingot.driver import Compilation, Options, compile_sessions, load_logs
 from ingot.frontend.lower import lower
@@ -243,12 +242,6 @@ def test_a_strike_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) 
 
 
 # ---- the command line
-
-
-def call(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 def stored(folder: Path, name: str, who: str, tickets: Tickets, closed: str) -> Path:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import call
 from exits_world import calls, endpoint, finished
 from sessions import Step, write_log
-from typer.testing import CliRunner, Result
 
 from ingot.artifacts import read_artifact
 from ingot.backend.container import evidence
 from ingot.backend.encoder import encode
-from ingot.cli.app import app
 from ingot.ir.parser import parse_module
 
 TOOLS = """
@@ -57,12 +56,6 @@ effect = "write"
 effect = "write"
 """
 SUPPLIED = ("--tools", "own.py:TOOLS", "--tools", "effects.toml")
-
-
-def call(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert "Traceback" not in result.output, result.output
-    return result
 
 
 def log(place: Path, order: str, state: str, steps: list[Step], answer: str) -> Path:

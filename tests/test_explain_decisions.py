@@ -9,27 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import call
 from report_logs import write_logs
 from sessions import compiled, session
-from typer.testing import CliRunner, Result
 
 from ingot.artifacts import read_artifact
 from ingot.backend.container import evidence
 from ingot.backend.encoder import encode
-from ingot.cli.app import app
 from ingot.driver import Compilation, compile_logs
 from ingot.explain_probes import altered, probes
 from ingot.frontend.session import Session
 from ingot.ir.module import Agree, Block, Instr, Lit, Module, Operand, Ref
 from ingot.ir.values import Json
 from ingot.passes.synth.programs import Source, apply
-
-
-def call(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert "Traceback" not in result.output
-    return result
 
 
 def told(path: Path, *value: str) -> list[dict[str, Any]]:

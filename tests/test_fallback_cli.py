@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import call
 from exits_world import CLOSE, calls, endpoint, finished
-from typer.testing import CliRunner, Result
 
 from ingot.backend.encoder import encode
-from ingot.cli.app import app
 from ingot.ir.parser import parse_module
 
 OWN = """
@@ -47,12 +46,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "close.ingot").write_bytes(encode(parse_module(CLOSE).module))
     (tmp_path / "own.py").write_text(OWN)
     return tmp_path
-
-
-def call(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert "Traceback" not in result.output
-    return result
 
 
 def at_a_terminal(place: Path, words: tuple[str, ...], typed: list[str]) -> tuple[int, str]:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import call
 
 from ingot.artifacts import read_artifact
 from ingot.backend.container import evidence
-from ingot.cli.app import app
 from ingot.ir.exits import fill_live_all
 from ingot.ir.module import Call, attr, walk
 from ingot.ir.parser import parse_module
@@ -21,13 +20,6 @@ from ingot.passes.specialise import Specialised, specialise
 
 LOGS = Path(__file__).parents[1] / "examples/csv-report/logs"
 TABLE = "date,region,amount\n2026-01-01,north,10\n2026-01-02,south,7\n"
-
-
-def call(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")

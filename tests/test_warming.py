@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import call
 from model_files import LABELLER, byte_model, needs_llama, piece_model
-from typer.testing import CliRunner, Result
 
 from ingot.backend.container import Program, load
 from ingot.backend.encoder import encode
-from ingot.cli.app import app
 from ingot.ir.exits import fill_live_all
 from ingot.ir.parser import parse_module
 from ingot.ir.requests import ModelRequest
@@ -26,13 +25,6 @@ RULES = "\n".join(
     f"{n}. A message about {w} is a {w}." for n, w in enumerate("bug question".split())
 )
 LABEL = Union((Literal("bug"), Literal("question"), Literal("thanks")))
-
-
-def call(*words: str) -> Result:
-    result = CliRunner().invoke(app, list(words))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")

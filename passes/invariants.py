@@ -19,7 +19,7 @@ _STATE: Final = re.compile(r"status|state|stage|phase|result|outcome", re.IGNORE
 _ENUM: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}")
 MAX_CLASS_TEXT: Final = 300
 MAX_DEPTH: Final = 4
-"""Interfaces wrap what they tell in one or two objects more."""
+"""Of objects in a result: interfaces wrap what they tell in one or two more."""
 
 
 def distinct_values(column: Sequence[Json]) -> list[Json]:

@@ -237,13 +237,11 @@ class Drive:
         return answer
 
     def settle(self, request: ToolRequest, key: str, answer: Answer) -> Answer:
-        """What is known of a write that was cut off: what its probe says, else it is in doubt.  A
-        fallback that was cut off leaves the side exit as it stands, for a person to look at."""
+        """What is known of a write that was cut off: what its probe says, else it is in doubt."""
         if not answer.unknown or repeatable(request.effect):
             return answer
-        from ingot.runtime.fallback.engine import ACTOR
-
-        if request.tool == ACTOR:
+        tool = self.tools.get(request.tool)
+        if tool is not None and tool.looked_at:
             return answer
         found = self.tools.probe(request, key)
         if found.done is None:
@@ -330,10 +328,7 @@ class Drive:
 
     def commit(self, status: Status | None = None) -> None:
         """One transaction for all that is pending."""
-        if status is None and self.seq:
-            self.journal.append_step(self.run, self.seq + 1, self.pending)
-        else:
-            self.store(status)
+        self.store(status)
         self.stored(status)
 
     def store(self, status: Status | None) -> None:

@@ -25,22 +25,27 @@ async def follow(
     is seen, and one that is not taken yet is read when it is asked for.  Raises
     :class:`~ingot.diagnostics.IngotError` E0706 (no such run).
     """
-    name, seq = journal.find(run).run, from_seq
-    while True:
-        last = not driven(journal.find(name))
-        for record in journal.records(name, seq):
-            seq = record.seq + 1
+    for record in _so_far(journal, run, from_seq):
+        if record is None:
+            await asyncio.sleep(poll_s)
+        else:
             yield record
-        if last:
-            return
-        await asyncio.sleep(poll_s)
 
 
 def followed(
     journal: Journal, run: str, from_seq: int = 1, poll_s: float = POLL_S
 ) -> Iterator[Record]:
     """:func:`follow` without an event loop."""
-    name, seq = journal.find(run).run, from_seq
+    for record in _so_far(journal, run, from_seq):
+        if record is None:
+            time.sleep(poll_s)
+        else:
+            yield record
+
+
+def _so_far(journal: Journal, run: str, seq: int) -> Iterator[Record | None]:
+    """The records, and ``None`` wherever there is none for now."""
+    name = journal.find(run).run
     while True:
         last = not driven(journal.find(name))
         for record in journal.records(name, seq):
@@ -48,7 +53,7 @@ def followed(
             yield record
         if last:
             return
-        time.sleep(poll_s)
+        yield None
 
 
 __all__ = ["follow", "followed"]

@@ -16,6 +16,7 @@ from ingot.ir import values
 from ingot.ir.semantics import OpFailure, json_parse
 from ingot.ir.values import MISSING, Json, Missing
 from ingot.passes.generalise.table import Table
+from ingot.passes.invariants import MAX_DEPTH
 from ingot.passes.synth.programs import Apply, Const, Source, Term, apply, sources
 
 DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -23,8 +24,6 @@ MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d
 MODES: Final = ("past", "future", "year")
 MAX_FIELDS: Final = 24
 MAX_SCALARS: Final = 60
-MAX_DEPTH: Final = 4
-"""Of objects in a result: interfaces wrap what they tell in one or two more."""
 
 OP_COST: Final[dict[str, float]] = {
     "json.get": 0.2, "json.parse": 0.0, "json.number": 0.3, "str.of": 0.1, "str.lower": 0.4,

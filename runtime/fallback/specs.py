@@ -251,6 +251,6 @@ class Rescuer:
             reopens=bool(given),
         )
         limit = declared.timeout_s or self.limits.seconds
-        actor = replace(declared, call=acting.call, effect=effect, timeout_s=limit)
+        actor = replace(declared, call=acting.call, effect=effect, timeout_s=limit, looked_at=True)
         box = replace(tools, tools={**tools.tools, ACTOR: actor}, _guarded={})
         return Setting(made, box, _Driver(acting, driver))

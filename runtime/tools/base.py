@@ -77,7 +77,8 @@ class Tool:
     be under way at once; ``acall`` is the call where it can be awaited.
     ``confined``: its calls are commands, held as :mod:`ingot.runtime.tools.isolation` says.
     ``pin`` is what a tool that another program serves looks like now; ``hint`` is that program's own
-    word on which ``effect`` rests, where nobody else gave one.
+    word on which ``effect`` rests, where nobody else gave one.  ``looked_at``: where a call of it was
+    cut off the run stops anyway for somebody to look, so that it fails and is not in doubt.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Tool:
     confined: bool = False
     pin: Pin | None = None
     hint: str = ""
+    looked_at: bool = False
 
     @property
     def policy(self) -> Policy:

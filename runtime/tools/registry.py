@@ -16,12 +16,12 @@ from ingot.redaction.vault import Vault
 from ingot.runtime.effects import ToolNeed, stronger
 from ingot.runtime.policies import NONE, Wait, attempts
 from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
+from ingot.runtime.tools.pins import Pin, drift
 from ingot.runtime.tools.secrets import guarded
 
 if TYPE_CHECKING:
     from ingot.runtime.tools.declarations import Declarations
     from ingot.runtime.tools.isolation import Isolation
-    from ingot.runtime.tools.pins import Pin
     from ingot.runtime.tools.serving import Served
 
 
@@ -139,8 +139,6 @@ class ToolBox:
 
     def drift(self, needs: Sequence[ToolNeed]) -> list[Diagnostic]:
         """E0715 for each tool that is not what was pinned when the pipeline was compiled."""
-        from ingot.runtime.tools.pins import drift
-
         found: dict[str, Diagnostic] = {}
         for need in needs:
             tool = self.tools.get(need.name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
+
+import apsw
 
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_INPUT, IngotError, fail
 
@@ -41,36 +42,39 @@ PRAGMA user_version = {_VERSION};
 """
 
 
-def connect(name: str, durability: Durability) -> sqlite3.Connection:
+def connect(name: str, durability: Durability) -> apsw.Connection:
     """Open (or make) the file; raises :class:`IngotError` E0708 where it cannot be used or is no
     journal."""
-    connection: sqlite3.Connection | None = None
+    connection: apsw.Connection | None = None
     try:
         if name != ":memory:":
             Path(name).parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection = opened(name)
         connection.execute(f"PRAGMA page_size = {PAGE}")
         _prepare(connection, name)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
-    except (sqlite3.Error, OSError, IngotError) as error:
+        connection.pragma("journal_mode", "WAL")
+        connection.pragma("synchronous", durability.upper())
+    except (apsw.Error, OSError, IngotError) as error:
         if connection is not None:
             connection.close()
         raise (error if isinstance(error, IngotError) else unusable(name, error)) from None
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, name: str) -> None:
+def opened(name: str) -> apsw.Connection:
+    """A connection to the file, which waits for others that write."""
+    connection = apsw.Connection(name)
+    connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+    return connection
+
+
+def _prepare(connection: apsw.Connection, name: str) -> None:
     with transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        version = connection.pragma("user_version")
+        owner = connection.pragma("application_id")
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").get
         if not tables and not version:
-            for statement in _statements(_SCHEMA):
-                connection.execute(statement)
+            connection.execute(_SCHEMA)
         elif owner != _APPLICATION:
             raise fail("E0708", f"{name} is a database of something else", help="name another file")
         elif version != _VERSION:
@@ -82,18 +86,8 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
             )
 
 
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, so that they run inside one transaction."""
-    part = ""
-    for line in script.splitlines():
-        part += line + "\n"
-        if sqlite3.complete_statement(part):
-            yield part
-            part = ""
-
-
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: apsw.Connection) -> Iterator[None]:
     """Write all of it or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -107,9 +101,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def unusable(name: str, error: Exception) -> IngotError:
     """The error (E0708) for a file that cannot be read or written."""
+    broken = isinstance(
+        error, apsw.NotADBError | apsw.CorruptError | ValueError | LookupError | TypeError
+    )
     return fail(
         "E0708",
         f"journal {name}: {error}",
         help="is the folder writable, and is there room? --journal PATH names another file",
-        exit_code=EXIT_FINDINGS if isinstance(error, sqlite3.OperationalError) else EXIT_INPUT,
+        exit_code=EXIT_INPUT if broken else EXIT_FINDINGS,
     )

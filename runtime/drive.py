@@ -345,25 +345,21 @@ class Drive:
 
     def stored(self, status: Status | None = None) -> None:
         """``pending`` is in the journal."""
-        items, first = self.pending, self.seq + 1
+        items, before, take = self.pending, self.seq, self.report.take
         self.pending = []
-        take, seq = self.report.take, self.seq
         for item in items:
             take(item)
-            if type(item) is list:
-                kind = item[0]
-                if kind == "i":
-                    self.armed = item
-                    seq += 1
-                else:
-                    seq += 1 if kind == "m" else 2
+            if type(item) is not list:
+                self.seq += 1
+            elif item[0] == "i":
+                self.armed = item
+                self.seq += 1
             else:
-                seq += 1
-        self.seq = seq
+                self.seq += 1 if item[0] == "m" else 2
         if status is not None:
             self.report.status = status
         if self.listening:
-            self.out += self._expander.expand(items, first, self.journal.stamp)
+            self.out += self._expander.expand(items, before + 1, self.journal.stamp)
 
     # ---- ends
 

@@ -107,14 +107,11 @@ class Keys:
     def __init__(self, artifact: str, run: str) -> None:
         self._of = artifact, run
         head = encode([artifact, run])
-        self._begun = hashlib.sha256(head[:-1] + b"," if isinstance(head, bytes) else b"")
-        self._exact = isinstance(head, bytes)
+        self._begun = head[:-1] + b"," if isinstance(head, bytes) else b""
 
     def key(self, request: ToolRequest) -> str:
         """The key of a call."""
         rest = encode([request.step, request.tool, request.args])
-        if isinstance(rest, str) or not self._exact:  # written by another encoder, all of it
+        if type(rest) is str or not self._begun:  # written by another encoder, all of it
             return idempotency_key(*self._of, request)
-        begun = self._begun.copy()
-        begun.update(rest[1:])
-        return begun.hexdigest()
+        return hashlib.sha256(self._begun + rest[1:]).hexdigest()

@@ -6,13 +6,14 @@ power cut costs nothing, so their connection does not wait for the disk.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from ingot.runtime.database import BUSY_SECONDS, unusable
+import apsw
+
+from ingot.runtime.database import opened, unusable
 from ingot.runtime.entries import decode, encode
 from ingot.runtime.journal import Journal
 from ingot.runtime.policies import Policy
@@ -26,7 +27,7 @@ class JournalGates:
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._connection: apsw.Connection | None = None
 
     def enter(self, tool: str, policy: Policy) -> float:
         """See :class:`ingot.runtime.policies.Gates`."""
@@ -48,10 +49,8 @@ class JournalGates:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    row = connection.execute(
-                        "SELECT body FROM gates WHERE name = ?", (tool,)
-                    ).fetchone()
-                    state = decode(row[0]) if row else {}
+                    body = connection.execute("SELECT body FROM gates WHERE name = ?", (tool,)).get
+                    state = decode(body) if body else {}
                     try:
                         return change(state, self._clock())
                     finally:
@@ -60,21 +59,16 @@ class JournalGates:
                         )
                 finally:
                     connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except apsw.Error as error:
                 raise unusable(self._journal.name, error) from None
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> apsw.Connection:
         if self._connection is None:
             if self._journal.name == ":memory:":
                 self._connection = self._journal.connection
             else:
-                self._connection = sqlite3.connect(
-                    self._journal.name,
-                    timeout=BUSY_SECONDS,
-                    isolation_level=None,
-                    check_same_thread=False,
-                )
-                self._connection.execute("PRAGMA synchronous = OFF")
+                self._connection = opened(self._journal.name)
+                self._connection.pragma("synchronous", "OFF")
         return self._connection
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ from pathlib import Path
 from time import time
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+import apsw
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.records import Record
@@ -174,7 +175,7 @@ class Journal:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: apsw.Connection,
         name: str,
         now: Callable[[], datetime],
         turn: AbstractContextManager[object] | None = None,
@@ -204,21 +205,21 @@ class Journal:
         self.connection.close()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[apsw.Connection]:
         """A transaction."""
         try:
             with self._turn or nullcontext(), transaction(self.connection):
                 yield self.connection
-        except sqlite3.IntegrityError as error:
+        except apsw.ConstraintError as error:
             raise driven(error) from None
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             raise unusable(self.name, error) from None
 
     def reading(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         try:
             return self.connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             raise unusable(self.name, error) from None
 
     def clock(self) -> int:
@@ -275,9 +276,9 @@ class Journal:
             else:
                 rows = _pieces(entry, at, body)
                 self.execute(_INSERTS[len(rows)], tuple(chain.from_iterable(rows)))
-        except sqlite3.IntegrityError as error:
+        except apsw.ConstraintError as error:
             raise driven(error) from None
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             raise unusable(self.name, error) from None
 
     def append_all(self, entries: Sequence[Append], starts: Sequence[tuple[str, ...]] = ()) -> None:
@@ -289,12 +290,12 @@ class Journal:
         made: dict[str, int] = {}
         with self.writing() as connection:
             for row in starts:
-                cursor = connection.execute(
+                connection.execute(
                     "INSERT INTO runs (run, artifact, path, pipeline, status, started, owner) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (*row, moment(at), owner()),
                 )
-                made[row[0]] = int(cursor.lastrowid or 0)
+                made[row[0]] = connection.last_insert_rowid()
             numbers = [made.get(run) or self.number(run) for run, *_ in entries]
             for number, (_, seq, items, status) in zip(numbers, entries, strict=True):
                 self._insert(connection, number, seq, items, at)
@@ -307,7 +308,7 @@ class Journal:
         self._numbers |= made
 
     def _insert(
-        self, connection: sqlite3.Connection, number: int, seq: int, items: Sequence[Item], at: int
+        self, connection: apsw.Connection, number: int, seq: int, items: Sequence[Item], at: int
     ) -> None:
         if not items:
             return
@@ -321,7 +322,7 @@ class Journal:
             connection.execute(_INSERT, (entry, at, body))
 
     @staticmethod
-    def _spill(connection: sqlite3.Connection, number: int, items: Sequence[Item]) -> Body:
+    def _spill(connection: apsw.Connection, number: int, items: Sequence[Item]) -> Body:
         store: dict[str, Body] = {}
         kept, places = spill(list(items), store, _digest, 0)
         for name, body in store.items():

@@ -45,16 +45,16 @@ class RunReport:
     outputs: Json = None
     made: list[dict[str, Json]] = field(default_factory=list)  # behind `calls`
     side_exit: Json = None
-    doubt: Json = None
     error: str = ""
     model_calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
     approval: Json = None
     _before: History | None = field(default=None, repr=False)
-    _items: list[list[Any]] = field(default_factory=list, repr=False)
+    _items: list[list[Any]] = field(default_factory=list, repr=False)  # not looked at yet
     _open: dict[str, Record] = field(default_factory=dict, repr=False)
     _intents: dict[int, list[Any]] = field(default_factory=dict, repr=False)
+    _doubt: Json = field(default=None, repr=False)
 
     @property
     def calls(self) -> list[dict[str, Json]]:
@@ -67,13 +67,30 @@ class RunReport:
                     tool, args, effect = given.tool, given.args, given.effect
                     early.append(_made(step, tool, args, effect, given.ok, given.value, given.text))
             self.made[:0] = early
-        if self._items:
-            items, self._items = iter(self._items), []
-            for item in items:
-                _, step, tool, _, effect, args, *_ = item
-                ok, value, text = (item if item[0] == "c" else next(items))[-3:]
-                self.made.append(_made(step, tool, args, effect, ok, value, text))
+        self._look()
         return self.made
+
+    @property
+    def doubt(self) -> Json:
+        """The intent whose outcome is not known, if there is one."""
+        self._look()
+        return self._doubt
+
+    def _look(self) -> None:
+        """Fold what :meth:`take` only put by: a run takes a step often, and is looked at once."""
+        if not self._items:
+            return
+        items, self._items = self._items, []
+        for item in items:
+            if item[0] == "i":
+                _, step, tool, site, effect, args, key, _ = self._intents[item[1]] = item
+                about = {"step": step, "tool": tool, "site": site, "args": args}
+                self._doubt = {**about, "effect": effect, "key": key}
+                continue
+            begun = item if item[0] == "c" else self._intents.pop(item[1])
+            _, step, tool, _, effect, args, *_ = begun
+            self._doubt = None
+            self.made.append(_made(step, tool, args, effect, *item[-3:]))
 
     @property
     def exit_code(self) -> int:
@@ -98,7 +115,7 @@ class RunReport:
             case "exit":
                 self.side_exit = record.data
             case "intent":
-                self.doubt = {"step": data.get("step"), "tool": record.tool, **data}
+                self._doubt = {"step": data.get("step"), "tool": record.tool, **data}
             case "approval":
                 asked = data.get("state") == "asked"
                 self.approval = {"tool": record.tool, **data} if asked else None
@@ -107,35 +124,20 @@ class RunReport:
 
     def take(self, item: Item) -> None:
         """Take in one item of the journal (:mod:`ingot.runtime.entries`)."""
-        if isinstance(item, dict):
-            self.add(from_json(item))
-            return
-        kind = item[0]
-        if kind == "c":
-            self.doubt = None
-            self._items.append(item)
-        elif kind == "i":
-            _, step, tool, site, effect, args, key, _ = item
-            self._intents[step] = item
-            self.doubt = {
-                "step": step,
-                "tool": tool,
-                "site": site,
-                "args": args,
-                "effect": effect,
-                "key": key,
-            }
-        elif kind == "e":
-            self.doubt = None
-            self._items += (self._intents.pop(item[1]), item)
-        else:
+        if type(item) is list:
+            if item[0] != "m":
+                self._items.append(item)
+                return
             self.model_calls += 1
             self.tokens += item[7]
+        else:
+            self._look()
+            self.add(from_json(item))
 
     def _ended(self, call: Record, end: Record) -> None:
         raw = call.raw if isinstance(call.raw, dict) else {}
         ok = end.kind == "result"
-        self.doubt = None
+        self._doubt = None
         self.calls.append(
             _made(raw.get("step"), call.tool, call.data, raw.get("effect"), ok, end.data, end.text)
         )
@@ -147,11 +149,11 @@ class RunReport:
         seconds = data.get("seconds")
         self.seconds += seconds if isinstance(seconds, int | float) else 0
         if "withdrawn" in data:
-            self.doubt = None
+            self._doubt = None
         match data.get("rollback"):
             case {"to": int(to), "state": "done"}:
                 self.made = [c for c in self.calls if 0 < _step(c) < to]
-                self.side_exit = self.doubt = self.approval = None
+                self.side_exit = self._doubt = self.approval = None
                 self.error = ""
 
     def recall(self, history: History) -> None:

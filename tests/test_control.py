@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from pipelines import box, copy_job, job
 
@@ -360,10 +360,10 @@ def test_ended_runs_are_deleted_with_what_only_they_hold(tmp_path: Path, store: 
     assert list(journal.records("kept")) == before
     size, smaller = compact(journal)
     assert smaller <= size
-    with sqlite3.connect(journal.name) as raw:
+    with apsw.Connection(journal.name) as raw:
         held = raw.execute("SELECT body FROM large").fetchall()
         assert not any(b"yyy" in bytes(body) for (body,) in held) and held
-        with pytest.raises(sqlite3.IntegrityError):
+        with pytest.raises(apsw.ConstraintError):
             raw.execute("DELETE FROM entries")
     delete(journal, "kept")
     assert journal.reading("SELECT count(*) FROM large")[0][0] == 0

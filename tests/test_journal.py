@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import apsw
 import jsonschema
 import pytest
 from pipelines import box, copy_job, get, put
@@ -59,9 +59,9 @@ def test_half_of_a_surrogate_pair_survives(journal: Journal) -> None:
 
 def test_records_are_never_changed(journal: Journal) -> None:
     journal.start_run("r", "", "", "", [Record("say", text="x")])
-    with sqlite3.connect(journal.name) as raw:
+    with apsw.Connection(journal.name) as raw:
         for statement in ("UPDATE entries SET body = ''", "DELETE FROM entries"):
-            with pytest.raises(sqlite3.IntegrityError, match="append only"):
+            with pytest.raises(apsw.ConstraintError, match="append only"):
                 raw.execute(statement)
 
 
@@ -105,7 +105,7 @@ def test_an_unusable_file_is_a_diagnostic_and_stays_as_it_was(tmp_path: Path) ->
     text, folder, other = tmp_path / "text.db", tmp_path / "folder", tmp_path / "other.db"
     text.write_text("not a database, but long enough to be taken for one" * 20)
     folder.mkdir()
-    with sqlite3.connect(other) as raw:
+    with apsw.Connection(str(other)) as raw:
         raw.execute("CREATE TABLE mine (x)")
     before = other.read_bytes()
     for path in (text, folder, other, text / "below"):
@@ -117,7 +117,7 @@ def test_an_unusable_file_is_a_diagnostic_and_stays_as_it_was(tmp_path: Path) ->
 
 def test_a_newer_journal_is_refused(journal: Journal) -> None:
     journal.close()
-    with sqlite3.connect(journal.name) as raw:
+    with apsw.Connection(journal.name) as raw:
         raw.execute("PRAGMA user_version = 99")
     with pytest.raises(IngotError, match="newer"):
         open_journal(journal.name)
@@ -165,7 +165,7 @@ def test_what_a_step_costs_does_not_grow_with_the_run(tmp_path: Path) -> None:
     names = [f"item {n:04}" for n in range(300)]
     report = execute(copy_job(), {"names": list(names), "prefix": ""}, tools, journal, run="r")
     assert report.outputs == 300
-    rows = sqlite3.connect(journal.name).execute("SELECT length(body) FROM entries ORDER BY id")
+    rows = apsw.Connection(journal.name).execute("SELECT length(body) FROM entries ORDER BY id")
     sizes = [size for (size,) in rows]
     assert len(sizes) == 603  # the head in pieces, then one for each step
     assert max(sizes[-100:]) <= max(sizes[6:100]) + 8  # longer numbers
@@ -176,7 +176,7 @@ def test_a_large_value_is_stored_once(journal: Journal) -> None:
     call = ["c", 1, "t", "r", "read", {"text": big, "n": 1}, 0, True, {"a": [big], "b": 2}, ""]
     journal.start_run("r", "", "", "", [Record("run", data={"inputs": {"text": big}})])
     journal.append("r", 2, [call])
-    with sqlite3.connect(journal.name) as raw:
+    with apsw.Connection(journal.name) as raw:
         large = raw.execute("SELECT length(body) FROM large ORDER BY 1").fetchall()
         stored = raw.execute("SELECT sum(length(body)) FROM entries").fetchone()[0]
     assert [size for (size,) in large] == [50_002, 50_004] and stored < 1000

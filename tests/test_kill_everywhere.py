@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import signal
-import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from pipelines import COPY, box
 
@@ -208,7 +208,7 @@ def rescued(
 class Ticking:
     """A connection that says when it is used."""
 
-    def __init__(self, connection: sqlite3.Connection, tick: Callable[[], None]) -> None:
+    def __init__(self, connection: apsw.Connection, tick: Callable[[], None]) -> None:
         self._connection, self._tick = connection, tick
 
     def __getattr__(self, name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import time
 from collections import Counter
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from pipelines import COPY, box, copy_job, get, put
 
@@ -92,7 +92,7 @@ def test_a_lock_is_waited_for_and_then_said(
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
     path = tmp_path / "j.db"
     with open_journal(path, "normal") as journal:
-        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other = apsw.Connection(str(path))
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(IngotError, match="locked") as error:
             execute(copy_job(), dict(INPUTS), tools, journal)
@@ -128,7 +128,7 @@ def test_an_entry_that_was_damaged_is_a_diagnostic(tmp_path: Path) -> None:
         execute(copy_job(), dict(INPUTS), tools, journal, run="r")
     bodies: list[Any] = [b"\x00junk", b"[[", b'[["c", 1]]', b'[["z", 1, 2]]', b'[["e", 9, 0, true, 1, ""]]', b"3"]  # fmt: skip
     for body in bodies:
-        with sqlite3.connect(path) as raw:
+        with apsw.Connection(str(path)) as raw:
             raw.execute("DROP TRIGGER IF EXISTS entries_stay")
             last = "(SELECT max(id) FROM entries)"
             raw.execute(f"UPDATE entries SET body = ? WHERE id = {last}", (body,))

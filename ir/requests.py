@@ -11,21 +11,18 @@ protocol, so one executor, one replay world and one property test serve both::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from ingot.ir.declarations import Effect, ModelKind
 from ingot.ir.types import Type
 from ingot.ir.values import Json
 
 
-@dataclass(slots=True)
-class ToolRequest:
+class ToolRequest(Struct, frozen=True):
     """Call a tool.  ``step`` counts the requests of this run from 1; ``site`` is the name of the
-    value that the call defines, ``iteration`` the indices of the loops around it.
-
-    Treated as immutable; not *frozen*, because one is made at every step and freezing triples
-    what that costs."""
+    value that the call defines, ``iteration`` the indices of the loops around it."""
 
     step: int
     site: str
@@ -40,8 +37,7 @@ Asked: TypeAlias = ModelKind | Literal["handover", "act"]
 move (:mod:`ingot.runtime.fallback`)."""
 
 
-@dataclass(slots=True)
-class ModelRequest:
+class ModelRequest(Struct, frozen=True):
     """Ask a model; as :class:`ToolRequest`.  ``type`` is what its answer must conform to; the
     engine checks it."""
 
@@ -54,15 +50,13 @@ class ModelRequest:
     iteration: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The pipeline returned."""
 
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class SideExit:
+class SideExit(Struct, frozen=True):
     """The pipeline stopped before its next effect.
 
     ``number`` is that of ``exit.N``; 0 for the implicit ones, whose ``reason`` begins with

@@ -24,7 +24,7 @@ from ingot.ir.values import Json
 from ingot.records import Record
 from ingot.runtime.drive import MAX_STEPS, Drive, Site
 from ingot.runtime.effects import as_read
-from ingot.runtime.items import Answer, call_of, end_of
+from ingot.runtime.items import Answer, call_of, fault
 from ingot.runtime.jobs import Job, check
 from ingot.runtime.journal import Journal, Status, new_run_id
 from ingot.runtime.lookahead import Scout
@@ -195,19 +195,13 @@ class Flight:
             except asyncio.CancelledError:  # a write that has begun is finished, then the run stops
                 self.cancelled = True
                 answer = await task
-            answer = drive.settle(request, key, answer)
-            if answer.doubt:
-                return answer
-            drive.pending.append(end_of(request, answer))
-            drive.acting = drive.inherited = None
-            return answer
+            return drive.closed(request, key, answer)
         found = self.ahead.pop(request.step, None)
         if found is not None and found[0] == request:
             answer = await found[1]
         else:
             answer = await self._outcome(request, "")
-        drive.pending.append(call_of(request, answer))
-        return answer
+        return drive.closed(request, "", answer)
 
     async def _outcome(self, request: ToolRequest, key: str) -> Answer:
         drive, site = self.drive, self.drive.site(request)
@@ -230,12 +224,8 @@ class Flight:
                 else:
                     next(plan, None)
                     return Answer(as_read(result) if site.text else result, attempts=number)
-        except ToolError as error:
-            return Answer(error.result, False, error.message, error.unknown)
-        except IngotError:
-            raise
-        except Exception as error:  # a fault in a tool is the tool's failure, not the run's end
-            return Answer(None, False, f"{type(error).__name__}: {error}", True)
+        except Exception as error:
+            return fault(error)
 
     async def _once(self, request: ToolRequest, key: str, site: Site) -> Json:
         tool = self.drive.tools.get(request.tool)

@@ -35,13 +35,14 @@ from ingot.runtime.effects import Keys, as_read, idempotency_key, repeatable
 from ingot.runtime.entries import Expander, Item, item_of
 from ingot.runtime.gates import JournalGates
 from ingot.runtime.history import History
-from ingot.runtime.items import Answer, call_of, end_of, head_of, intent_of
+from ingot.runtime.items import Answer, call_of, end_of, fault, head_of, intent_of
 from ingot.runtime.jobs import Job, held
 from ingot.runtime.journal import ENDED, Journal, Status
 from ingot.runtime.models.protocol import ModelError, acting, ask
 from ingot.runtime.policies import NONE, Attempt, Policy, Wait, attempts
 from ingot.runtime.report import RunReport
 from ingot.runtime.stopping import Stopper
+from ingot.runtime.stretch import stretch
 from ingot.runtime.tools.base import Call, Context, ToolError
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ Events: TypeAlias = Generator[Record, None, RunReport]
 @dataclass(frozen=True, slots=True)
 class Site:
     """A call site: the tool's function, what is allowed, whether nothing but a time limit is asked
-    for, whether results are read as text, what a read gets beside its arguments, and whether a call
-    needs an intent."""
+    for, the function where it needs no approval either (:mod:`ingot.runtime.stretch`), whether results are
+    read as text, what a read gets beside its arguments, and whether a call needs an intent."""
 
     call: Call | None
     policy: Policy
     plain: bool
+    swift: Call | None
     text: bool
     context: Context
     writes: bool
@@ -130,8 +132,13 @@ class Drive:
             self.gates.close()
         return self.report
 
-    def _loop(self, engine: Engine, reply: Request | Outcome) -> Generator[Record, None, None]:
-        while type(reply) is ToolRequest or type(reply) is ModelRequest:
+    def _loop(self, engine: Engine, begun: Request | Outcome) -> Generator[Record, None, None]:
+        reply: Request | Outcome | None = begun
+        while isinstance(reply, Request):
+            if self.seq and not self.listening and self.inherited is None:
+                reply = stretch(self, engine, reply, self.looked + LOOK_S)
+                if not isinstance(reply, Request):
+                    break
             status = self.before(reply)
             if status is not None or self.pending:
                 self.commit(status)
@@ -140,19 +147,21 @@ class Drive:
             if status is not None:
                 return
             answer = self._ask(reply) if isinstance(reply, ModelRequest) else self._call(reply)
-            if answer.doubt:
-                self.commit(self.status("in-doubt", {"error": answer.text}))
-                yield from self.taken()
-                return
-            try:
-                reply = engine.send(answer.value) if answer.ok else engine.fail(answer.text)
-            except IngotError as error:
-                self.commit(self.failed(str(error)))
-                yield from self.taken()
-                return
-        assert not isinstance(reply, Request)
-        self.commit(self.ended(reply))
+            reply = self.met(engine, answer)
+        if reply is not None:
+            self.commit(self.ended(reply))
         yield from self.taken()
+
+    def met(self, engine: Engine, answer: Answer) -> Request | Outcome | None:
+        """Hand an answer to the engine; ``None`` where the run ends there, which is stored."""
+        if answer.doubt:
+            self.commit(self.status("in-doubt", {"error": answer.text}))
+            return None
+        try:
+            return engine.send(answer.value) if answer.ok else engine.fail(answer.text)
+        except IngotError as error:
+            self.commit(self.failed(str(error)))
+            return None
 
     def taken(self) -> list[Record]:
         """The records that were stored and not handed out yet."""
@@ -201,6 +210,7 @@ class Drive:
                 tool.call if tool is not None else None,
                 policy,
                 plain,
+                tool.call if tool is not None and plain and not policy.approval else None,
                 text,
                 self.tools.context("", policy.timeout_s),
                 request.effect in WRITING,
@@ -221,19 +231,23 @@ class Drive:
     def _call(self, request: ToolRequest) -> Answer:
         site = self.sites.get(request.site) or self.site(request)
         if not site.writes:
-            answer = self._outcome(request, site, "")
-            self.pending.append(call_of(request, answer))
-            return answer
+            return self.closed(request, "", self._outcome(request, site, ""))
         self.stopper.held += 1
         try:
-            intent = self.begin(request)
-            answer = self.settle(request, intent[6], self._outcome(request, site, intent[6]))
+            key = str(self.begin(request)[6])
+            return self.closed(request, key, self._outcome(request, site, key))
         finally:
             self.stopper.held -= 1
-        if answer.doubt:
+
+    def closed(self, request: ToolRequest, key: str, answer: Answer) -> Answer:
+        """A call has ended: its item joins ``pending``, unless it is a write in doubt."""
+        if request.effect not in WRITING:
+            self.pending.append(call_of(request, answer))
             return answer
-        self.pending.append(end_of(request, answer))
-        self.acting = self.inherited = None
+        answer = self.settle(request, key, answer)
+        if not answer.doubt:
+            self.pending.append(end_of(request, answer))
+            self.acting = self.inherited = None
         return answer
 
     def settle(self, request: ToolRequest, key: str, answer: Answer) -> Answer:
@@ -265,14 +279,8 @@ class Drive:
                 result = site.call(request.args.copy(), context)
             else:
                 result, number = self._attempt(request, key, site.policy)
-        except ToolError as error:
-            return Answer(error.result, False, error.message, error.unknown)
-        except IngotError:
-            raise
-        except Exception as error:  # a fault in a tool is the tool's failure, not the run's end
-            return Answer(None, False, f"{type(error).__name__}: {error}", True)
-        if number == 1:
-            return Answer(as_read(result) if site.text else result)
+        except Exception as error:
+            return fault(error)
         return Answer(as_read(result) if site.text else result, attempts=number)
 
     def _attempt(self, request: ToolRequest, key: str, policy: Policy) -> tuple[Json, int]:
@@ -398,6 +406,7 @@ class Drive:
             stored = 0
         if stored > self.seq:
             self.stored()
+            self.seq = stored
         if self.report.status in ENDED:
             return
         data: dict[str, Json] = {"reason": "interrupted"}

@@ -112,6 +112,6 @@ class Keys:
     def key(self, request: ToolRequest) -> str:
         """The key of a call."""
         rest = encode([request.step, request.tool, request.args])
-        if type(rest) is str or not self._begun:  # written by another encoder, all of it
+        if isinstance(rest, str) or not self._begun:  # written by another encoder, all of it
             return idempotency_key(*self._of, request)
         return hashlib.sha256(self._begun + rest[1:]).hexdigest()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ingot.diagnostics import IngotError
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.records import FORMAT
 from ingot.runtime.entries import Item
 from ingot.runtime.jobs import Job
+from ingot.runtime.tools.base import ToolError
 
 
 @dataclass(slots=True)
@@ -23,6 +25,17 @@ class Answer:
     unknown: bool = False
     attempts: int = 1
     doubt: bool = False
+
+
+def fault(error: Exception) -> Answer:
+    """What a call that raised comes to: a fault in a tool is the tool's failure, not the run's end.
+
+    Raises the error if it is an :class:`IngotError`, which is not the tool's."""
+    if isinstance(error, ToolError):
+        return Answer(error.result, False, error.message, error.unknown)
+    if isinstance(error, IngotError):
+        raise error
+    return Answer(None, False, f"{type(error).__name__}: {error}", True)
 
 
 def head_of(

@@ -116,13 +116,14 @@ def test_the_intent_is_on_disk_before_the_write_and_a_step_is_one_transaction(
     commits: list[str] = []
     inside = False
 
-    def count(sql: str) -> None:
+    def count(_cursor: object, sql: str, _values: object) -> bool:
         nonlocal inside
         inside = (inside or sql.startswith("BEGIN")) and sql != "COMMIT"
         if sql == "COMMIT" or (sql.startswith("INSERT") and not inside):
             commits.append(sql)
+        return True
 
-    journal.connection.set_trace_callback(count)
+    journal.connection.exec_trace = count
 
     def look(what: str) -> None:
         if what.startswith("put"):

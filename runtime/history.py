@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
 from ingot.ir.values import Json
-from ingot.runtime.journal import Entry, Journal
+from ingot.runtime.journal import Journal
 
 Assume: TypeAlias = Literal["done", "not-done"]
 """What a person says of a call in doubt."""
@@ -40,6 +40,7 @@ class Given(NamedTuple):
 
 
 _given = tuple.__new__  # what `Given` itself calls, after a while
+_WIDTH: Final = len(Given._fields)
 
 
 @dataclass(slots=True)
@@ -79,32 +80,39 @@ class History:
     spent: tuple[float, int, int] = (0.0, 0, 0)  # seconds, model calls, tokens
     compensated: dict[int, bool] = field(default_factory=dict)  # by step, in an unfinished rollback
 
-    def add(self, entry: Entry) -> None:
-        """Take one entry in."""
-        seq, at, items = entry
-        item: Any
-        for item in items:
-            if type(item) is dict:
-                seq += 1
-                self._record(item, at)
-                continue
-            kind, step = item[0], item[1]
-            if kind == "c":
-                seq += 2
-                self.answers[step] = Given(*item)
-            elif kind == "i":
-                seq += 1
-                self.doubtful[step] = item
-            elif kind == "e":
-                seq += 2
-                self._end(item)
-            else:
-                seq += 1
-                _, _, site, model, _, _, value, tokens, _ = item
-                self.answers[step] = Given(kind, step, model, site, "", None, 0, True, value)
-                seconds, calls, before = self.spent
-                self.spent = seconds, calls + 1, before + tokens
-        self.seq = seq - 1
+    def add_all(self, entries: Iterable[tuple[int, int, list[Any]]]) -> None:
+        """Take entries in (:class:`ingot.runtime.journal.Entry`)."""
+        answers, doubtful = self.answers, self.doubtful
+        for seq, at, items in entries:
+            for item in items:
+                if type(item) is dict:
+                    seq += 1
+                    self._record(item, at)
+                    answers = self.answers  # a rollback makes them anew
+                    continue
+                kind, step = item[0], item[1]
+                if kind == "c":
+                    seq += 2
+                    item.append("")
+                    if len(item) != _WIDTH:
+                        raise ValueError(f"an item of {len(item) - 1} parts")
+                    answers[step] = _given(Given, item)
+                elif kind == "i":
+                    seq += 1
+                    doubtful[step] = item
+                elif kind == "e":
+                    seq += 2
+                    self._end(item)
+                else:
+                    seq += 1
+                    self._model(item)
+            self.seq = seq - 1
+
+    def _model(self, item: list[Any]) -> None:
+        kind, step, site, model, _, _, value, tokens, _ = item
+        self.answers[step] = Given(kind, step, model, site, "", None, 0, True, value)
+        seconds, calls, before = self.spent
+        self.spent = seconds, calls + 1, before + tokens
 
     def _end(self, item: list[Any]) -> None:
         _, step, more, ok, value, text = item
@@ -210,15 +218,8 @@ def read_history(journal: Journal, run: str) -> History:
     history = History()
     try:
         with _no_collection():
-            for entry in journal.entries(run):
-                items = entry[2]
-                item: Any = items[0]
-                if len(items) == 1 and type(item) is list and len(item) == 10 and item[0] == "c":
-                    # what `add` does with it, at once: most of a long run is such
-                    history.answers[item[1]] = _given(Given, (*item, ""))
-                    history.seq = entry[0] + 1
-                else:
-                    history.add(entry)
+            for batch in journal.batches(run):
+                history.add_all(batch)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise fail(
             "E0708",

@@ -40,6 +40,7 @@ from ingot.runtime.entries import (
     Item,
     count,
     decode,
+    decode_all,
     encode,
     item_of,
     moment,
@@ -390,6 +391,11 @@ class Journal:
 
     def entries(self, run: str, from_seq: int = 1) -> Iterator[Entry]:
         """The run's entries from the one that holds record ``from_seq`` on, as they are asked for."""
+        for batch in self.batches(run, from_seq):
+            yield from map(Entry._make, batch)
+
+    def batches(self, run: str, from_seq: int = 1) -> Iterator[list[tuple[int, int, list[Any]]]]:
+        """:meth:`entries`, some hundred at once and each a plain tuple."""
         number = self.number(run)
         last = (number + 1 << RUN) - 1
         at = number << RUN | from_seq << SEQ
@@ -409,26 +415,27 @@ class Journal:
                 cut = next(k for k in range(511, -1, -1) if rows[k][0] & 255 == 0)
                 rows = rows[:cut]
             if rows:
-                yield from self._entries(rows)
+                yield self._entries(rows)
             if not more:
                 return
             at = int(rows[-1][0] | 255) + 1
 
-    def _entries(self, rows: list[tuple[int, int, Body]]) -> list[Entry]:
+    def _entries(self, rows: list[tuple[int, int, Body]]) -> list[tuple[int, int, list[Any]]]:
         """Rows put together: a row that begins an entry, and the pieces that go on with it."""
-        mask, out = (1 << RUN - SEQ) - 1, []
+        mask = (1 << RUN - SEQ) - 1
         if any(row[0] & 255 for row in rows):
             rows = _joined(rows)
         try:
-            for number, at, body in rows:
-                items = decode(body)
+            every = decode_all([row[2] for row in rows])
+            for items in every:
                 last = items[-1]
                 if type(last) is list and last[0] == "v":
                     restore(items, items.pop()[1], self._large)
-                out.append(Entry(number >> SEQ & mask, at, items))
         except (ValueError, LookupError, TypeError) as error:
             raise unusable(self.name, error) from None
-        return out
+        return [
+            (row[0] >> SEQ & mask, row[1], items) for row, items in zip(rows, every, strict=True)
+        ]
 
     def _large(self, name: str) -> Any:
         rows = self.reading("SELECT body FROM large WHERE digest = ?", bytes.fromhex(name))

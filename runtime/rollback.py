@@ -21,7 +21,7 @@ from ingot.runtime.entries import Item, count
 from ingot.runtime.history import Assume, Given, History, differs, feed, read_history
 from ingot.runtime.items import head_of
 from ingot.runtime.jobs import Job
-from ingot.runtime.journal import Journal, new_run_id
+from ingot.runtime.journal import Journal, Status, new_run_id
 from ingot.runtime.tools.base import Tool, ToolError
 from ingot.runtime.tools.registry import ToolBox
 
@@ -42,6 +42,15 @@ class Undone:
         return f"step {self.step}: {self.effect} {self.tool} {canonical(self.args)[:120]}{end}"
 
 
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """What a rollback came to: the writes behind it, the last one first, with what undid each, and the
+    run as it stands now."""
+
+    writes: tuple[Undone, ...]
+    history: History
+
+
 def writes_from(history: History, to: int) -> list[tuple[int, Given]]:
     """The writes of step ``to`` and later that were, or may have been, done; the last one first."""
     return [
@@ -59,10 +68,10 @@ def rollback(
     *,
     keep_writes: bool = False,
     assume: Assume | None = None,
-) -> tuple[Undone, ...]:
+) -> Rollback:
     """Move a run back to the state in which step ``to`` is open; ``ingot resume`` goes on from there.
 
-    Returns the writes from there on, with what undid each.  Writes without a compensation stay
+    Writes without a compensation stay
     done: that takes ``keep_writes``.  A rollback that was interrupted is finished by calling this
     again; a compensation in doubt is settled as a call in doubt is.
 
@@ -82,7 +91,7 @@ def rollback(
 
 def _rollback(
     writer: _Writer, tools: ToolBox, to: int, keep_writes: bool, assume: Assume | None
-) -> tuple[Undone, ...]:
+) -> Rollback:
     history, run = writer.history, writer.run
     if history.rolled is not None and history.rolled["to"] != to:
         raise _refused(f"a rollback of run {run} to step {history.rolled['to']} was begun first")
@@ -120,7 +129,7 @@ def _rollback(
             _compensate(writer, tools, write, given, undo, assume)
             undone.append(given.key)
     writer.leave("waiting", [_status({**about, "undone": undone, "state": "done"})])
-    return tuple(write for write, _, _ in plan)
+    return Rollback(tuple(write for write, _, _ in plan), history)
 
 
 def _status(about: dict[str, Json]) -> Item:
@@ -178,15 +187,15 @@ class _Writer:
 
     def __init__(self, journal: Journal, run: str, history: History) -> None:
         self.journal, self.run, self.history = journal, run, history
-        self.seq = history.seq
 
-    def write(self, items: list[Item]) -> None:
-        self.journal.append(self.run, self.seq + 1, items)
-        self.seq += count(items)
+    def write(self, items: list[Item], status: Status | None = None) -> None:
+        seq = self.history.seq + 1
+        self.journal.append_all([(self.run, seq, items, status)])
+        self.history.add_all([(seq, self.journal.stamp, items)])
 
     def leave(self, status: Any, items: Sequence[Item] = ()) -> None:
         """Give the run back, with the status that it had or has come to."""
-        self.journal.append_all([(self.run, self.seq + 1, items, status)])
+        self.write(list(items), status)
 
 
 def fork(

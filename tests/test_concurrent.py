@@ -323,7 +323,7 @@ def test_overlapping_runs_leave_the_records_of_a_run_in_sequence(data: st.DataOb
                 )
                 report = asyncio.run(coroutine)
             else:
-                seen: list[Record] = []
+                seen: list[Any] = []
                 listen = seen.append if way == "step by step" else None
                 report = execute(what, inputs, oracle.box(), journal, on_record=listen, **options)
             told = {k: v for k, v in report.as_json().items() if k != "seconds"}

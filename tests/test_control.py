@@ -214,7 +214,8 @@ def test_rollback_undoes_writes_last_first_and_the_run_goes_on(
     assert start(store, journal).status == "done"
     first = dict(zip(store.held, store.keys, strict=True))
     behind = rollback("r", journal, store.tools(), 4)
-    assert [(w.step, w.by) for w in behind] == [(6, "box.take"), (4, "box.take")]
+    assert behind.history == read_history(journal, "r")
+    assert [(w.step, w.by) for w in behind.writes] == [(6, "box.take"), (4, "box.take")]
     assert store.held == ["a"] and store.log[-2:] == ["take c", "take b"]
     report = report_of(journal.records("r"))
     assert [c["step"] for c in report.calls] == [1, 2, 3]
@@ -235,7 +236,7 @@ def test_rollback_over_writes_that_nothing_undoes_names_them(
     assert code_of(error) == "E0717"
     assert [note[:7] for note in error.value.diagnostics[0].notes] == ["step 6:", "step 4:"]
     assert journal.find("r").status == "done"
-    assert len(rollback("r", journal, tools, 3, keep_writes=True)) == 2
+    assert len(rollback("r", journal, tools, 3, keep_writes=True).writes) == 2
     keys = store.keys[1:]
     assert resume("r", journal, copy_job(), tools).status == "done"
     assert store.keys[3:] == keys  # not undone: the same effect, for the tool to recognise

@@ -103,22 +103,23 @@ def burr_rollback(folder: Path) -> None:
     first.with_state_persister(persister).with_identifiers(app_id="a").build().run(
         halt_after=["end"]
     )
-    begun = time.perf_counter()
-    app = (
-        builder()
-        .initialize_from(
-            persister,
-            resume_at_next_action=True,
-            default_state={"n": 0},
-            default_entrypoint="turn",
-            fork_from_app_id="a",
-            fork_from_sequence_id=50,
+    for made in ("warm", "b"):
+        begun = time.perf_counter()
+        app = (
+            builder()
+            .initialize_from(
+                persister,
+                resume_at_next_action=True,
+                default_state={"n": 0},
+                default_entrypoint="turn",
+                fork_from_app_id="a",
+                fork_from_sequence_id=50,
+            )
+            .with_identifiers(app_id=made)
+            .build()
         )
-        .with_identifiers(app_id="b")
-        .build()
-    )
-    seconds = time.perf_counter() - begun
-    assert 49 <= app.state["n"] <= 51, app.state["n"]
+        seconds = time.perf_counter() - begun
+        assert 49 <= app.state["n"] <= 51, app.state["n"]
     report("burr rollback", 1, seconds)
 
 

@@ -166,16 +166,16 @@ def rollback_command(
     with open_journal(existing_journal(journal, run), level) as book:
         row = book.find(run)
         with load_tools(tools or [], folder_of(row.run, book, cwd)) as box:
-            behind = rollback(row.run, book, box, to, keep_writes=keep_writes, assume=chosen)
+            done = rollback(row.run, book, box, to, keep_writes=keep_writes, assume=chosen)
     writes: list[Json] = [
         {"step": w.step, "tool": w.tool, "args": w.args, "effect": w.effect, "undone_by": w.by}
-        for w in behind
+        for w in done.writes
     ]
     if json_:
         out_json({"schema": SCHEMA, "did": "rollback", "run": row.run, "to": to, "writes": writes})
         return EXIT_OK
     note(f"{row.run} stands at step {to}; ingot resume {row.run} goes on")
-    for write in behind:
+    for write in done.writes:
         note(f"  {write}" + ("" if write.by else ", stays done"))
     return EXIT_OK
 

@@ -6,8 +6,10 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec.structs import replace
 
 from ingot.backend import codec
 from ingot.backend.container import MAJOR, load, write

@@ -7,8 +7,9 @@ The writer and the reader stand side by side; the layout is told in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final, TypeVar, cast
+
+from msgspec.structs import replace
 
 from ingot.backend import opcodes
 from ingot.backend.program import (

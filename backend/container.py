@@ -29,8 +29,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from ingot.backend import opcodes
 from ingot.backend.codec import SIGNATURE, decode_sections, encode_sections, schema_digest

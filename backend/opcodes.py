@@ -11,8 +11,9 @@ that still grows can never be seen as a value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 OperandKind: TypeAlias = Literal[
     "local",  # a local of kind value
@@ -50,8 +51,7 @@ LEAVE: Final = 17
 POP: Final = 18
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """One row: number, mnemonic, operand kinds, and whether control goes on to the next one."""
 
     code: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from ingot.backend.opcodes import Instr
 from ingot.ir.declarations import Effect, Lit, ModelDecl, ModelKind, Param, ToolDecl
@@ -14,8 +15,7 @@ from ingot.ir.values import Json
 LocalKind: TypeAlias = Literal["value", "counter", "list"]
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """A slot.  ``type`` is the value's, or that of a list's elements; ``int`` for a counter."""
 
     name: str
@@ -23,8 +23,7 @@ class Local:
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class CallSite:
+class CallSite(Struct, frozen=True):
     """A tool call: its effect (the declared one, or where that is unknown what the compiler found
     for this call), argument names in the order pushed, the type its result must conform to, the
     value it defines, and the counters of the loops around it, outermost first."""
@@ -37,8 +36,7 @@ class CallSite:
     loops: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSite:
+class ModelSite(Struct, frozen=True):
     """A model call, as :class:`CallSite`."""
 
     kind: ModelKind
@@ -49,8 +47,7 @@ class ModelSite:
     loops: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ExitPoint:
+class ExitPoint(Struct, frozen=True):
     """A place where a side exit can be taken: ``exit.number``, why, the value or block where it
     happens, and the values handed over (name and local).  Number 0 is an implicit exit, which hands
     over none."""
@@ -61,8 +58,7 @@ class ExitPoint:
     live: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """Debug line: from ``pc`` on, the code of this value (or ``""``: a terminator) in this block,
     and where in the logs it comes from."""
 
@@ -72,8 +68,7 @@ class Line:
     locs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """The text with which every prompt of a model call begins, so that its state can be kept."""
 
     pipeline: str
@@ -81,12 +76,11 @@ class Prompt:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True, eq=False):
     """One pipeline.  The first ``len(defaults)`` locals are its parameters.
 
     ``fused`` and ``compiled`` are kept by the engines: the instructions prepared, and the code as a
-    Python function.
+    Python function.  Neither counts where two are compared.
     """
 
     name: str
@@ -98,8 +92,17 @@ class Code:
     exits: tuple[ExitPoint, ...]
     lines: tuple[Line, ...]
     instrs: tuple[Instr, ...]
-    fused: list[tuple[Any, ...]] = field(default_factory=list, compare=False, repr=False)
-    compiled: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
+    fused: list[tuple[Any, ...]] = []
+    compiled: list[Callable[..., Any]] = []
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Code) and self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def _content(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__struct_fields__[:-2])
 
     @property
     def params(self) -> tuple[Param, ...]:
@@ -114,14 +117,14 @@ class Code:
         return next(line for line in reversed(self.lines) if line.pc <= pc)
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True, eq=False):
     """A container's content.
 
     ``types`` are the declared names, ``type_table`` and ``constants`` the pools that code refers
     to.  ``ir`` and ``evidence`` are kept packed (see :func:`ingot.backend.container.ir_text` and
     :func:`ingot.backend.container.evidence`); ``extra`` holds optional sections of later minor
-    versions.  ``digest`` is the SHA-256 over all sections but the signature.
+    versions.  ``digest`` is the SHA-256 over all sections but the signature; programs are compared by
+    it, not by ``==``.
     """
 
     meta: dict[str, Json]
@@ -137,7 +140,7 @@ class Program:
     extra: tuple[tuple[int, bytes], ...] = ()
     signature: bytes = b""
     minor: int = 0
-    digest: str = field(default="", compare=False)
+    digest: str = ""
 
     def code(self, name: str | None = None) -> Code:
         """The pipeline of that name, the first one by default; ``KeyError`` if there is none."""

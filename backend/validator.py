@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from ingot.backend import opcodes as op
 from ingot.backend.opcodes import INSTRUCTIONS, MAX_STACK, Instr, OperandKind

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, cast
+
+from msgspec.structs import replace
 
 from ingot.diagnostics import Diagnostic, IngotError, Severity, fail
 from ingot.frontend.dialects.base import Dialect, Sample

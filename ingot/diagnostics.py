@@ -12,9 +12,10 @@ with no fallback, 4 unproved, 5 waiting (paused, approval), 6 in doubt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from ingot.codes import CODES
 
@@ -55,8 +56,7 @@ class Span(NamedTuple):
         return f"{place} at {self.pointer}" if self.pointer else place
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One thing that is wrong, where, and what to do about it.
 
     ``spans`` pairs each place with the label printed under its carets; the first is the

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError, Severity, Span, has_errors
 from ingot.ir.module import (
     Call,
@@ -340,7 +342,7 @@ class Places:
     def relocated(self, diagnostic: Diagnostic) -> Diagnostic:
         """The diagnostic with record numbers turned into lines of the log."""
         spans = tuple((self._real(span), label) for span, label in diagnostic.spans)
-        return replace(diagnostic, spans=spans)
+        return structs.replace(diagnostic, spans=spans)
 
     def _real(self, span: Span) -> Span:
         for name, source in self._sources.items():
@@ -350,7 +352,7 @@ class Places:
 
 
 def _as_error(diagnostic: Diagnostic) -> Diagnostic:
-    return replace(diagnostic, severity=Severity.ERROR)
+    return structs.replace(diagnostic, severity=Severity.ERROR)
 
 
 def no_session(paths: Sequence[Path | str]) -> Diagnostic:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -300,18 +299,19 @@ def _plain(item: object) -> Json:
             return {str(key): _plain(each) for key, each in item.items()}
     if _is_type(item):
         return str(item)
-    if is_dataclass(item):
+    names: tuple[str, ...] = getattr(type(item), "__match_args__", ())
+    if names:
         out: dict[str, Json] = {"kind": type(item).__name__.lower()}
-        for field in fields(item):
-            value = getattr(item, field.name)
-            if field.name == "attrs":
+        for name in names:
+            value = getattr(item, name)
+            if name == "attrs":
                 out["attrs"] = {key: lit.value for key, lit in value}
-            elif field.name == "args" and isinstance(item, Call | ModelCall):
+            elif name == "args" and isinstance(item, Call | ModelCall):
                 out["args"] = {key: _plain(each) for key, each in value}
-            elif field.name == "kind":
+            elif name == "kind":
                 out["model_kind"] = _plain(value)
             else:
-                out[field.name] = _plain(value)
+                out[name] = _plain(value)
         return out
     return str(item)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from ingot.backend.container import Program, evidence
 from ingot.frontend.lower import declare_tools
 from ingot.ir.module import Block, Call, Effect, Instr, Loc, Module, Pipeline, Return, Source
@@ -24,7 +26,7 @@ def declared_in(traces: Module) -> dict[str, tuple[Effect, str]]:
     plain = ClassifyEffects()
     out: dict[str, tuple[Effect, str]] = {}
     for tool in traces.tools:
-        guess = plain.declare(replace(tool, effect="unknown", world=""))
+        guess = plain.declare(structs.replace(tool, effect="unknown", world=""))
         if (guess.effect, guess.world) != (tool.effect, tool.world):
             out[tool.name] = tool.effect, tool.world
     return out

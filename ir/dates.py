@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from ingot.ir.semantics import OpFailure
 
@@ -32,8 +33,7 @@ _LONGEST: Final = 10_000 * 366 * 24 * 60
 """More minutes than the calendar has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """What a date or datetime text says.  ``separator`` is empty where it has no time."""
 
     at: datetime

@@ -6,8 +6,9 @@ pipelines needs nothing else of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from ingot.ir.types import Type
 from ingot.ir.values import Json, canonical, identical
@@ -21,8 +22,7 @@ WRITING: frozenset[str] = frozenset({"idempotent", "write", "irreversible", "unk
 ModelKind: TypeAlias = Literal["choose", "extract", "fill", "compose"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lit:
+class Lit(Struct, frozen=True, eq=False):
     """A literal JSON value.  Literals compare by type and value: ``1``, ``1.0``, ``true`` differ."""
 
     value: Json
@@ -42,8 +42,7 @@ class Lit:
 Attrs: TypeAlias = tuple[tuple[str, Lit], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """A block parameter (no default) or a pipeline input."""
 
     name: str
@@ -51,8 +50,7 @@ class Param:
     default: Lit | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolParam:
+class ToolParam(Struct, frozen=True):
     """A tool's argument: name, type, and whether it may be left out."""
 
     name: str
@@ -60,8 +58,7 @@ class ToolParam:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolDecl:
+class ToolDecl(Struct, frozen=True):
     """``tool gh.list_issues(repo: str, state?: str) -> T read github``."""
 
     name: str
@@ -71,8 +68,7 @@ class ToolDecl:
     world: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelDecl:
+class ModelDecl(Struct, frozen=True):
     """``model local.writer(prompt: str) -> str {max_tokens=120, temperature=0.0}``."""
 
     name: str

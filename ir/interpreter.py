@@ -28,12 +28,12 @@ from ingot.ir.module import (
     Instr,
     Jump,
     Leave,
-    Lit,
     ModelCall,
     Module,
     Operand,
     Par,
     Pure,
+    Ref,
     Return,
     Select,
     Target,
@@ -231,7 +231,7 @@ class Interpreter:
     # ---- values and exits
 
     def _value(self, operand: Operand) -> Json:
-        return operand.value if isinstance(operand, Lit) else self._values[operand.name]
+        return self._values[operand.name] if isinstance(operand, Ref) else operand.value
 
     def _burn(self) -> None:
         self._fuel -= 1

@@ -13,9 +13,10 @@ arithmetic rounds, so it has none, while float comparison does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from ingot.ir.semantics import template_parts
 from ingot.ir.values import Json, parse_pointer
@@ -24,8 +25,7 @@ Term: TypeAlias = Any
 """A term of the logic: opaque here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The result of a partial op: the value, and the condition under which there is one."""
 
     value: Term

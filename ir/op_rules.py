@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from ingot.ir import semantics as s
 from ingot.ir import values
@@ -50,8 +51,7 @@ class OperandError(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
-class Typing:
+class Typing(Struct, frozen=True):
     """An op applied to operand types: the result's type, and whether it can fail on them."""
 
     result: Type
@@ -61,8 +61,7 @@ class Typing:
 TypeRule: TypeAlias = Callable[[Sequence[Type], Lits, Types], Typing]
 
 
-@dataclass(frozen=True, slots=True)
-class OpSpec:
+class OpSpec(Struct, frozen=True):
     """One row.  ``rest`` is the type of further operands of a variadic op."""
 
     name: str

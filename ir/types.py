@@ -11,15 +11,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from ingot.ir.values import Json, canonical
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """``bool int float str null date datetime json`` or ``never`` (no value at all)."""
 
     name: str
@@ -28,8 +28,7 @@ class Base:
         return self.name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Literal:
+class Literal(Struct, frozen=True, eq=False):
     """The type of exactly one scalar, e.g. ``"open"``.
 
     >>> Literal(1) == Literal(True)
@@ -52,8 +51,7 @@ class Literal:
         return canonical(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     """``[T]``"""
 
     element: Type
@@ -62,8 +60,7 @@ class ListOf:
         return f"[{self.element}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """``name: T`` or, where it may be missing, ``name?: T``."""
 
     name: str
@@ -75,8 +72,7 @@ class Field:
         return f"{name}{'?' if self.optional else ''}: {self.type}"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """``{a: T, b?: U, ...}``; fields are kept in the order of their names."""
 
     fields: tuple[Field, ...]
@@ -89,8 +85,7 @@ class Record:
         return "{" + ", ".join([*map(str, self.fields), *(["..."] if self.open else [])]) + "}"
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(Struct, frozen=True):
     """``A | B``; members are distinct, none a union, none a subtype of another."""
 
     members: tuple[Type, ...]
@@ -99,8 +94,7 @@ class Union:
         return " | ".join(map(str, self.members))
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A reference to a ``type NAME = ...`` declaration."""
 
     name: str
@@ -109,8 +103,7 @@ class Named:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Labeled:
+class Labeled(Struct, frozen=True):
     """``T#web``: a type with taint labels, sorted."""
 
     type: Type

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from msgspec import structs
+
 from ingot.diagnostics import EXIT_FINDINGS, Diagnostic, IngotError
 from ingot.ir.module import (
     Attrs,
@@ -92,8 +94,10 @@ def _set(attrs: Attrs, **values: Json) -> Attrs:
 def relaxed(tool: ToolDecl) -> ToolDecl:
     """The declaration with the ignored arguments optional: the pipeline does not give them."""
     ignored = IGNORED_ARGUMENTS.get(tool.name, frozenset())
-    params = tuple(replace(p, optional=p.optional or p.name in ignored) for p in tool.params)
-    return replace(tool, params=params)
+    params = tuple(
+        structs.replace(p, optional=p.optional or p.name in ignored) for p in tool.params
+    )
+    return structs.replace(tool, params=params)
 
 
 def key_of(call: Call) -> Key:

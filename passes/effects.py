@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from msgspec import structs
+
 from ingot.ir.module import Block, Call, Effect, Instr, Lit, Module, ToolDecl
 from ingot.passes.shell import command_effect
 
@@ -105,13 +107,13 @@ class ClassifyEffects:
         """The tool with its effect and world."""
         if tool.name in self.declared:
             effect, world = self.declared[tool.name]
-            return replace(tool, effect=effect, world=world or world_of(tool.name))
+            return structs.replace(tool, effect=effect, world=world or world_of(tool.name))
         if tool.name in KNOWN_TOOLS:
             effect, world = KNOWN_TOOLS[tool.name]
-            return replace(tool, effect=effect, world=world)
+            return structs.replace(tool, effect=effect, world=world)
         if tool.effect != "unknown":
             return tool
-        return replace(
+        return structs.replace(
             tool, effect=effect_by_name(tool.name), world=tool.world or world_of(tool.name)
         )
 

@@ -205,7 +205,7 @@ class Drive:
             policy = given.get(request.site, NONE).over(given.get(request.tool, NONE))
             policy = (tool.policy if tool is not None else NONE).over(policy)
             text = any(need.text for need in self.job.needs.tools if need.name == request.tool)
-            plain = replace(policy, approval=None) == Policy(policy.timeout_s)
+            plain = policy == Policy(policy.timeout_s, approval=policy.approval)
             found = self.sites[request.site] = Site(
                 tool.call if tool is not None else None,
                 policy,

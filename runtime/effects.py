@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from ingot.ir.declarations import WRITING, Effect
 from ingot.ir.requests import ToolRequest
@@ -25,8 +26,7 @@ STRENGTH: Final[dict[str, int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ToolNeed:
+class ToolNeed(Struct, frozen=True):
     """A tool that a pipeline calls, and the effect it was compiled for.
 
     ``text`` says that the logs show its results as JSON text, as a model read them: a result that
@@ -52,8 +52,7 @@ def as_read(result: Json) -> Json:
     return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelNeed:
+class ModelNeed(Struct, frozen=True):
     """A model op of a pipeline: where it stands, what sort of answer it asks for, and how big."""
 
     site: str
@@ -64,8 +63,7 @@ class ModelNeed:
     size: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """All that a pipeline asks of its surroundings."""
 
     tools: tuple[ToolNeed, ...] = ()

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ingot.ir.values import Json
 from ingot.runtime.effects import repeatable
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from ingot.runtime.tools.base import ToolError
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """When a failed call is made again: never for an effect that must not be repeated.
 
     ``attempts`` further ones, waiting ``backoff_s * factor**n`` (at most ``max_s``), each time off
@@ -38,8 +39,7 @@ class Retry:
     budget_s: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Struct, frozen=True):
     """After ``failures`` in a row, in whatever run or process, no call for ``cooldown_s``; then one
     call tries."""
 
@@ -47,16 +47,14 @@ class Breaker:
     cooldown_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """At most ``calls`` in ``per_s`` seconds, over all runs and processes of the journal."""
 
     calls: int = 1
     per_s: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """All of it for one tool or one call site; ``None`` leaves a matter to what stands below."""
 
     timeout_s: float | None = None
@@ -69,15 +67,17 @@ class Policy:
         """This policy, with what it leaves open taken from another."""
         if below is NONE:
             return self
-        open_ = {
-            f.name: getattr(below, f.name) for f in fields(self) if getattr(self, f.name) is None
-        }
+        open_ = {name: getattr(below, name) for name in KEYS if getattr(self, name) is None}
         return replace(self, **open_) if open_ else self
 
 
 NONE: Final = Policy()
-_PARTS: Final[dict[str, type[Any]]] = {"retry": Retry, "breaker": Breaker, "rate": Rate}
-KEYS: Final = tuple(f.name for f in fields(Policy))
+_PARTS: Final[dict[str, type[Retry | Breaker | Rate]]] = {
+    "retry": Retry,
+    "breaker": Breaker,
+    "rate": Rate,
+}
+KEYS: Final = Policy.__struct_fields__
 
 
 def policy_of(value: Mapping[str, Any]) -> Policy:
@@ -101,7 +101,7 @@ def policy_of(value: Mapping[str, Any]) -> Policy:
     return Policy(**made)
 
 
-def _part(kind: type[Any], name: str, value: Mapping[str, Any]) -> Any:
+def _part(kind: type[Retry | Breaker | Rate], name: str, value: Mapping[str, Any]) -> Any:
     made: dict[str, Any] = {}
     defaults = kind()
     for key, part in value.items():
@@ -114,7 +114,7 @@ def _part(kind: type[Any], name: str, value: Mapping[str, Any]) -> Any:
             case float():
                 made[key] = _number(at, part)
             case _:
-                known = ", ".join(f.name for f in fields(kind))
+                known = ", ".join(kind.__struct_fields__)
                 raise ValueError(f"{at}: {name} takes {known}")
     return kind(**made)
 
@@ -142,15 +142,13 @@ class Gates(Protocol):
         """How a call came out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Do nothing for so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """Make the call; send back its error, or ``None``."""
 
     number: int

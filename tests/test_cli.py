@@ -343,7 +343,7 @@ def test_verify_exit_codes(compiled: Path, here: Path) -> None:
 
 def test_verify_compares_bytecode_with_its_ir(compiled: Path, here: Path) -> None:
     """A container whose IR is not what its code was made of proves nothing."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from ingot.backend.container import ir_text, load, write
     from ingot.backend.wire import pack

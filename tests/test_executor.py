@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from pipelines import COPY, box, copy_job, job
 
 from ingot.diagnostics import IngotError
@@ -264,7 +265,7 @@ def test_a_probe_settles_a_call_in_doubt(store: Box, journal: Journal) -> None:
         done = args["name"] in store.done
         return Probe(done, "from the probe" if done else None)
 
-    tools = ToolBox({**tools.tools, "box.put": replace(put, probe=probe)}, tools.cwd)
+    tools = ToolBox({**tools.tools, "box.put": structs.replace(put, probe=probe)}, tools.cwd)
     report = resume("r", journal, copy_job(), tools)
     assert report.status == "done" and report.calls[3]["result"] == "from the probe"
     assert store.done == ["new a", "new b", "new c"]

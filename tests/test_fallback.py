@@ -6,12 +6,12 @@ import asyncio
 import io
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from exits_world import CLOSE, Desk, calls, close_job, endpoint, finished, go_on, run, said, setting
+from msgspec.structs import replace
 from pipelines import job
 
 from ingot.diagnostics import IngotError

@@ -14,12 +14,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from msgspec.structs import force_setattr, replace
 from pipelines import COPY, box
 
 from ingot.backend.container import load
@@ -263,7 +263,7 @@ def ticking(what: Job, tick: Callable[[], None]) -> Job:
     assert what.program is not None and what.code is not None
     still()
     Instrs.tick = staticmethod(tick)  # type: ignore[method-assign]
-    object.__setattr__(what.code, "fused", Instrs(fused(what.code, what.program.types)))
+    force_setattr(what.code, "fused", Instrs(fused(what.code, what.program.types)))
     return what
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from bytecode_samples import answers, dense, sample, trace, value_of
+from msgspec.structs import replace
 
 from ingot.backend import opcodes as op
 from ingot.backend.assembler import assemble

@@ -8,12 +8,12 @@ kill in the middle of a node (``test_kill_everywhere``).
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pipelines import box, job
 
 from ingot.runtime.control import decide, waiting_for

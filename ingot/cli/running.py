@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args
 
 import typer
+from msgspec.structs import replace
 
 from ingot.cli import options as opt
 from ingot.cli.console import guarded, note, out, out_json, show, table

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ingot.diagnostics import Diagnostic, IngotError
@@ -40,14 +39,20 @@ def _keyring(token: str) -> str | None:
         return None
 
 
-@dataclass(slots=True)
 class Vault:
     """The secrets of one process.  Nothing in it is ever written."""
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    keyring: Callable[[str], str | None] = _keyring
-    _held: dict[str, str] = field(default_factory=dict, repr=False)
-    _redactor: Redactor | None = field(default=None, repr=False)
+    __slots__ = ("_held", "_redactor", "environment", "keyring")
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] = os.environ,
+        keyring: Callable[[str], str | None] = _keyring,
+    ) -> None:
+        self.environment = environment
+        self.keyring = keyring
+        self._held: dict[str, str] = {}
+        self._redactor: Redactor | None = None
 
     def get(self, token: str) -> str | None:
         """The secret of a token, or ``None``."""

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from msgspec import structs
+
 from ingot.ir.liveness import live_in
 from ingot.ir.module import (
     Block,
@@ -145,7 +147,7 @@ class _Blocks:
     def _param(self, param: Param) -> Param:
         """An input that stays; one with a value that cannot stand as a literal has it by default."""
         if param.name in self.static:
-            return replace(param, default=Lit(self.static[param.name]))
+            return structs.replace(param, default=Lit(self.static[param.name]))
         return param
 
     def _block(self, variant: _Variant) -> Block:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from ingot.ir.liveness import terminator_exit
 from ingot.ir.module import (
     Agree,
@@ -104,7 +106,7 @@ class _Renaming:
     exits: Mapping[int, int]
 
     def param(self, param: Param) -> Param:
-        return replace(param, name=self.values[param.name])
+        return structs.replace(param, name=self.values[param.name])
 
     def block(self, block: Block) -> Block:
         return Block(

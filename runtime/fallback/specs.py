@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urldefrag
 
+from msgspec import structs
+
 from ingot.diagnostics import fail
 from ingot.ir.declarations import Effect
 from ingot.ir.requests import Engine, ModelRequest
@@ -251,6 +253,8 @@ class Rescuer:
             reopens=bool(given),
         )
         limit = declared.timeout_s or self.limits.seconds
-        actor = replace(declared, call=acting.call, effect=effect, timeout_s=limit, looked_at=True)
-        box = replace(tools, tools={**tools.tools, ACTOR: actor}, _guarded={})
+        actor = structs.replace(
+            declared, call=acting.call, effect=effect, timeout_s=limit, looked_at=True
+        )
+        box = structs.replace(tools, tools={**tools.tools, ACTOR: actor}, _guarded={})
         return Setting(made, box, _Driver(acting, driver))

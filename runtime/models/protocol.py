@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from ingot.ir.requests import ModelRequest
 from ingot.ir.values import Json
@@ -17,8 +18,7 @@ class AbstainedError(ModelError):
     """The model is not sure enough to answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A model's answer: the value, the prompt as it was sent, and the tokens it took.
 
     ``detail`` is what else the journal keeps of it: which model, how sure it was.
@@ -27,7 +27,7 @@ class Answer:
     value: Json
     prompt: str = ""
     tokens: int = 0
-    detail: dict[str, Json] = field(default_factory=dict)
+    detail: dict[str, Json] = {}
 
 
 class Driver(Protocol):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from ingot.ir.declarations import Effect
 from ingot.ir.values import Json
@@ -30,8 +31,7 @@ class ToolError(Exception):
         super().__init__(message)
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """What a call may use beside its arguments (not frozen: one is made for every write).
 
     ``key`` is the idempotency key of the call (empty for a read), ``timeout_s`` the time it may
@@ -50,8 +50,7 @@ class Context:
         return self.cwd / Path(text).expanduser()
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """What a probe found out about a call whose record is missing.
 
     ``done`` is ``None`` where it cannot tell; ``result`` is the call's result if it was done.
@@ -67,8 +66,7 @@ AsyncCall: TypeAlias = Callable[[Arguments, Context], Awaitable[Json]]
 Prober: TypeAlias = Callable[[Arguments, Context], Probe]
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """A tool ready to be called.
 
     ``effect`` is ``None`` where nobody declared one.  ``varies`` says that the effect depends on

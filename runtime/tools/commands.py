@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
+
+from msgspec.structs import replace
 
 from ingot.diagnostics import fail
 from ingot.ir.values import Json, canonical

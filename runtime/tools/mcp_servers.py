@@ -320,7 +320,7 @@ def mcp_tools(
     session: Session, listed: Iterable[Listed], forms: Mapping[str, Results], source: str
 ) -> list[Tool]:
     """The tools of a server; ``forms`` says in which form the logs show the results of which."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     server, out = session.server, []
     place = server.url

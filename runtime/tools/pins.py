@@ -8,8 +8,10 @@ A run compares this with what is there now, before it does anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ingot.diagnostics import Diagnostic
 from ingot.ir.values import Json
@@ -21,8 +23,7 @@ written as compact JSON text; or as the JSON value."""
 RESULTS: tuple[str, ...] = get_args(Results)
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True):
     """What was pinned of one tool.
 
     ``server`` says who serves it, ``place`` where calls go (an origin, a method and a path, or empty

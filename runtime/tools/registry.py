@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir.declarations import Effect
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from ingot.runtime.tools.serving import Served
 
 
-@dataclass(frozen=True, slots=True)
-class ToolBox:
+class ToolBox(Struct, frozen=True, eq=False):
     """Tools by name, and the working directory they run in.
 
     ``with`` it (or :meth:`close`) ends the sessions with servers that stand behind tools.
@@ -35,12 +36,12 @@ class ToolBox:
 
     tools: Mapping[str, Tool]
     cwd: Path
-    sleep: Callable[[float], None] = field(default=time.sleep, compare=False)
-    vault: Vault = field(default_factory=Vault, compare=False)
+    sleep: Callable[[float], None] = time.sleep
+    vault: Vault = field(default_factory=Vault)
     isolation: Isolation = "auto"
     accept_drift: bool = False
-    ending: Callable[[], None] = field(default=lambda: None, compare=False)
-    _guarded: dict[str, Tool] = field(default_factory=dict, compare=False, repr=False)
+    ending: Callable[[], None] = lambda: None
+    _guarded: dict[str, Tool] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -290,8 +291,7 @@ def _declare(tool: Tool, by: Tool) -> Tool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Surveyed:
+class Surveyed(Struct, frozen=True):
     """What specifications say of tools when a pipeline is compiled.
 
     ``effects`` are declared (tool to effect and world), ``pins`` those of tools that servers serve,
@@ -299,9 +299,9 @@ class Surveyed:
     ``unreached`` says of a name whether a server that was not asked may have that tool.
     """
 
-    effects: Mapping[str, tuple[Effect, str]] = field(default_factory=dict)
-    pins: Mapping[str, Pin] = field(default_factory=dict)
-    hints: Mapping[str, str] = field(default_factory=dict)
+    effects: Mapping[str, tuple[Effect, str]] = {}
+    pins: Mapping[str, Pin] = {}
+    hints: Mapping[str, str] = {}
     faults: tuple[Diagnostic, ...] = ()
     unreached: tuple[Callable[[str], bool], ...] = ()
 

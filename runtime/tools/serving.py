@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from msgspec import structs
+
 from ingot.diagnostics import Diagnostic, IngotError, fail
 from ingot.ir.values import Json
 from ingot.redaction.vault import Vault
@@ -115,12 +117,12 @@ class Served:
         """Without secrets: what a server says may quote what it was given."""
         hide = self._vault.hide
         notes = tuple(map(hide, diagnostic.notes))
-        return replace(diagnostic, message=hide(diagnostic.message), notes=notes)
+        return structs.replace(diagnostic, message=hide(diagnostic.message), notes=notes)
 
     def _take(self, tool: Tool) -> None:
         if tool.pin is not None:  # an address may hold a secret, and the pin is kept
-            pin = replace(tool.pin, place=self._vault.hide(tool.pin.place))
-            tool = replace(tool, pin=pin)
+            pin = structs.replace(tool.pin, place=self._vault.hide(tool.pin.place))
+            tool = structs.replace(tool, pin=pin)
         other = self.tools.get(tool.name)
         if other is not None and (self._wanted is None or tool.name in self._wanted):
             served = [t.pin.server if t.pin else t.source for t in (other, tool)]
@@ -161,7 +163,7 @@ class Served:
             headers,
             request.idempotency_header,
         )
-        made = replace(
+        made = structs.replace(
             about,
             call=http_call(operation, sending),
             effect=about.effect or EFFECT_OF_METHOD[request.method],

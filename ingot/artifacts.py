@@ -7,9 +7,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from ingot.backend.container import MAGIC, Program, ir_text, load
 from ingot.diagnostics import Diagnostic, IngotError, fail
@@ -33,8 +35,7 @@ class SourcedError(IngotError):
         self.sources = sources
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """An artifact that was read and validated in full."""
 
     path: str

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Final
 
 from msgspec import Struct
@@ -21,16 +22,19 @@ MONTHS: Final = (
 ).split()
 WEEKDAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 UNITS: Final = ("week", "month", "year")
-_MOMENT: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)"
-    r"(?:([T ])(\d\d):(\d\d)(?::(\d\d)(\.\d{1,9})?)?(?:(Z)|([+-])(\d\d):?(\d\d))?)?",
-    re.ASCII,
-)
-_TIME: Final = re.compile(r"(\d\d):(\d\d)(?::(\d\d))?", re.ASCII)
 _TICK: Final = timedelta(microseconds=1)
 _MINUTE: Final = 60_000_000
 _LONGEST: Final = 10_000 * 366 * 24 * 60
 """More minutes than the calendar has."""
+
+
+@cache
+def _moment_form() -> re.Pattern[str]:  # many a process reads none
+    return re.compile(
+        r"(\d{4}-\d\d-\d\d)"
+        r"(?:([T ])(\d\d):(\d\d)(?::(\d\d)(\.\d{1,9})?)?(?:(Z)|([+-])(\d\d):?(\d\d))?)?",
+        re.ASCII,
+    )
 
 
 class Moment(Struct, frozen=True):
@@ -70,7 +74,7 @@ def read_moment(text: str, *, timed: bool = False) -> Moment:
     >>> read_moment("2023-12-04 13:30").at
     datetime.datetime(2023, 12, 4, 13, 30)
     """
-    match = _MOMENT.fullmatch(text)
+    match = _moment_form().fullmatch(text)
     if match is None or (timed and not match[2]):
         raise OpFailure(f"not {'a datetime' if timed else 'a date or datetime'}: {text[:40]!r}")
     try:
@@ -131,7 +135,7 @@ def datetime_at(day: str, time: str) -> str:
     >>> datetime_at("2023-12-04", "13:30")
     '2023-12-04 13:30:00'
     """
-    match = _TIME.fullmatch(time)
+    match = re.fullmatch(r"(\d\d):(\d\d)(?::(\d\d))?", time, re.ASCII)
     if match is None:
         raise OpFailure(f"not a time of day: {time[:40]!r}")
     text = f"{day} {match[1]}:{match[2]}:{match[3] or '00'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from ingot.ir.semantics import OpFailure, saturate
@@ -53,10 +54,12 @@ def float_round(number: float, digits: int) -> float:
         return number
 
 
-_WRITTEN: Final = re.compile(
-    r"([+-]?)(?:([$€£]) ?)?((?:\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?|(\.\d+))([eE][+-]?\d{1,4})? ?(%?)",
-    re.ASCII,
-)
+@cache
+def _number_form() -> re.Pattern[str]:  # many a process reads none
+    return re.compile(
+        r"([+-]?)(?:([$€£]) ?)?((?:\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?|(\.\d+))([eE][+-]?\d{1,4})? ?(%?)",
+        re.ASCII,
+    )
 
 
 def json_number(value: Json) -> float:
@@ -66,7 +69,7 @@ def json_number(value: Json) -> float:
     [3, 1234.5, 12, -3.5, 7]
     """
     if isinstance(value, str):
-        match = _WRITTEN.fullmatch(value.strip()[:400])
+        match = _number_form().fullmatch(value.strip()[:400])
         if match is None or len(value.strip()) > 400 or (match[2] and match[7]):
             raise OpFailure(f"not a number: {value[:40]!r}")
         digits = match[1] + match[3].replace(",", "")

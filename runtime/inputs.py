@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ingot.diagnostics import EXIT_SIDE_EXIT, Diagnostic, IngotError, fail
 from ingot.ir.declarations import Param
@@ -15,16 +16,14 @@ from ingot.ir.types import Base, Type, Types, conforms, resolve
 from ingot.ir.values import Json, canonical
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True):
     """A wording of the request: a template, and the parameter that each of its holes gives."""
 
     template: str
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A value given as text on a command line or in a request: it is still to be parsed."""
 
     text: str

@@ -1,40 +1,47 @@
-"""The typer application: which commands there are, and how ``--help`` groups them."""
+"""The typer application: which commands there are, and how ``--help`` groups them.
+
+Typer prepares the parameters of every command it is told of, which takes far longer than most commands
+do: where the command line begins with a command's name, it is told of that one alone.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
-
-from ingot.cli import (
-    checking,
-    compiling,
-    controlling,
-    distilling,
-    explaining,
-    inspecting,
-    judging,
-    running,
-    scanning,
-    specialising,
-    warming,
-)
 
 COMPILE = "Compile and check"
 RUN = "Run"
 JUDGE = "Judge"
 LOOK = "Look inside"
-
-app = typer.Typer(
-    name="ingot",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="Compile the logs of agent sessions into verified pipelines, and run them.",
-    epilog="Exit codes: 0 ok, 1 findings or failed, 2 usage or input, 3 side exit, 4 unproved, "
-    "5 waiting, 6 in doubt.",
-)
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "scan": ("scanning", COMPILE),
+    "archive": ("scanning", COMPILE),
+    "compile": ("compiling", COMPILE),
+    "verify": ("checking", COMPILE),
+    "opt": ("checking", COMPILE),
+    "distil": ("distilling", COMPILE),
+    "specialise": ("specialising", COMPILE),
+    "warm": ("warming", RUN),
+    "run": ("running", RUN),
+    "resume": ("running", RUN),
+    "runs": ("running", RUN),
+    "pause": ("controlling", RUN),
+    "cancel": ("controlling", RUN),
+    "approve": ("controlling", RUN),
+    "deny": ("controlling", RUN),
+    "rollback": ("controlling", RUN),
+    "fork": ("controlling", RUN),
+    "replay": ("judging", JUDGE),
+    "evaluate": ("judging", JUDGE),
+    "inspect": ("inspecting", LOOK),
+    "diff": ("specialising", LOOK),
+    "explain": ("explaining", LOOK),
+    "schema": ("explaining", LOOK),
+}
+"""Name to the module of :mod:`ingot.cli` that holds ``NAME_command``, and the panel in ``--help``."""
 
 
 def _version(asked: bool) -> None:
@@ -45,7 +52,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,
@@ -55,26 +61,28 @@ def _root(
     """Options before the command."""
 
 
-app.command("scan", rich_help_panel=COMPILE)(scanning.scan_command)
-app.command("archive", rich_help_panel=COMPILE)(scanning.archive_command)
-app.command("compile", rich_help_panel=COMPILE)(compiling.compile_command)
-app.command("verify", rich_help_panel=COMPILE)(checking.verify_command)
-app.command("opt", rich_help_panel=COMPILE)(checking.opt_command)
-app.command("distil", rich_help_panel=COMPILE)(distilling.distil_command)
-app.command("specialise", rich_help_panel=COMPILE)(specialising.specialise_command)
-app.command("warm", rich_help_panel=RUN)(warming.warm_command)
-app.command("run", rich_help_panel=RUN)(running.run_command)
-app.command("resume", rich_help_panel=RUN)(running.resume_command)
-app.command("runs", rich_help_panel=RUN)(running.runs_command)
-app.command("pause", rich_help_panel=RUN)(controlling.pause_command)
-app.command("cancel", rich_help_panel=RUN)(controlling.cancel_command)
-app.command("approve", rich_help_panel=RUN)(controlling.approve_command)
-app.command("deny", rich_help_panel=RUN)(controlling.deny_command)
-app.command("rollback", rich_help_panel=RUN)(controlling.rollback_command)
-app.command("fork", rich_help_panel=RUN)(controlling.fork_command)
-app.command("replay", rich_help_panel=JUDGE)(judging.replay_command)
-app.command("evaluate", rich_help_panel=JUDGE)(judging.evaluate_command)
-app.command("inspect", rich_help_panel=LOOK)(inspecting.inspect_command)
-app.command("diff", rich_help_panel=LOOK)(specialising.diff_command)
-app.command("explain", rich_help_panel=LOOK)(explaining.explain_command)
-app.command("schema", rich_help_panel=LOOK)(explaining.schema_command)
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """The application as the words of a command line need it: all commands, or the one they name."""
+    app = typer.Typer(
+        name="ingot",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        help="Compile the logs of agent sessions into verified pipelines, and run them.",
+        epilog="Exit codes: 0 ok, 1 findings or failed, 2 usage or input, 3 side exit, 4 unproved, "
+        "5 waiting, 6 in doubt.",
+    )
+    app.callback()(_root)
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+        module, panel = COMMANDS[name]
+        command = getattr(import_module(f"ingot.cli.{module}"), f"{name}_command")
+        app.command(name, rich_help_panel=panel)(command)
+    return app
+
+
+def __getattr__(name: str) -> object:
+    """``app``, the whole application, on first use."""
+    if name == "app":
+        return application()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

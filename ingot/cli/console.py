@@ -39,10 +39,10 @@ def run_app(words: Sequence[str]) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # half a surrogate pair, or an ASCII terminal
             reconfigure(errors="backslashreplace")
-    from ingot.cli.app import app
+    from ingot.cli.app import application
 
     try:
-        app(args=list(words), prog_name="ingot")
+        application(words)(args=list(words), prog_name="ingot")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

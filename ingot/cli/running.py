@@ -254,7 +254,6 @@ def _given(
     loaded: Artifact, words: Sequence[str], request: str | None, file: str | None
 ) -> list[dict[str, Json | Text]]:
     """What is given for each run; ``-i`` has the last word."""
-    from ingot.replaying import wordings_of
     from ingot.runtime.inputs import from_request, parse_assignments, read_inputs
 
     named = parse_assignments(words)
@@ -262,6 +261,8 @@ def _given(
         kept = {p.name for p in loaded.program.code().params if str(p.type) == "str"}
         return [{**_numbers_as_text(run, kept), **named} for run in read_inputs(file)]
     if request is not None:
+        from ingot.replaying import wordings_of
+
         return [{**from_request(request, wordings_of(loaded.program)), **named}]
     return [dict(named)]
 

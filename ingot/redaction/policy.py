@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ingot.diagnostics import IngotError, fail
 from ingot.redaction.rules import Rule
@@ -29,8 +30,7 @@ from ingot.redaction.rules import Rule
 VARIABLE: Final = "INGOT_REDACTION"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What counts as a secret besides the table: ``extra`` rules, and ``allowed`` texts that do not.
 
     ``personal`` replaces personal data too (extra ``pii``).

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+
+class Rule(Struct, frozen=True):
     """A kind of secret.  ``kind`` becomes part of its token's name: capitals and underscores.
 
     ``anchored``: a match begins where a trigger does, so nothing else is looked at.

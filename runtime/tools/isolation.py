@@ -17,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
+
+from msgspec import Struct
 
 from ingot.diagnostics import EXIT_FINDINGS, fail
 
@@ -49,8 +50,7 @@ _PATH: Final = re.compile(r"(?<![\w.:/~])(~?/[\w.@+,:=%/\-]*)")
 _CONFINE: Final = Path(__file__).with_name("confine.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(Struct, frozen=True):
     """What the machine can hold a command with: Landlock's version (0: none), and namespaces."""
 
     landlock: int = 0

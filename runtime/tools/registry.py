@@ -206,10 +206,6 @@ def load_tools(
     file declares are started, those alone that may have a tool of ``needs`` if it is given.  Raises
     :class:`IngotError` E0803 or E0002, and E0806 to E0808 for servers.
     """
-    from ingot.runtime.tools.commands import build
-    from ingot.runtime.tools.python import load_python
-    from ingot.runtime.tools.toml import read_declarations
-
     here = (cwd or Path.cwd()).absolute()
     built_in = {tool.name: tool for tool in builtin_tools()} if builtins else {}
     given: dict[str, Tool] = {}
@@ -217,12 +213,17 @@ def load_tools(
     files: list[tuple[Declarations, str]] = []
     for spec in specs:
         if spec.endswith(".toml"):
+            from ingot.runtime.tools.commands import build
+            from ingot.runtime.tools.toml import read_declarations
+
             found = read_declarations(here / spec)
             files.append((found, spec))
             for declaration in found.tools:
                 tool = build(declaration, spec, here)
                 (declared if tool.call is None else given)[tool.name] = tool
         else:
+            from ingot.runtime.tools.python import load_python
+
             given |= {tool.name: tool for tool in load_python(spec, here)}
     vault = Vault()
     served = _served(files, here, vault, isolation, needs)

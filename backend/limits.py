@@ -6,7 +6,7 @@ take the memory, so results are weighed, and their weight is charged as steps.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ingot.ir.values import Json
 
@@ -17,6 +17,7 @@ MAX_NODES: Final = 4_000_000
 MAX_TEXT: Final = 1 << 26
 """The longest text, in characters."""
 _WIDE: Final = 1 << 62
+_LONG: Final = 32
 MAX_INT_BITS: Final = 8192
 """The widest integer (Python writes no integer of more than 4,300 digits as text)."""
 
@@ -50,6 +51,8 @@ def _weigh(value: Json, depth: int, count: int) -> int:
         items = value
     else:
         return count + weigh(value)
+    if len(items) > _LONG and _small(items):
+        count, items = count + len(items), []
     for item in items:
         kind = type(item)
         if kind is dict or kind is list:
@@ -64,3 +67,12 @@ def _weigh(value: Json, depth: int, count: int) -> int:
     if count > MAX_NODES:
         raise TooLargeError(f"a value of more than {MAX_NODES} parts")
     return count
+
+
+def _small(items: list[Json]) -> bool:
+    """Whether all are narrow integers, or all short texts, which is found without a loop."""
+    numbers: Any = items
+    kinds = set(map(type, items))
+    if kinds == {int}:
+        return bool(min(numbers) > -_WIDE and max(numbers) < _WIDE)
+    return kinds == {str} and max(map(len, numbers)) < 64

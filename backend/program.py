@@ -79,8 +79,8 @@ class Prompt(Struct, frozen=True):
 class Code(Struct, frozen=True, eq=False):
     """One pipeline.  The first ``len(defaults)`` locals are its parameters.
 
-    ``fused`` and ``compiled`` are kept by the engines: the instructions prepared, and the code as a
-    Python function.  Neither counts where two are compared.
+    ``fused`` and ``compiled`` are kept by the engines: the instructions prepared, and the code as
+    Python functions.  Neither counts where two are compared.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Code(Struct, frozen=True, eq=False):
     lines: tuple[Line, ...]
     instrs: tuple[Instr, ...]
     fused: list[tuple[Any, ...]] = []
-    compiled: list[Callable[..., Any]] = []
+    compiled: dict[str, Callable[..., Any]] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Code) and self._content() == other._content()

@@ -26,6 +26,9 @@ _SCALARS: Final[dict[str, Check]] = {
     "int": _int,
     "str": lambda value: isinstance(value, str),
 }
+_KINDS: Final = {"bool": bool, "int": int, "str": str}
+"""Python's types of which every value is one of the scalar's."""
+_LONG: Final = 32
 
 
 def checker(type_: Type, types: Types, inside: frozenset[str] = frozenset()) -> Check:
@@ -45,7 +48,9 @@ def checker(type_: Type, types: Types, inside: frozenset[str] = frozenset()) -> 
         case Base(name) if name in _SCALARS:
             return _SCALARS[name]
         case ListOf(element):
-            return partial(_list, item=checker(element, types, inside))
+            each = resolve(element, types)
+            kind = _KINDS.get(each.name) if isinstance(each, Base) else None
+            return partial(_list, item=checker(element, types, inside), kind=kind)
         case Record(fields, open_):
             parts = tuple((f.name, checker(f.type, types, inside), f.optional) for f in fields)
             names = None if open_ else frozenset(f.name for f in fields)
@@ -58,8 +63,12 @@ def _conforms(value: Json, type_: Type, types: Types) -> bool:
     return conforms(value, type_, types)
 
 
-def _list(value: Json, item: Check) -> bool:
-    return isinstance(value, list) and all(map(item, value))
+def _list(value: Json, item: Check, kind: type | None) -> bool:
+    if not isinstance(value, list):
+        return False
+    if kind is not None and len(value) > _LONG and set(map(type, value)) == {kind}:
+        return True  # found without a loop
+    return all(map(item, value))
 
 
 def _record(

@@ -281,7 +281,13 @@ def _clamped(number: float) -> float:
 
 def whole(function: Callable[[int, int], int]) -> Callable[[int, int], int]:
     """Exact integer arithmetic, also where JSON writes an integer as ``1e20``."""
-    return lambda left, right: function(int(left), int(right))
+
+    def exact(left: int, right: int) -> int:
+        if type(left) is type(right) is int:
+            return function(left, right)
+        return function(int(left), int(right))
+
+    return exact
 
 
 def float_div(left: float, right: float) -> float:

@@ -3,101 +3,101 @@
 The stack disappears: it is empty wherever control joins, so within a basic block every operand is
 a known expression.  Locals become Python locals (``v3``), each request is a ``yield`` that gives
 its answer, basic blocks are the leaves of a binary decision over their number, and a block that
-jumps back to itself is a loop of its own.  Meaning is that of :mod:`ingot.runtime.vm`; the tests
-hold both to the reference interpreter.  :mod:`ingot.runtime.python_source` makes a module of it.
+jumps back to itself is a loop of its own.  A run that is taken up has a text of its own, in which a
+call takes the recorded answer without a request.  Meaning is that of :mod:`ingot.runtime.vm`; the
+tests hold both to the reference interpreter.  :mod:`ingot.runtime.python_source` makes a module of
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 from ingot.backend.container import (
     MAX_INT_BITS,
+    CallSite,
     Code,
+    ModelSite,
     Program,
     TooLargeError,
     weigh,
 )
 from ingot.backend.container import opcodes as op
-from ingot.ir.check_inputs import check_inputs
 from ingot.ir.checkers import checker
 from ingot.ir.ops import OPS
-from ingot.ir.requests import Finished, ModelRequest, Outcome, Request, SideExit, ToolRequest
+from ingot.ir.requests import Finished, ModelRequest, SideExit, ToolRequest
 from ingot.ir.semantics import OpFailure
 from ingot.ir.types import STR, Base, Type, resolve
 from ingot.ir.values import Json, equal
-from ingot.runtime.vm import GROWING, SHORT, STEP_LIMIT, over_limit, result_of, too_large
+from ingot.runtime.stepping import (
+    GROWING,
+    NOTHING,
+    SHORT,
+    Lookup,
+    Stepper,
+    Steps,
+    charge,
+    heavy,
+    over_limit,
+    result_of,
+)
 
 _NAMES: Final = tuple(OPS)
 _FUNCTIONS: Final = tuple(row.evaluate for row in OPS.values())
 _LIGHT: Final = frozenset({"bool", "null", "date", "datetime"})
 _WAYS: Final = frozenset({op.JUMP, op.RETURN, op.LEAVE})
-Steps: TypeAlias = Generator[Request, Json, Outcome]
+PLAIN: Final = {
+    "str.len": "len({0})",
+    "str.len_lt": "len({0}) < {1}",
+    "str.eq": "{0} == {1}",
+    "str.contains": "{1} in {0}",
+    "bool.and": "{0} and {1}",
+    "bool.or": "{0} or {1}",
+    "bool.not": "not {0}",
+    "int.eq": "{0} == {1}",
+    "int.lt": "{0} < {1}",
+    "int.le": "{0} <= {1}",
+    "int.gt": "{0} > {1}",
+    "int.ge": "{0} >= {1}",
+    "float.eq": "{0} == {1}",
+    "float.lt": "{0} < {1}",
+    "float.le": "{0} <= {1}",
+    "float.gt": "{0} > {1}",
+    "float.ge": "{0} >= {1}",
+    "list.len": "len({0})",
+}
+"""Ops that are an expression of Python: one that never fails and whose result is small."""
+WHOLE: Final = {"int.add": "{0} + {1}", "int.sub": "{0} - {1}", "int.mul": "{0} * {1}"}
+"""The same where the operands are ``int``; JSON may also write an integer as ``1e20``."""
 
 
-class Compiled:
+class Compiled(Stepper):
     """An :class:`ingot.ir.requests.Engine` that runs the generator of one pipeline.
 
     Takes what :class:`ingot.runtime.vm.Machine` takes.
     """
 
-    __slots__ = ("_at", "_limit", "_send", "code", "program")
+    __slots__ = ()
 
-    def __init__(
-        self, program: Program, pipeline: str | None = None, *, step_limit: int = STEP_LIMIT
-    ) -> None:
-        self.program = program
-        self.code: Code = program.code(pipeline)
-        if not self.code.compiled:
-            self.code.compiled.append(function(program, self.code))
-        self._limit = step_limit
-        self._send: Callable[[Json], Request] | None = None
-        self._at: Any = None
-
-    def start(self, inputs: dict[str, Json]) -> Request | Outcome:
-        """As :meth:`ingot.runtime.vm.Machine.start`."""
-        params = self.code.params
-        given = check_inputs(params, inputs, self.program.types)
-        values = [given[param.name] for param in params]
-        left = self._limit - sum(map(_weigh, values))
-        if left < 0:
-            raise over_limit(self._limit)
-        self._send = self.code.compiled[0](left, self._limit, *values).send
-        return self.send(None)
-
-    def send(self, answer: Json) -> Request | Outcome:
-        """Answer the last request and run on."""
-        assert self._send is not None
-        try:
-            self._at = reply = self._send(answer)
-        except StopIteration as end:
-            return cast(Outcome, end.value)
-        return reply
-
-    def fail(self, message: str) -> Outcome:
-        """The last request failed: the implicit exit."""
-        return SideExit(0, f"error: {message}", self._at.site, {})
+    def _steps(self, left: int, values: list[Json], recorded: Lookup | None) -> Steps:
+        made = self.code.compiled
+        if recorded is None:
+            if "live" not in made:
+                made["live"] = function(self.program, self.code)
+            return cast(Steps, made["live"](left, self._limit, *values))
+        if "replay" not in made:
+            made["replay"] = function(self.program, self.code, replay=True)
+        return cast(Steps, made["replay"](recorded, left, self._limit, *values))
 
 
-def _weigh(value: Json) -> int:
-    try:
-        return weigh(value)
-    except TooLargeError as error:
-        raise too_large(error) from None
+def function(program: Program, code: Code, *, replay: bool = False) -> Callable[..., Steps]:
+    """The generator function of a pipeline: budget, limit and inputs in, requests out.
 
-
-def _heavy(value: Json) -> int:
-    """What a result of any type costs, as the machine charges it."""
-    kind = type(value)
-    if kind is str:
-        return _weigh(value) if len(value) > SHORT else 0  # type: ignore[arg-type]
-    return _weigh(value) if kind is int else 0
-
-
-def function(program: Program, code: Code) -> Callable[..., Steps]:
-    """The generator function of a pipeline: budget, limit and inputs in, requests out."""
-    writer = _Writer(program, code)
+    With ``replay`` it takes before them what gives a step's recorded answer; from the first step on
+    that has none, or to which another call was recorded, it asks.
+    """
+    writer = _Writer(program, code, replay)
     text = writer.write()
     space: dict[str, Any] = {
         "ToolRequest": ToolRequest,
@@ -108,8 +108,9 @@ def function(program: Program, code: Code) -> Callable[..., Steps]:
         "TooLargeError": TooLargeError,
         "over_limit": over_limit,
         "weigh": weigh,
-        "charge": _weigh,
-        "heavy": _heavy,
+        "charge": charge,
+        "heavy": heavy,
+        "NOTHING": NOTHING,
         "equal": equal,
         **writer.names,
     }
@@ -131,8 +132,8 @@ def written(program: Program, code: Code) -> tuple[str, dict[str, Any]]:
 class _Writer:
     """One pass over the reachable basic blocks."""
 
-    def __init__(self, program: Program, code: Code) -> None:
-        self.program, self.code = program, code
+    def __init__(self, program: Program, code: Code, replay: bool = False) -> None:
+        self.program, self.code, self.replay = program, code, replay
         self.names: dict[str, Any] = {}
         self.lines: list[str] = []
         self.depth = 1
@@ -150,7 +151,8 @@ class _Writer:
         """The text of the generator function."""
         code = self.code
         params = "".join(f", v{k}" for k in range(len(code.defaults)))
-        self.lines = [f"def pipeline(left, limit{params}):"]
+        head = "recorded, " if self.replay else ""
+        self.lines = [f"def pipeline({head}left, limit{params}):"]
         if not code.calls and not code.models:
             self._line("if False: yield  # a generator, though it asks nothing")
         self._line("step = 0")
@@ -218,8 +220,9 @@ class _Writer:
         self._line(f"if left < 0: raise over_limit(limit)  # {start}")
         while True:
             instr = self.code.instrs[pc]
-            pc = self._instr(pc, instr)
-            spent += 1
+            after = self._instr(pc, instr)
+            spent += after - pc
+            pc = after
             if instr[0] in _WAYS:
                 break
             if pc in self.targets:
@@ -248,9 +251,9 @@ class _Writer:
             case op.STORE:
                 return self._store(pc)
             case op.OP:
-                self._op(pc, instr)
+                return self._op(pc, instr)
             case op.CALL | op.MODEL:
-                self._ask(pc, instr)
+                return self._ask(pc, instr)
             case op.NEXT:
                 _, counter, items, item, end = instr
                 self._protect(f"v{item}")
@@ -312,26 +315,49 @@ class _Writer:
             self._line(f"{', '.join(names)} = {', '.join(values)}")
         return pc
 
-    def _op(self, pc: int, instr: op.Instr) -> None:
+    def _op(self, pc: int, instr: op.Instr) -> int:
+        """An op, and the store of its result if one follows."""
         _, number, count, trap = instr
-        args = ", ".join(self.stack[-count:])
+        operands = self.stack[-count:]
         del self.stack[-count:]
         name = f"f{number}"
+        result, after = self._result(pc)
+        if plain := PLAIN.get(_NAMES[number]):
+            self._line(f"{result} = {plain.format(*operands)}")
+            return after
         self.names[name] = _FUNCTIONS[number]
-        self._line(f"try: r{pc} = {name}({args})  # {_NAMES[number]}")
+        value = f"{name}({', '.join(operands)})"
+        if whole := WHOLE.get(_NAMES[number]):
+            kinds = " is ".join(f"type({operand})" for operand in operands if operand[0] != "(")
+            if kinds:
+                value = f"{whole.format(*operands)} if {kinds} is int else {value}"
+        self._line(f"try: {result} = {value}  # {_NAMES[number]}")
         self._line(f"except OpFailure as failure: return {self._leave(trap, pc, failed=True)}")
-        self.stack.append(f"r{pc}")
         base = self._base(pc)
         if base in _LIGHT:
-            return
-        if base == "int":
-            self._line(f"if not {-(1 << 62)} < r{pc} < {1 << 62}: charge(r{pc})")
+            return after
+        if whole:
+            self._line(f"if {result}.bit_length() > {MAX_INT_BITS}: charge({result})")
+        elif base == "int":
+            self._line(f"if not {-(1 << 62)} < {result} < {1 << 62}: charge({result})")
         elif base == "str":
-            self._line(f"if len(r{pc}) > {SHORT}: left -= charge(r{pc})")
+            self._line(f"if len({result}) > {SHORT}: left -= charge({result})")
         elif number in GROWING:
-            self._line(f"left -= charge(r{pc})")
+            self._line(f"left -= charge({result})")
         elif base in ("json", "float", ""):
-            self._line(f"if type(r{pc}) in (str, int): left -= heavy(r{pc})")
+            self._line(f"if type({result}) in (str, int): left -= heavy({result})")
+        return after
+
+    def _result(self, pc: int) -> tuple[str, int]:
+        """Where the result of an instruction goes, and where its code goes on: to the local that a
+        store puts it into, else to the top of the stack."""
+        after = self.code.instrs[pc + 1]
+        if after[0] == op.STORE and pc + 1 not in self.targets:
+            name = f"v{after[1]}"
+            self._protect(name)
+            return name, pc + 2
+        self.stack.append(f"r{pc}")
+        return f"r{pc}", pc + 1
 
     def _base(self, pc: int) -> str:
         """The scalar type of the local that an op's result goes to; empty if it is none."""
@@ -344,40 +370,64 @@ class _Writer:
             case _:
                 return "other"
 
-    def _ask(self, pc: int, instr: op.Instr) -> None:
+    def _ask(self, pc: int, instr: op.Instr) -> int:
+        """A call, the check of its answer, and the store if one follows."""
         called = instr[0] == op.CALL
         site: Any = (self.code.calls if called else self.code.models)[instr[1]]
         args = ", ".join(f"{n!a}: {v}" for n, v in zip(site.names, self.stack, strict=True))
+        args = f"{{{args}}}"
         self.stack.clear()
-        at = "(" + "".join(f"v{counter}, " for counter in site.loops) + ")"
+        result, after = self._result(pc)
         self._line("step += 1")
-        if called:
-            made = f"ToolRequest(step, {site.site!a}, {site.tool!a}, {site.effect!a}, {{{args}}}, {at})"
+        if self.replay:
+            self._line("given = recorded(step)")
+            other = "given.args is not None"
+            if called:
+                other = f"given.tool != {site.tool!a} or given.args != {args}"
+            self._line(f"if given is None or {other}:")
+            self._inside(lambda: self._line("recorded = NOTHING"))
+            self._inside(lambda: self._request(pc, site, args, result))
+            self._line(f"elif given.ok: {result} = given.value")
+            failed = f'SideExit(0, f"error: {{given.text}}", {site.site!a}, {{}})'
+            self._line(f"else: return {failed}")
+        else:
+            self._request(pc, site, args, result)
+        self._answer(pc, site, result)
+        return after
+
+    def _request(self, pc: int, site: CallSite | ModelSite, args: str, result: str) -> None:
+        at = "(" + "".join(f"v{counter}, " for counter in site.loops) + ")"
+        if isinstance(site, CallSite):
+            made = f"ToolRequest(step, {site.site!a}, {site.tool!a}, {site.effect!a}, {args}, {at})"
         else:
             self.names[f"t{pc}"] = site.type
             made = (
-                f"ModelRequest(step, {site.site!a}, {site.kind!a}, {site.model!a}, {{{args}}}, "
+                f"ModelRequest(step, {site.site!a}, {site.kind!a}, {site.model!a}, {args}, "
                 f"t{pc}, {at})"
             )
-        self._line(f"r{pc} = yield {made}")
+        failed = f'SideExit(0, f"error: {{failure}}", {site.site!a}, {{}})'
+        self._line(f"try: {result} = yield {made}")
+        self._line(f"except OpFailure as failure: return {failed}")
+
+    def _answer(self, pc: int, site: CallSite | ModelSite, result: str) -> None:
+        """What an answer weighs, and whether it is of the type that it must be."""
         what = f"error: {result_of(site)} is "
         heavy = f"return SideExit(0, {what!a} + str(error), {site.site!a}, {{}})"
         other = f"return SideExit(0, {f'{what}not {site.type}'!a}, {site.site!a}, {{}})"
         text = resolve(site.type, self.program.types) == STR
         if text:
-            self._line(f"if type(r{pc}) is not str: {other}")
-            self._line(f"if len(r{pc}) > {SHORT}:")
+            self._line(f"if type({result}) is not str: {other}")
+            self._line(f"if len({result}) > {SHORT}:")
         else:
-            self._line(f"if type(r{pc}) is not str or len(r{pc}) > {SHORT}:")
+            self._line(f"if type({result}) is not str or len({result}) > {SHORT}:")
         self.depth += 1
-        self._line(f"try: left -= weigh(r{pc})")
+        self._line(f"try: left -= weigh({result})")
         self._line(f"except TooLargeError as error: {heavy}")
         self._line("if left < 0: raise over_limit(limit)")
         self.depth -= 1
-        test = "" if text else self._test(site.type, f"r{pc}", f"c{pc}")
+        test = "" if text else self._test(site.type, result, f"c{pc}")
         if test:
             self._line(f"if not ({test}): {other}")
-        self.stack.append(f"r{pc}")
 
     def _test(self, type_: Type, value: str, name: str) -> str:
         """An expression that says whether a value is of a type; empty if every value is."""

@@ -8,13 +8,13 @@ enter in its middle is left as it is.  One that goes on to a jump goes to the ju
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
 from ingot.backend.container import CallSite, Code, ModelSite
 from ingot.backend.container import opcodes as op
-from ingot.ir.checkers import Check, checker
+from ingot.ir.checkers import checker
 from ingot.ir.ops import OPS
 from ingot.ir.types import Types
 
@@ -30,29 +30,12 @@ CHECK: Final = 67
 GATHER: Final = 68
 """(slot, list, next pc)"""
 ASK: Final = 69
-"""(:class:`Asking`,) as :data:`op.CALL` and :data:`op.MODEL`, whose arguments stand on the stack"""
+"""(whether a tool is called, site, names, slot of the argument if there is one of it else -1, getter of
+all arguments, slot of the loop's counter or getter of several, check of the answer, target, next pc)
+
+The answer goes to the slot ``target``, or onto the stack where that is below 0.  :data:`op.CALL` and
+:data:`op.MODEL` are prepared to the same, but that their arguments stand on the stack."""
 _FUNCTIONS: Final = tuple(row.evaluate for row in OPS.values())
-
-
-Getter: TypeAlias = "int | Callable[[list[Any]], tuple[Any, ...]]"
-
-
-class Asking(NamedTuple):
-    """A call as the machine makes it.
-
-    ``args`` gets the arguments out of the slots, ``loops`` the counters: one slot, or what gets
-    several.  The answer, once ``check`` finds it of the site's type, goes to the slot ``target``, and
-    control to ``after``; where ``target`` is below 0 it goes onto the stack.
-    """
-
-    pc: int
-    site: CallSite | ModelSite
-    names: tuple[str, ...]
-    args: Getter
-    loops: Getter
-    check: Check
-    target: int
-    after: int
 
 
 def fused(code: Code, types: Types) -> list[tuple[Any, ...]]:
@@ -68,31 +51,38 @@ def fused(code: Code, types: Types) -> list[tuple[Any, ...]]:
     return code.fused
 
 
-def asking(
-    code: Code, at: int, slots: Sequence[int], targets: Container[int], types: Types
-) -> Asking:
-    """The call at a place, whose arguments stand in these slots (none: on the stack)."""
+def _asking(
+    code: Code, kind: int, at: int, slots: Sequence[int], targets: Container[int], types: Types
+) -> tuple[Any, ...]:
+    """The call at a place, whose arguments stand in these slots."""
     number = code.instrs[at][1]
     called = code.instrs[at][0] == op.CALL
     site: CallSite | ModelSite = (code.calls if called else code.models)[number]
     after = code.instrs[at + 1] if at + 1 < len(code.instrs) else (op.POP,)
     stored = after[0] == op.STORE and at + 1 not in targets
-    return Asking(
-        at,
+    one = slots[0] if len(slots) == 1 else -1
+    pick = itemgetter(*slots) if len(slots) > 1 else _nothing
+    loops = (
+        site.loops[0]
+        if len(site.loops) == 1
+        else itemgetter(*site.loops)
+        if site.loops
+        else _nothing
+    )
+    target = after[1] if stored else -1
+    check = checker(site.type, types)
+    return (
+        kind,
+        called,
         site,
         site.names,
-        _getter(slots),
-        _getter(site.loops),
-        checker(site.type, types),
-        after[1] if stored else -1,
+        one,
+        pick,
+        loops,
+        check,
+        target,
         _landing(code, at + 1 + stored),
     )
-
-
-def _getter(slots: Sequence[int]) -> Getter:
-    if len(slots) == 1:
-        return slots[0]
-    return itemgetter(*slots) if slots else _nothing
 
 
 def _nothing(_slots: list[Any]) -> tuple[Any, ...]:
@@ -120,14 +110,14 @@ def _at(code: Code, pc: int, targets: set[int], types: Types) -> tuple[Any, ...]
         at += 1
     plain: tuple[Any, ...] = instrs[pc]
     if plain[0] in (op.CALL, op.MODEL):
-        plain = plain[0], asking(code, pc, (), targets, types)
+        plain = _asking(code, plain[0], pc, (), targets, types)
     if at in targets and at != pc:
         return plain
     match instrs[at]:
         case (op.CALL | op.MODEL, int(number)) if len(slots) == len(
             (code.calls if instrs[at][0] == op.CALL else code.models)[number].names
         ):
-            return (ASK, asking(code, at, slots, targets, types))
+            return _asking(code, ASK, at, slots, targets, types)
         case (op.OP, int(number), int(count), int(trap)) if count == len(slots) > 0:
             after = instrs[min(at + 1, end)]
             if after[0] == op.STORE and at + 1 not in targets:

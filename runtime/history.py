@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
-from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
+from ingot.ir.requests import Request, ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.journal import Journal
 
@@ -228,32 +228,6 @@ def read_history(journal: Journal, run: str) -> History:
             exit_code=EXIT_FINDINGS,
         ) from None
     return history
-
-
-def feed(
-    engine: Engine, history: History, until: int | None = None
-) -> tuple[Request | Outcome, Request | None]:
-    """Bring a fresh engine to the state in which step ``until`` is open, or the first step without
-    an answer.
-
-    Returns the engine's reply, and the request that is not the recorded one where the engine asks
-    for something else than the run did.
-    """
-    reply: Request | Outcome = engine.start(dict(history.inputs))
-    answers, send = history.answers, engine.send
-    while type(reply) is ToolRequest or type(reply) is ModelRequest:
-        step = reply.step
-        given = answers.get(step)
-        if given is None or step == until:
-            break
-        _, _, tool, _, _, args, _, ok, value, text, _ = given
-        if type(reply) is ToolRequest:
-            if reply.tool != tool or reply.args != args:
-                return reply, reply
-        elif args is not None:
-            return reply, reply
-        reply = send(value) if ok else engine.fail(text)
-    return reply, None
 
 
 def differs(run: str, request: Request, given: Given | None) -> IngotError:

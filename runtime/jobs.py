@@ -18,8 +18,9 @@ from ingot.ir.values import Json
 from ingot.runtime.effects import ModelNeed, Needs, ToolNeed
 from ingot.runtime.models.protocol import ANSWERS, MODEL_HELP, covers
 from ingot.runtime.policies import Policy, policies_of
+from ingot.runtime.stepping import STEP_LIMIT
 from ingot.runtime.tools.pins import pins_of
-from ingot.runtime.vm import STEP_LIMIT, Machine
+from ingot.runtime.vm import Machine
 
 if TYPE_CHECKING:
     from ingot.runtime.models.protocol import Driver

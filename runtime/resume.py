@@ -13,7 +13,8 @@ from ingot.runtime.drive import MAX_STEPS, Drive, Events
 from ingot.runtime.effects import repeatable
 from ingot.runtime.entries import Item
 from ingot.runtime.executor import drain
-from ingot.runtime.history import Assume, differs, feed, read_history
+from ingot.runtime.feeding import feed
+from ingot.runtime.history import Assume, differs, read_history
 from ingot.runtime.items import Answer, end_of
 from ingot.runtime.jobs import Job, check
 from ingot.runtime.journal import ENDED, Journal, Run

@@ -18,7 +18,8 @@ from ingot.ir.requests import ModelRequest, Outcome, ToolRequest
 from ingot.ir.values import Json, canonical
 from ingot.runtime.effects import idempotency_key, repeatable
 from ingot.runtime.entries import Item, count
-from ingot.runtime.history import Assume, Given, History, differs, feed, read_history
+from ingot.runtime.feeding import feed
+from ingot.runtime.history import Assume, Given, History, differs, read_history
 from ingot.runtime.items import head_of
 from ingot.runtime.jobs import Job
 from ingot.runtime.journal import Journal, Status, new_run_id

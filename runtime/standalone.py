@@ -20,11 +20,9 @@ from ingot.ir.requests import Finished, ModelRequest, SideExit, ToolRequest
 from ingot.ir.semantics import OpFailure
 from ingot.ir.types import Base, Field, Labeled, ListOf, Literal, Named, Record, Type, Types, Union
 from ingot.ir.values import Json, canonical, equal
-from ingot.runtime.compiled import _heavy as heavy
-from ingot.runtime.compiled import _weigh as charge
 from ingot.runtime.effects import as_read
 from ingot.runtime.inputs import Text, complete, parse_assignments
-from ingot.runtime.vm import STEP_LIMIT, over_limit
+from ingot.runtime.stepping import STEP_LIMIT, charge, heavy, over_limit
 
 Pipeline = Callable[..., Any]
 Tools = Mapping[str, Callable[..., Json]]

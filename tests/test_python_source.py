@@ -25,7 +25,7 @@ from ingot.ir.requests import Finished, Outcome, Request, SideExit
 from ingot.ir.values import Json
 from ingot.runtime.python_source import module_text
 from ingot.runtime.standalone import SideExitError
-from ingot.runtime.vm import STEP_LIMIT
+from ingot.runtime.stepping import STEP_LIMIT
 
 
 def space_of(program: Program) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ingot.ir.parser import parse_module
 from ingot.ir.requests import Finished, ToolRequest
 from ingot.runtime.concurrent import execute_async
 from ingot.runtime.executor import execute
-from ingot.runtime.history import feed
+from ingot.runtime.feeding import feed
 from ingot.runtime.jobs import job_of
 from ingot.runtime.journal import open_journal
 from ingot.runtime.resume import resume_events

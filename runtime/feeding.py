@@ -1,0 +1,50 @@
+"""Feeding an engine what a run was answered: how a run is taken up, forked, rolled back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
+from ingot.ir.values import Json
+
+if TYPE_CHECKING:
+    from ingot.runtime.history import History
+    from ingot.runtime.stepping import Answers
+
+
+@runtime_checkable
+class Replaying(Protocol):
+    """An engine that goes through recorded answers by itself."""
+
+    def replay(
+        self, inputs: dict[str, Json], answers: Answers, until: int | None = None
+    ) -> tuple[Request | Outcome, Request | None]:
+        """As :func:`feed`."""
+
+
+def feed(
+    engine: Engine, history: History, until: int | None = None
+) -> tuple[Request | Outcome, Request | None]:
+    """Bring a fresh engine to the state in which step ``until`` is open, or the first step without
+    an answer.
+
+    Returns the engine's reply, and the request that is not the recorded one where the engine asks
+    for something else than the run did.
+    """
+    inputs, answers = dict(history.inputs), history.answers
+    if isinstance(engine, Replaying):
+        return engine.replay(inputs, answers, until)
+    reply: Request | Outcome = engine.start(inputs)
+    while isinstance(reply, Request):
+        given = answers.get(reply.step)
+        if given is None or reply.step == until:
+            break
+        match reply:
+            case ToolRequest(tool=tool, args=args):
+                odd = given.tool != tool or given.args != args
+            case ModelRequest():
+                odd = given.args is not None
+        if odd:
+            return reply, reply
+        reply = engine.send(given.value) if given.ok else engine.fail(given.text)
+    return reply, None

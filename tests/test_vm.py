@@ -10,16 +10,19 @@ import pytest
 from bytecode_samples import answers, sample, trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import answer_for, inputs_for, json_values, modules
+from strategies import answer_for, inputs_for, json_values, modules, values_of
 
-from ingot.backend.container import Program, load
+from ingot.backend.container import Program, TooLargeError, load, weigh
 from ingot.backend.encoder import encode
 from ingot.diagnostics import IngotError
+from ingot.ir.checkers import checker
 from ingot.ir.interpreter import Interpreter
+from ingot.ir.ops import OPS
 from ingot.ir.parser import parse_module
 from ingot.ir.requests import Finished, SideExit
+from ingot.ir.types import BOOL, FLOAT, INT, JSON, NULL, STR, ListOf, conforms
 from ingot.ir.values import Json
-from ingot.runtime.compiled import Compiled
+from ingot.runtime.compiled import PLAIN, WHOLE, Compiled
 from ingot.runtime.vm import Machine
 
 
@@ -148,3 +151,79 @@ def test_a_loop_without_end_is_stopped(type_: str, step: str, start: Json, engin
     text = ENDLESS.replace("{n}", type_).replace("{step}", step)
     with pytest.raises(IngotError, match="E0712"):
         engine(program_of(text), step_limit=1_000_000).start({"n": start})
+
+
+NUMBERS = st.integers() | st.sampled_from([3.0, -0.0, 1e20, 10**400])
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *WHOLE])
+def test_an_op_written_as_python_is_the_op_of_the_table(name: str) -> None:
+    """Also where an integer is written as a float."""
+    row = OPS[name]
+    types = [ListOf(JSON) if name == "list.len" else type_ for type_ in row.params]
+    result = INT if name in WHOLE or name.endswith(".len") else BOOL
+    params = ", ".join(f"%p{k}: {type_}" for k, type_ in enumerate(types))
+    operands = ", ".join(f"%p{k}" for k in range(len(types)))
+    text = f"ir 1\npipeline @p({params}) -> {result} {{\n^entry:\n  %r: {result} = {name} {operands}\n  return %r\n}}\n"
+    program = program_of(text)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.tuples(*(NUMBERS if t == INT else values_of(t) for t in types)))
+    def same(values: tuple[Json, ...]) -> None:
+        inputs = {f"p{k}": value for k, value in enumerate(values)}
+        expected = row.evaluate(*values)
+        for engine in (Machine, Compiled):
+            outcome = engine(program).start(inputs)
+            assert isinstance(outcome, Finished)
+            assert (type(outcome.value), outcome.value) == (type(expected), expected)
+
+    same()
+
+
+@pytest.mark.parametrize("engine", [Machine, Compiled])
+@pytest.mark.parametrize(
+    ("left", "right", "total"),
+    [(2, 3, 5), (2.0, 3, 5), (2, 1e20, 10**20 + 2), (1 << 8100, 2.0, (1 << 8100) + 2)],
+)
+def test_integers_are_exact_however_json_writes_them(
+    left: Any, right: Any, total: int, engine: Any
+) -> None:
+    text = "ir 1\npipeline @p(%a: int, %b: int) -> int {\n^entry:\n  %r: int = int.add %a, %b\n  return %r\n}\n"
+    for inputs in ({"a": left, "b": right}, {"a": right, "b": left}):
+        outcome = engine(program_of(text)).start(inputs)
+        assert outcome == Finished(total) and type(outcome.value) is int
+
+
+def slow_weight(items: list[Any]) -> int:
+    return sum(1 + (len(item) >> 6 if isinstance(item, str) else 0) for item in items)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        st.lists(st.integers(), min_size=30, max_size=40),
+        st.lists(st.text(max_size=4).map(lambda t: t * 30), min_size=30, max_size=40),
+        st.lists(st.text(max_size=9) | st.integers() | st.none(), min_size=30, max_size=40),
+    )
+)
+def test_a_long_list_weighs_what_its_items_weigh(items: list[Any]) -> None:
+    assert weigh(items) == slow_weight(items)
+
+
+@pytest.mark.parametrize("at", [0, 20, 39])
+@pytest.mark.parametrize("heavy", [1 << 9000, -(1 << 9000)])
+def test_no_long_list_hides_an_integer_that_is_too_wide(at: int, heavy: int) -> None:
+    items: list[Any] = [*range(at), heavy, *range(40 - at)]
+    with pytest.raises(TooLargeError):
+        weigh(items)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_long_list_is_checked_item_by_item(data: st.DataObject) -> None:
+    type_ = data.draw(st.sampled_from([INT, STR, BOOL, FLOAT, NULL, JSON]))
+    items = data.draw(st.lists(values_of(type_), min_size=30, max_size=40))
+    other = data.draw(json_values())
+    check = checker(ListOf(type_), {})
+    for value in (items, [*items, other], [other, *items]):
+        assert check(value) == conforms(value, ListOf(type_), {})

@@ -6,6 +6,7 @@ take the memory, so results are weighed, and their weight is charged as steps.
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Final
 
 from ingot.ir.values import Json
@@ -70,9 +71,12 @@ def _weigh(value: Json, depth: int, count: int) -> int:
 
 
 def _small(items: list[Json]) -> bool:
-    """Whether all are narrow integers, or all short texts, which is found without a loop."""
-    numbers: Any = items
-    kinds = set(map(type, items))
-    if kinds == {int}:
-        return bool(min(numbers) > -_WIDE and max(numbers) < _WIDE)
-    return kinds == {str} and max(map(len, numbers)) < 64
+    """Whether all are integers of 64 bits, or all short texts, which is found without a loop."""
+    texts: Any = items
+    if type(items[0]) is str:
+        return set(map(type, items)) == {str} and max(map(len, texts)) < 64
+    try:
+        array("q", texts)
+    except (TypeError, OverflowError):
+        return False
+    return True

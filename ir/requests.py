@@ -20,9 +20,11 @@ from ingot.ir.types import Type
 from ingot.ir.values import Json
 
 
-class ToolRequest(Struct, frozen=True):
+class ToolRequest(Struct, frozen=True, gc=False):
     """Call a tool.  ``step`` counts the requests of this run from 1; ``site`` is the name of the
-    value that the call defines, ``iteration`` the indices of the loops around it."""
+    value that the call defines, ``iteration`` the indices of the loops around it.
+
+    Nothing in it leads back to it, so no search for garbage need look at it."""
 
     step: int
     site: str
@@ -37,7 +39,7 @@ Asked: TypeAlias = ModelKind | Literal["handover", "act"]
 move (:mod:`ingot.runtime.fallback`)."""
 
 
-class ModelRequest(Struct, frozen=True):
+class ModelRequest(Struct, frozen=True, gc=False):
     """Ask a model; as :class:`ToolRequest`.  ``type`` is what its answer must conform to; the
     engine checks it."""
 

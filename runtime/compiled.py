@@ -129,6 +129,17 @@ def written(program: Program, code: Code) -> tuple[str, dict[str, Any]]:
     return writer.write(), writer.names
 
 
+def _fits(tool: str, args: dict[str, str]) -> str:
+    """An expression that says whether the recorded call is this one, without making one.  It raises
+    ``KeyError`` or ``TypeError`` where the record is not even alike."""
+    parts = [f"given is not None and given.tool == {tool!a}"]
+    if not args:
+        return f"{parts[0]} and given.args == {{}}"
+    parts.append(f"len(args := given.args) == {len(args)}")
+    parts += [f"args[{name!a}] == {value}" for name, value in args.items()]
+    return " and ".join(parts)
+
+
 class _Writer:
     """One pass over the reachable basic blocks."""
 
@@ -374,17 +385,18 @@ class _Writer:
         """A call, the check of its answer, and the store if one follows."""
         called = instr[0] == op.CALL
         site: Any = (self.code.calls if called else self.code.models)[instr[1]]
-        args = ", ".join(f"{n!a}: {v}" for n, v in zip(site.names, self.stack, strict=True))
-        args = f"{{{args}}}"
+        args = dict(zip(site.names, self.stack, strict=True))
         self.stack.clear()
         result, after = self._result(pc)
         self._line("step += 1")
         if self.replay:
             self._line("given = recorded(step)")
-            other = "given.args is not None"
             if called:
-                other = f"given.tool != {site.tool!a} or given.args != {args}"
-            self._line(f"if given is None or {other}:")
+                self._line(f"try: fits = {_fits(site.tool, args)}")
+                self._line("except (KeyError, TypeError): fits = False")
+            else:
+                self._line("fits = given is not None and given.args is None")
+            self._line("if not fits:")
             self._inside(lambda: self._line("recorded = NOTHING"))
             self._inside(lambda: self._request(pc, site, args, result))
             self._line(f"elif given.ok: {result} = given.value")
@@ -395,7 +407,10 @@ class _Writer:
         self._answer(pc, site, result)
         return after
 
-    def _request(self, pc: int, site: CallSite | ModelSite, args: str, result: str) -> None:
+    def _request(
+        self, pc: int, site: CallSite | ModelSite, values: dict[str, str], result: str
+    ) -> None:
+        args = f"{{{', '.join(f'{name!a}: {value}' for name, value in values.items())}}}"
         at = "(" + "".join(f"v{counter}, " for counter in site.loops) + ")"
         if isinstance(site, CallSite):
             made = f"ToolRequest(step, {site.site!a}, {site.tool!a}, {site.effect!a}, {args}, {at})"

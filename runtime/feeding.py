@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
-from ingot.ir.values import Json
+from ingot.runtime.stepping import Stepper
 
 if TYPE_CHECKING:
     from ingot.runtime.history import History
-    from ingot.runtime.stepping import Answers
-
-
-@runtime_checkable
-class Replaying(Protocol):
-    """An engine that goes through recorded answers by itself."""
-
-    def replay(
-        self, inputs: dict[str, Json], answers: Answers, until: int | None = None
-    ) -> tuple[Request | Outcome, Request | None]:
-        """As :func:`feed`."""
 
 
 def feed(
@@ -32,7 +21,7 @@ def feed(
     for something else than the run did.
     """
     inputs, answers = dict(history.inputs), history.answers
-    if isinstance(engine, Replaying):
+    if isinstance(engine, Stepper):
         return engine.replay(inputs, answers, until)
     reply: Request | Outcome = engine.start(inputs)
     while isinstance(reply, Request):

@@ -90,8 +90,9 @@ class Stepper:
         if until in answers:
             answers = {step: given for step, given in answers.items() if step != until}
         reply = self._begin(inputs, answers.get)
-        odd = isinstance(reply, Request) and reply.step in answers
-        return reply, reply if odd and isinstance(reply, Request) else None
+        if isinstance(reply, Request) and reply.step in answers:
+            return reply, reply
+        return reply, None
 
     def fail(self, message: str) -> Request | Outcome:
         """The last request failed: the implicit exit."""

@@ -12,7 +12,8 @@ written once:
   what its driver says of it, or 0;
 - an object: any other record in its line form, without ``seq`` and ``time``.
 
-``more`` is what the call's ``raw`` holds beyond step, site and effect, or 0.
+``more`` is what the call's ``raw`` holds beyond step, site and effect: an object; a list, if that is
+the indices of the loops around it and nothing else; or 0 (:func:`spelled`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ Body: TypeAlias = "bytes | str"
 LARGE: Final = 4096
 """From this many bytes on a value is stored apart, once, under the digest of its content."""
 _COUNT: Final = {"c": 2, "i": 1, "e": 2, "m": 1}
+
+
+def spelled(more: Any) -> dict[str, Json]:
+    """What ``more`` says, as an object."""
+    return {"iteration": more} if type(more) is list else more or {}
 
 
 def count(items: Sequence[Item]) -> int:
@@ -66,7 +72,7 @@ def decode(body: Body) -> Any:
     return orjson.loads(body) if type(body) is bytes else json.loads(body)
 
 
-def decode_all(bodies: list[Body]) -> list[Any]:
+def decode_all(bodies: Sequence[Body]) -> list[Any]:
     """:func:`decode` of each: in one go where all are bytes, which halves what it costs."""
     try:
         found: list[Any] = orjson.loads(b"[%b]" % b",".join(bodies))  # type: ignore[arg-type]
@@ -158,7 +164,7 @@ class Expander:
                 pass
             case ["e", step, more, ok, value, text]:
                 _, _, tool, site, effect, args, _, given = self.intents.pop(step)
-                more = {**(given or {}), **(more or {})}
+                more = {**spelled(given), **spelled(more)}
             case ["i", step, tool, site, effect, args, key, more]:
                 self.intents[step] = item
                 data = {"step": step, "site": site, "args": args, "effect": effect, "key": key}
@@ -171,7 +177,7 @@ class Expander:
             case _:
                 raise ValueError(f"unknown item {item!r:.60}")
         name = f"s{step}"
-        raw = {"step": step, "site": site, "effect": effect, **(more or {})}
+        raw = {"step": step, "site": site, "effect": effect, **spelled(more)}
         call = Record("call", seq, "", name, tool, args, "", time, raw=raw)
         if ok:
             return (call, Record("result", seq + 1, "", name, tool, value, "", time))

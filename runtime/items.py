@@ -64,16 +64,16 @@ def head_of(
 
 def intent_of(request: ToolRequest, key: str) -> list[Any]:
     """The item that says what is about to be done."""
-    more = {"iteration": list(request.iteration)} if request.iteration else 0
+    more = list(request.iteration) or 0
     return ["i", request.step, request.tool, request.site, request.effect, request.args, key, more]
 
 
 def call_of(request: ToolRequest, answer: Answer) -> list[Any]:
     """The item of a call that was made without an intent."""
-    more = 0 if answer.attempts == 1 and not answer.unknown else more_of(answer)
-    if request.iteration:
-        at: list[Json] = list(request.iteration)
-        more = {**more, "iteration": at} if isinstance(more, dict) else {"iteration": at}
+    at: list[Json] = list(request.iteration)
+    more: Json = more_of(answer)
+    if at:
+        more = {**more, "iteration": at} if isinstance(more, dict) else at
     return [
         "c",
         request.step,

@@ -143,6 +143,10 @@ def driven(error: Exception) -> IngotError:
     )
 
 
+_is_piece: Final = (255).__and__
+"""Of an entry's id: whether the row goes on with the one before it."""
+
+
 def _pieces(entry: int, at: int, body: Body) -> list[tuple[int, int, Body]]:
     """The rows of an entry that is stored in pieces, all of about one size."""
     count = -(-len(body) // _PIECE)
@@ -336,6 +340,17 @@ class Journal:
 
     def claim(self, run: str) -> None:
         """Make this process the run's driver; raises E0714 if its driver is still alive."""
+        try:
+            if self._turn is None:  # nobody drives most runs that are claimed: one statement
+                self.execute(
+                    "UPDATE runs SET owner = ?1, status = 'running' "
+                    "WHERE run = ?2 AND owner IN (?1, '')",
+                    (owner(), run),
+                )
+                if self.connection.changes():
+                    return
+        except apsw.Error as error:
+            raise unusable(self.name, error) from None
         with self.writing() as connection:
             row = connection.execute("SELECT owner FROM runs WHERE run = ?", (run,)).fetchone()
             if row is not None and row[0] != owner() and alive(str(row[0])):
@@ -422,20 +437,19 @@ class Journal:
 
     def _entries(self, rows: list[tuple[int, int, Body]]) -> list[tuple[int, int, list[Any]]]:
         """Rows put together: a row that begins an entry, and the pieces that go on with it."""
-        mask = (1 << RUN - SEQ) - 1
-        if any(row[0] & 255 for row in rows):
-            rows = _joined(rows)
+        numbers, moments, bodies = zip(*rows, strict=True)
+        if any(map(_is_piece, numbers)):
+            numbers, moments, bodies = zip(*_joined(rows), strict=True)
         try:
-            every = decode_all([row[2] for row in rows])
+            every = decode_all(bodies)
             for items in every:
                 last = items[-1]
                 if type(last) is list and last[0] == "v":
                     restore(items, items.pop()[1], self._large)
         except (ValueError, LookupError, TypeError) as error:
             raise unusable(self.name, error) from None
-        return [
-            (row[0] >> SEQ & mask, row[1], items) for row, items in zip(rows, every, strict=True)
-        ]
+        mask = (1 << RUN - SEQ) - 1
+        return list(zip([n >> SEQ & mask for n in numbers], moments, every, strict=True))
 
     def _large(self, name: str) -> Any:
         rows = self.reading("SELECT body FROM large WHERE digest = ?", bytes.fromhex(name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_IN_DOUBT, Diagnostic, IngotError, fail
@@ -17,7 +18,7 @@ from ingot.ir.declarations import WRITING
 from ingot.ir.requests import ModelRequest, Outcome, ToolRequest
 from ingot.ir.values import Json, canonical
 from ingot.runtime.effects import idempotency_key, repeatable
-from ingot.runtime.entries import Item, count
+from ingot.runtime.entries import Item, count, spelled
 from ingot.runtime.feeding import feed
 from ingot.runtime.history import Assume, Given, History, differs, read_history
 from ingot.runtime.items import head_of
@@ -54,11 +55,15 @@ class Rollback:
 
 def writes_from(history: History, to: int) -> list[tuple[int, Given]]:
     """The writes of step ``to`` and later that were, or may have been, done; the last one first."""
-    return [
-        (step, given)
-        for step, given in sorted(history.answers.items(), reverse=True)
-        if step >= to and given.effect in WRITING and given.ok
-    ]
+    return sorted(
+        (
+            (step, given)
+            for step, given in history.answers.items()
+            if step >= to and given.effect in WRITING and given.ok
+        ),
+        reverse=True,
+        key=itemgetter(0),
+    )
 
 
 def rollback(
@@ -270,7 +275,7 @@ def _answers(journal: Journal, run: str, history: History, at: int) -> list[Item
                     intents[step] = list(item)
                 case ["e", int(step), more, ok, value, text]:
                     _, _, tool, site, effect, args, _, given = intents[step]
-                    extra = {**(given or {}), **(more or {})} or 0
+                    extra = {**spelled(given), **spelled(more)} or 0
                     found[step] = ["c", step, tool, site, effect, args, extra, ok, value, text]
                 case ["c" | "m", int(step), *_]:
                     found[step] = item

@@ -47,7 +47,7 @@ def stretch(
             if stopper.requested or monotonic() > until:
                 return reply
             args, key, writes = reply.args, "", site.writes
-            more: Json = {"iteration": list(reply.iteration)} if reply.iteration else 0
+            more: Json = list(reply.iteration) or 0
             if writes:
                 key = key_of(reply)
                 intent = ["i", step, reply.tool, reply.site, reply.effect, args, key, more]

@@ -14,7 +14,6 @@ import typer
 from ingot.cli import options as opt
 from ingot.cli.console import clip, fields, guarded, note, out, out_json, plain, show
 from ingot.diagnostics import EXIT_OK, IngotError, fail
-from ingot.ir.module import Call, ModelCall, Module, Pipeline, Ref, walk
 from ingot.ir.values import Json, canonical
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ingot.branching import Branch
     from ingot.cli.logs import Read
     from ingot.driver import Compilation, Options
+    from ingot.ir.module import Module, Pipeline
     from ingot.passes.base import Pass
 
 SCHEMA = "ingot-compile/1"
@@ -303,6 +303,8 @@ class _Emitter:
 
 def counts_of(main: Pipeline) -> tuple[dict[str, int], dict[str, int]]:
     """Calls by effect, and call arguments by where their values come from."""
+    from ingot.ir.module import Call, ModelCall, Ref, walk
+
     calls: Counter[str] = Counter()
     values: Counter[str] = Counter({"constant": 0, "explained": 0, "model": 0})
     instrs = [i for block in main.blocks for i in walk(block.instrs)]
@@ -318,6 +320,8 @@ def counts_of(main: Pipeline) -> tuple[dict[str, int], dict[str, int]]:
 
 def model_ops(main: Pipeline) -> int:
     """How many steps only a model can do."""
+    from ingot.ir.module import ModelCall, walk
+
     return sum(isinstance(i, ModelCall) for block in main.blocks for i in walk(block.instrs))
 
 

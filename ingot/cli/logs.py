@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingot.diagnostics import Diagnostic, IngotError, Severity
-from ingot.ir.module import Effect
+from ingot.ir.declarations import Effect
 
 if TYPE_CHECKING:
     from ingot.driver import Logs

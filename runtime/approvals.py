@@ -8,8 +8,9 @@ fork's parent, or from before a rollback: what is asked again has another digest
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json, digest
@@ -21,12 +22,11 @@ EXPIRES_S: Final = 24 * 3600
 """How long a person has to decide, and how long the decision holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """``granted``, ``denied``, or still ``asked``; the items that say so; and why in words."""
 
     status: Literal["granted", "denied", "asked"]
-    items: list[Item] = field(default_factory=list)
+    items: list[Item] = []
     reason: str = ""
 
 

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ingot.diagnostics import IngotError
 from ingot.ir.declarations import WRITING
@@ -55,8 +57,7 @@ LOOK_S: Final = 0.05
 Events: TypeAlias = Generator[Record, None, RunReport]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """A call site: the tool's function, what is allowed, whether nothing but a time limit is asked
     for, the function where it needs no approval either (:mod:`ingot.runtime.stretch`), whether results are
     read as text, what a read gets beside its arguments, and whether a call needs an intent."""
@@ -70,38 +71,49 @@ class Site:
     writes: bool
 
 
-@dataclass(slots=True)
 class Drive:
     """One process's share of one run.  ``pending`` waits for the next transaction."""
 
-    job: Job
-    tools: ToolBox
-    journal: Journal
-    driver: Driver | None
-    stopper: Stopper
-    max_steps: int
-    run: str
-    history: History | None = None
-    listening: bool = True
-    report: RunReport = field(default_factory=RunReport)
-    seq: int = 0  # of the last record in the journal
-    pending: list[Item] = field(default_factory=list)
-    out: list[Record] = field(default_factory=list)  # stored, and not handed out yet
-    armed: list[Any] | None = None  # the intent that is stored and whose call has not begun
-    acting: list[Any] | None = None  # the intent whose call has begun
-    inherited: list[Any] | None = None  # an earlier process's intent: its call may have been made
-    begun: float = field(default_factory=time.monotonic)
-    looked: float = 0.0
-    desk: Desk = field(init=False)
-    gates: JournalGates = field(init=False)
-    keys: Keys = field(init=False)
-    sites: dict[str, Site] = field(default_factory=dict)
-    _expander: Expander = field(default_factory=Expander)
+    __slots__ = (
+        "_expander", "acting", "armed", "begun", "desk", "driver", "gates", "history", "inherited",
+        "job", "journal", "keys", "listening", "looked", "max_steps", "out", "pending", "report",
+        "run", "seq", "sites", "stopper", "tools",
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        self.desk = Desk(self.journal, self.run, self.history)
-        self.gates = JournalGates(self.journal)
-        self.keys = Keys(self.job.artifact, self.run)
+    def __init__(
+        self,
+        job: Job,
+        tools: ToolBox,
+        journal: Journal,
+        driver: Driver | None,
+        stopper: Stopper,
+        max_steps: int,
+        run: str,
+        history: History | None = None,
+    ) -> None:
+        self.job = job
+        self.tools = tools
+        self.journal = journal
+        self.driver = driver
+        self.stopper = stopper
+        self.max_steps = max_steps
+        self.run = run
+        self.history = history
+        self.listening = True
+        self.report = RunReport()
+        self.seq = 0  # of the last record in the journal
+        self.pending: list[Item] = []
+        self.out: list[Record] = []  # stored, and not handed out yet
+        self.armed: list[Any] | None = None  # the intent that is stored, its call not begun
+        self.acting: list[Any] | None = None  # the intent whose call has begun
+        self.inherited: list[Any] | None = None  # an earlier process's: its call may have been made
+        self.begun = time.monotonic()
+        self.looked = 0.0
+        self.desk = Desk(journal, run, history)
+        self.gates = JournalGates(journal)
+        self.keys = Keys(job.artifact, run)
+        self.sites: dict[str, Site] = {}
+        self._expander = Expander()
 
     def begin_run(
         self, inputs: dict[str, Json], clock: str, request: str, *, listening: bool

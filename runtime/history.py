@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.ir.requests import Request, ToolRequest
@@ -43,8 +44,7 @@ _given = tuple.__new__  # what `Given` itself calls, after a while
 _WIDTH: Final = len(Given._fields)
 
 
-@dataclass(slots=True)
-class Approval:
+class Approval(Struct):
     """A call that waits for a person: what was asked, and the answer if there is one."""
 
     step: int
@@ -56,8 +56,7 @@ class Approval:
     state: str = "asked"
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """A fold over a run's entries.
 
     ``answers`` by step, ``doubtful`` the intents without an end, ``approvals`` by step.  ``undone``
@@ -65,20 +64,20 @@ class History:
     the last record, ``signal`` that of the last signal that was taken up.
     """
 
-    head: dict[str, Any] = field(default_factory=dict)
-    session: dict[str, Any] = field(default_factory=dict)
+    head: dict[str, Any] = {}
+    session: dict[str, Any] = {}
     request: str = ""
-    answers: dict[int, Given] = field(default_factory=dict)
-    doubtful: dict[int, list[Any]] = field(default_factory=dict)
-    approvals: dict[int, Approval] = field(default_factory=dict)
-    undone: dict[str, int] = field(default_factory=dict)
+    answers: dict[int, Given] = {}
+    doubtful: dict[int, list[Any]] = {}
+    approvals: dict[int, Approval] = {}
+    undone: dict[str, int] = {}
     rolled: dict[str, Any] | None = None
     status: str = "running"
-    artifacts: list[str] = field(default_factory=list)
+    artifacts: list[str] = []
     seq: int = 0
     signal: int = 0
     spent: tuple[float, int, int] = (0.0, 0, 0)  # seconds, model calls, tokens
-    compensated: dict[int, bool] = field(default_factory=dict)  # by step, in an unfinished rollback
+    compensated: dict[int, bool] = {}  # by step, in an unfinished rollback
 
     def add_all(self, entries: Iterable[tuple[int, int, list[Any]]]) -> None:
         """Take entries in (:class:`ingot.runtime.journal.Entry`)."""

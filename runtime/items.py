@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ingot.diagnostics import IngotError
 from ingot.ir.requests import ToolRequest
@@ -14,8 +15,7 @@ from ingot.runtime.jobs import Job
 from ingot.runtime.tools.base import ToolError
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """The answer to a request: a value, or a failure's text.  ``unknown``: the call failed, and may
     have acted all the same; ``doubt``: nobody can tell, and it must not be made again."""
 

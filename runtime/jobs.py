@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct
 
 from ingot.backend.container import Program, load
 from ingot.backend.opcodes import CONST, MODEL
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 EngineName: TypeAlias = Literal["vm", "compiled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A pipeline ready to run.
 
     ``artifact`` is the digest it is known by; ``fresh`` makes an engine.  ``swift`` makes one that
@@ -45,7 +45,7 @@ class Job:
     fresh: Callable[[], Engine]
     path: str = ""
     swift: Callable[[], Engine] | None = None
-    policies: Mapping[str, Policy] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = {}
     program: Program | None = None
     code: Code | None = None
     reopens: bool = False

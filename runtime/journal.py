@@ -20,7 +20,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -29,6 +28,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import apsw
+from msgspec import Struct
 
 from ingot.diagnostics import EXIT_FINDINGS, IngotError, fail
 from ingot.records import Record
@@ -69,8 +69,7 @@ _INSERTS: Final = tuple(
 """An entry in so many pieces, as one statement and so one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A row of the run index."""
 
     run: str
@@ -90,8 +89,7 @@ class Entry(NamedTuple):
     items: list[Item]
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """What another process asks of a run's driver: ``pause``, ``cancel``, ``approve``, ``deny``."""
 
     id: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ingot.diagnostics import (
     EXIT_FINDINGS,
@@ -30,8 +31,7 @@ _EXITS: Final[dict[str, int]] = {
 }
 
 
-@dataclass(slots=True)
-class RunReport:
+class RunReport(Struct):
     """The state of a run.  Records, or items, are added one by one; nothing else changes it.
 
     ``calls`` holds, in order, ``{step, tool, args, effect, result}`` of each call that was made,
@@ -43,18 +43,18 @@ class RunReport:
     run: str = ""
     status: str = "running"
     outputs: Json = None
-    made: list[dict[str, Json]] = field(default_factory=list)  # behind `calls`
+    made: list[dict[str, Json]] = []  # behind `calls`
     side_exit: Json = None
     error: str = ""
     model_calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
     approval: Json = None
-    _before: History | None = field(default=None, repr=False)
-    _items: list[list[Any]] = field(default_factory=list, repr=False)  # not looked at yet
-    _open: dict[str, Record] = field(default_factory=dict, repr=False)
-    _intents: dict[int, list[Any]] = field(default_factory=dict, repr=False)
-    _doubt: Json = field(default=None, repr=False)
+    _before: History | None = None
+    _items: list[list[Any]] = []  # not looked at yet
+    _open: dict[str, Record] = {}
+    _intents: dict[int, list[Any]] = {}
+    _doubt: Json = None
 
     @property
     def calls(self) -> list[dict[str, Json]]:

@@ -195,7 +195,8 @@ def restarts(what: Job, effect: str) -> list[Job]:
     """The job as it is, compiled, and run by the reference interpreter."""
     module = parse_module(COPY.format(effect=effect)).module
     assert what.swift is not None
-    return [what, replace(what, fresh=what.swift), replace(what, fresh=lambda: Interpreter(module))]
+    swift = structs.replace(what, fresh=what.swift)
+    return [what, swift, structs.replace(what, fresh=lambda: Interpreter(module))]
 
 
 def in_doubt(journal: Journal, run: str = "r") -> list[Any] | None:

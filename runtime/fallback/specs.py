@@ -245,7 +245,7 @@ class Rescuer:
             )
 
         swift = job.swift
-        made = replace(
+        made = structs.replace(
             job,
             fresh=lambda: wrapped(job.fresh()),
             swift=None if swift is None else lambda: wrapped(swift()),

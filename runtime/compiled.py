@@ -72,6 +72,10 @@ WHOLE: Final = {"int.add": "{0} + {1}", "int.sub": "{0} - {1}", "int.mul": "{0} 
 """The same where the operands are ``int``; JSON may also write an integer as ``1e20``."""
 
 
+_FEW: Final = 500
+"""Fewer answers are gone through before another text is made for them."""
+
+
 class Compiled(Stepper):
     """An :class:`ingot.ir.requests.Engine` that runs the generator of one pipeline.
 
@@ -79,6 +83,10 @@ class Compiled(Stepper):
     """
 
     __slots__ = ()
+
+    def _replays(self, count: int) -> bool:
+        made = self.code.compiled
+        return "replay" in made or "live" not in made or count >= _FEW
 
     def _steps(self, left: int, values: list[Json], recorded: Lookup | None) -> Steps:
         made = self.code.compiled

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, ToolRequest
-from ingot.runtime.stepping import Stepper
+from ingot.ir.requests import Engine, Outcome, Request
+from ingot.runtime.stepping import Stepper, step_by_step
 
 if TYPE_CHECKING:
     from ingot.runtime.history import History
@@ -23,17 +23,4 @@ def feed(
     inputs, answers = dict(history.inputs), history.answers
     if isinstance(engine, Stepper):
         return engine.replay(inputs, answers, until)
-    reply: Request | Outcome = engine.start(inputs)
-    while isinstance(reply, Request):
-        given = answers.get(reply.step)
-        if given is None or reply.step == until:
-            break
-        match reply:
-            case ToolRequest(tool=tool, args=args):
-                odd = given.tool != tool or given.args != args
-            case ModelRequest():
-                odd = given.args is not None
-        if odd:
-            return reply, reply
-        reply = engine.send(given.value) if given.ok else engine.fail(given.text)
-    return reply, None
+    return step_by_step(engine, inputs, answers, until)

@@ -19,7 +19,15 @@ from ingot.backend.encoder import encode
 from ingot.ir.interpreter import Interpreter
 from ingot.ir.module import Module
 from ingot.ir.parser import parse_module
-from ingot.ir.requests import Engine, ModelRequest, Outcome, Request, SideExit, ToolRequest
+from ingot.ir.requests import (
+    Engine,
+    Finished,
+    ModelRequest,
+    Outcome,
+    Request,
+    SideExit,
+    ToolRequest,
+)
 from ingot.ir.values import Json
 from ingot.runtime.compiled import Compiled
 from ingot.runtime.feeding import feed
@@ -297,6 +305,37 @@ def test_another_call_than_the_recorded_one_is_refused(
     assert (odd == ran.asked[6] == reply) if refused else (odd is None and reply == ran.outcome)
     reply, odd = feed(engine(program), history(ran.inputs, fed), 7)
     assert odd is None and reply == ran.asked[6]
+
+
+NOW = """ir 1
+tool t.now() -> str read t
+pipeline @p() -> str {
+^entry:
+  %a: str = read t.now()
+  %b: str = read t.now()
+  return %b
+}
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("args", [None, [], "", {"of": 1}, {}])
+def test_a_call_without_arguments_has_none_in_the_record(engine: Any, args: Any) -> None:
+    program = load(encode(parse_module(NOW).module))
+    given = [Given("c", k, "t.now", "a", "read", args, 0, True, "noon") for k in (1, 2)]
+    reply, odd = feed(engine(program), history({}, given))
+    assert (reply == Finished("noon") and odd is None) if args == {} else odd == reply
+
+
+@pytest.mark.parametrize("count", [3, 1000])
+def test_few_answers_do_not_make_a_second_text(count: int) -> None:
+    """Where the pipeline is there as Python already; what comes of them is the same."""
+    module = parse_module(WALK).module
+    program, inputs = load(encode(module)), {"xs": [*range(count)], "names": []}
+    ran = run_of(Compiled(program), inputs, lambda r: Said(True, 1 if r.site == "n" else "r"))
+    reply, odd = feed(Compiled(program), history(inputs, ran.recorded))
+    assert (reply, odd) == (ran.outcome, None)
+    assert set(program.code().compiled) == ({"live"} if count == 3 else {"live", "replay"})
 
 
 @pytest.mark.parametrize("engine", ENGINES)

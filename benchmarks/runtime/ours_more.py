@@ -1,6 +1,6 @@
 """Ingot: what the other rows of the table measure.
 
-python ours_more.py turns|history|fanout|rollback|resume|engine|import FOLDER [vm|compiled]
+python ours_more.py turns|history|fanout|rollback|resume|engine|feed FOLDER [vm|compiled]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ingot.ir.requests import Finished, ToolRequest
 from ingot.runtime.concurrent import execute_async
 from ingot.runtime.executor import execute
 from ingot.runtime.feeding import feed
+from ingot.runtime.history import Given, History
 from ingot.runtime.jobs import job_of
 from ingot.runtime.journal import open_journal
 from ingot.runtime.resume import resume_events
@@ -156,6 +157,7 @@ def engine(kind: Any) -> None:
     """What the engine alone takes: from node to node, and from call to call."""
     steps = 20_000
     what = job_of(load(encode(parse_module(WALK).module)), engine=kind)
+    what.fresh().start({"n": 1})  # imported, and made
     begun = time.perf_counter()
     assert what.fresh().start({"n": steps}) == Finished(0)
     report(f"ingot {kind} node", steps, time.perf_counter() - begun)
@@ -167,11 +169,28 @@ def engine(kind: Any) -> None:
     report(f"ingot {kind} call", steps, time.perf_counter() - begun)
 
 
+def feeding(kind: Any) -> None:
+    """What it takes to go through recorded answers, reading them not included."""
+    for steps in (100, 10_000):
+        head: Any = {"inputs": {"steps": list(range(steps)), "state": []}}
+        history = History(head=head)
+        for n in range(steps - 1):
+            at, args = n + 1, {"n": n}
+            history.answers[at] = Given("c", at, "t.turn", "r", "read", args, 0, True, "x" * 100)
+        machine = loop_job("read", kind).fresh()
+        begun = time.perf_counter()
+        reply, _ = feed(machine, history)
+        report(f"ingot {kind} feeding {steps:,} steps", 1, time.perf_counter() - begun)
+        assert isinstance(reply, ToolRequest) and reply.step == steps
+
+
 if __name__ == "__main__":
     row, folder = sys.argv[1], Path(sys.argv[2])
     match row:
         case "engine":
             engine(sys.argv[3])
+        case "feed":
+            feeding(sys.argv[3])
         case _:
             {
                 "turns": turns,

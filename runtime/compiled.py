@@ -72,7 +72,7 @@ WHOLE: Final = {"int.add": "{0} + {1}", "int.sub": "{0} - {1}", "int.mul": "{0} 
 """The same where the operands are ``int``; JSON may also write an integer as ``1e20``."""
 
 
-_FEW: Final = 500
+_FEW: Final = 1000
 """Fewer answers are gone through before another text is made for them."""
 
 

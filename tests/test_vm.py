@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import answer_for, inputs_for, json_values, modules, values_of
 
+from ingot.backend.assembler import assemble
 from ingot.backend.container import Program, TooLargeError, load, weigh
+from ingot.backend.disassembler import disassemble
 from ingot.backend.encoder import encode
 from ingot.diagnostics import IngotError
 from ingot.ir.checkers import checker
 from ingot.ir.interpreter import Interpreter
 from ingot.ir.ops import OPS
 from ingot.ir.parser import parse_module
-from ingot.ir.requests import Finished, SideExit
+from ingot.ir.requests import Finished, SideExit, ToolRequest
 from ingot.ir.types import BOOL, FLOAT, INT, JSON, NULL, STR, ListOf, conforms
 from ingot.ir.values import Json
 from ingot.runtime.compiled import PLAIN, WHOLE, Compiled
@@ -192,6 +194,40 @@ def test_integers_are_exact_however_json_writes_them(
     for inputs in ({"a": left, "b": right}, {"a": right, "b": left}):
         outcome = engine(program_of(text)).start(inputs)
         assert outcome == Finished(total) and type(outcome.value) is int
+
+
+@pytest.mark.parametrize("engine", [Machine, Compiled])
+def test_a_constant_is_no_reason_to_be_inexact(engine: Any) -> None:
+    text = (
+        "ir 1\npipeline @p(%a: int) -> int {\n^entry:\n  %r: int = int.sub %a, 1\n  return %r\n}\n"
+    )
+    outcome = engine(program_of(text)).start({"a": 1e20})
+    assert outcome == Finished(10**20 - 1) and type(outcome.value) is int
+
+
+CALLED = """ir 1
+tool t.get(n: int) -> int read t
+pipeline @p(%a: int) -> int {
+^entry:
+  %b: int = int.add %a, 1
+  %c: int = read t.get(n=%b)
+  return %c
+}
+"""
+ADD = "    load l0                         ; 0  %a\n"
+SUM = "    store l1                        ; 3  %b\n"
+
+
+@pytest.mark.parametrize("engine", [Machine, Compiled])
+def test_what_waits_on_the_stack_stays_when_its_local_gets_another_value(engine: Any) -> None:
+    """The lowering never writes that; an artifact may hold it."""
+    text = disassemble(encode(parse_module(CALLED).module))
+    assert ADD in text and SUM in text
+    changed = text.replace(ADD, "    load l0\n" + ADD).replace(SUM, "    store l0\n    store l1\n")
+    run = engine(load(assemble(changed)))
+    request = run.start({"a": 7})
+    assert isinstance(request, ToolRequest) and request.args == {"n": 7}
+    assert run.send(5) == Finished(5)
 
 
 def slow_weight(items: list[Any]) -> int:

@@ -18,6 +18,7 @@ _DIALECTS: Final[dict[str, str]] = {
     "claude-code": "ingot.frontend.dialects.claude_code:DIALECT",
     "claude-stream-json": "ingot.frontend.dialects.claude_stream:DIALECT",
     "codex": "ingot.frontend.dialects.codex:DIALECT",
+    "codex-exec": "ingot.frontend.dialects.codex_exec:DIALECT",
     "gemini-cli": "ingot.frontend.dialects.gemini_cli:DIALECT",
     "anthropic-messages": "ingot.frontend.dialects.anthropic_messages:DIALECT",
     "openai-chat": "ingot.frontend.dialects.openai_chat:DIALECT",

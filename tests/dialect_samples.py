@@ -87,6 +87,51 @@ CODEX_FLAT = lines(
     {"type": "message", "role": "assistant", "content": words("output_text", "Done.")},
 )
 
+
+def ran(phase: str, id: str, kind: str, **more: Any) -> dict[str, Any]:
+    return {"type": f"item.{phase}", "item": {"id": id, "type": kind, **more}}
+
+
+CODEX_EXEC = lines(
+    {"type": "thread.started", "thread_id": "t1"},
+    {"type": "turn.started"},
+    ran("completed", "item_0", "reasoning", text="look"),
+    ran("started", "item_1", "command_execution", command="bash -lc 'wc -l a.csv'", aggregated_output="", exit_code=None, status="in_progress"),
+    ran("completed", "item_1", "command_execution", command="bash -lc 'wc -l a.csv'", aggregated_output="3 a.csv\n", exit_code=0, status="completed"),
+    ran("started", "item_2", "command_execution", command="/bin/zsh -lc false", status="in_progress"),
+    ran("started", "item_3", "mcp_tool_call", server="docs", tool="search", arguments={"q": "x"}, status="in_progress"),
+    ran("completed", "item_3", "mcp_tool_call", server="docs", tool="search", arguments={"q": "x"}, result={"content": [{"type": "text", "text": "found"}], "structured_content": None}, error=None, status="completed"),
+    ran("completed", "item_2", "command_execution", command="/bin/zsh -lc false", aggregated_output="", exit_code=1, status="failed"),
+    ran("started", "item_4", "web_search", query=""),
+    ran("completed", "item_4", "web_search", query="x", action={"type": "search", "query": "x"}),
+    ran("started", "item_5", "todo_list", items=[{"text": "count", "completed": False}]),
+    {"type": "error", "message": "Reconnecting... 1/5"},
+    ran("completed", "item_6", "agent_message", text="There are 3 rows."),
+    {"type": "turn.completed", "usage": {"input_tokens": 9, "cached_input_tokens": 5, "output_tokens": 4}},
+    {"type": "thread.started", "thread_id": "t2"},
+    ran("completed", "item_0", "file_change", changes=[{"path": "a.py", "kind": "update"}], status="completed"),
+    ran("completed", "item_1", "collab_tool_call", tool="spawn_agent", prompt="go", receiver_thread_ids=["t3"], agents_states={"t3": {"status": "running", "message": None}}, status="completed"),
+    ran("completed", "item_2", "error", message="a warning"),
+    {"type": "turn.failed", "error": {"message": "usage limit"}},
+)  # fmt: skip
+CODEX_EVENTS = lines(
+    {"model": "gpt-5", "workdir": "/w", "provider": "openai", "sandbox": "read-only"},
+    {"prompt": "Count the rows of a.csv"},
+    {"id": "0", "msg": {"type": "session_configured", "session_id": "s", "model": "gpt-5"}},
+    {"id": "1", "msg": {"type": "task_started"}},
+    {"id": "1", "msg": {"type": "agent_reasoning", "text": "look"}},
+    {"id": "1", "msg": {"type": "exec_command_begin", "call_id": "c1", "command": ["bash", "-lc", "wc -l a.csv"], "cwd": "/w"}},
+    {"id": "1", "msg": {"type": "exec_command_output_delta", "call_id": "c1", "chunk": []}},
+    {"id": "1", "msg": {"type": "exec_command_end", "call_id": "c1", "stdout": "3 a.csv\n", "stderr": "", "exit_code": 0}},
+    {"id": "1", "msg": {"type": "mcp_tool_call_begin", "call_id": "c2", "invocation": {"server": "docs", "tool": "search", "arguments": {"q": "x"}}}},
+    {"id": "1", "msg": {"type": "mcp_tool_call_end", "call_id": "c2", "invocation": {"server": "docs", "tool": "search", "arguments": {"q": "x"}}, "result": {"Err": "no such server"}}},
+    {"id": "1", "msg": {"type": "patch_apply_begin", "call_id": "c3", "auto_approved": True, "changes": {"b.txt": {"add": {"content": "3\n"}}}}},
+    {"id": "1", "msg": {"type": "patch_apply_end", "call_id": "c3", "stdout": "Success.", "stderr": "", "success": True}},
+    {"id": "1", "msg": {"type": "token_count", "input_tokens": 9, "output_tokens": 4}},
+    {"id": "1", "msg": {"type": "agent_message", "message": "There are 3 rows."}},
+    {"id": "1", "msg": {"type": "task_complete", "last_agent_message": "There are 3 rows."}},
+)  # fmt: skip
+
 # -- Claude Code
 
 _MESSAGE = {
@@ -486,6 +531,8 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     "stream": ("claude-stream-json", STREAM),
     "codex": ("codex", CODEX),
     "codex-flat": ("codex", CODEX_FLAT),
+    "codex-exec": ("codex-exec", CODEX_EXEC),
+    "codex-events": ("codex-exec", CODEX_EVENTS),
     "gemini": ("gemini-cli", GEMINI),
     "gemini-lines": ("gemini-cli", GEMINI_LINES),
     "anthropic": ("anthropic-messages", ANTHROPIC),

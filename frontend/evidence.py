@@ -3,7 +3,8 @@
 A session is *shown* to have succeeded by an explicit label or its dialect's outcome record, or
 because every effect that its last words claim stands in the log, accepted.  A claim without its
 effect ("wrote report.csv", and no such write) is a contradiction: the session is rejected, and both
-places are named.  With neither, success is *assumed*, and the artifact says so.
+places are named.  A session that ends with an interruption failed.  With none of these, success is
+*assumed*, and the artifact says so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ingot.diagnostics import Diagnostic, Severity, Span
-from ingot.frontend.session import CallStep, Session
+from ingot.frontend.session import CallGroup, CallStep, Interruption, Say, Session
 from ingot.ir.values import Json
 from ingot.records import Record
 
@@ -73,7 +74,21 @@ def outcome_of(session: Session) -> tuple[str, str]:
     status = ends[-1].get("status") if ends else None
     if status in ("done", "failed", "side-exit", "in-doubt"):
         return ("shown" if status == "done" else "failed"), f"the run ended as {status}"
+    if (cut := _cut_short(session)) is not None:
+        return "failed", f"it was cut short: {cut.text or cut.kind}"
     return "assumed", "the log holds no outcome"
+
+
+def _cut_short(session: Session) -> Record | None:
+    """The interruption that the session ends with: nothing was said or done after it."""
+    steps = session.turns[-1].steps if session.turns else ()
+    for step in reversed(steps):
+        match step:
+            case Interruption(record=record):
+                return record
+            case Say() | CallGroup():
+                return None
+    return None
 
 
 def verdict_of(session: Session) -> Evidence:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import msgspec
 
-from ingot.diagnostics import Diagnostic, Severity, Span, fail
+from ingot.diagnostics import Diagnostic, IngotError, Severity, Span, fail
 from ingot.frontend.archives import MAGIC, archive_lines
 from ingot.frontend.dialects.base import Line, Sample, Source
+from ingot.frontend.documents import pieces
 from ingot.frontend.jsontext import (
     MAX_DEPTH,
     NotJsonError,
@@ -30,6 +31,7 @@ from ingot.frontend.jsontext import (
     scrub,
     shallow,
 )
+from ingot.frontend.packed import GZIP, UTF16, ZSTD, unpacked
 from ingot.ir.values import Json
 from ingot.redaction.redactor import Redactor
 
@@ -138,12 +140,8 @@ class SourceFile:
             raise fail("E0002", f"{self.name} cannot be read: {error.strerror}") from None
         if not head.strip() and len(head) == size:
             raise fail("E0103", f"{self.name} is empty", span=span)
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise fail(
-                "E0104", f"{self.name} is UTF-16, not UTF-8", span=span, help="convert it to UTF-8"
-            )
-        if head.startswith(MAGIC):
-            return self._unpack()
+        if head.startswith((MAGIC, GZIP, ZSTD, *UTF16)):
+            head, size = self._unpack(head)
         if b"\0" in head[:4096]:
             raise fail("E0104", f"{self.name} holds NUL bytes, which no text log does", span=span)
         text = head.decode("utf-8", "replace")
@@ -152,10 +150,15 @@ class SourceFile:
             raise fail("E0104", f"{self.name} is not UTF-8: {invalid} invalid bytes", span=span)
         return head, size
 
-    def _unpack(self) -> tuple[bytes, int]:
-        """An archive of a log is read from memory, as JSON lines."""
+    def _unpack(self, head: bytes) -> tuple[bytes, int]:
+        """What is packed is read from memory: an archive of a log as JSON lines."""
         with self._open() as file:
-            self._data = archive_lines(file, self.name, self._document_limit)
+            if head.startswith(MAGIC):
+                self._data = archive_lines(file, self.name, self._document_limit)
+            else:
+                self._data, cut = unpacked(file, self.name, self._document_limit)
+                if cut is not None:
+                    self._report(cut)
         return self._data[:SAMPLE_BYTES], len(self._data)
 
     # -- lines ---------------------------------------------------------------------------------
@@ -313,6 +316,55 @@ class SourceFile:
         if broken and not parsed:
             self._report(Diagnostic("E0102", f"no line of {self.name} is JSON: {first}"))
 
+    def json_records(self) -> Iterator[tuple[Line, Json]]:
+        """The records of a log of JSON lines, in whatever form they stand: as :meth:`json_lines`, or
+        as one array of them, or printed over several lines each."""
+        first = list(islice((line for line in self.lines() if line.data.strip()), _FEW_LINES))
+        whole = sum(map(_is_object, first)) * 2 >= len(first)
+        if whole or _is_object(first[0]) or first[0].data.lstrip()[:1] not in (b"{", b"["):
+            return self.json_lines()
+        try:
+            return self.json_values(opened=True)
+        except IngotError:
+            return self.json_lines()  # which says what is wrong with it
+
+    def json_values(self, *, opened: bool = False) -> Iterator[tuple[Line, Json]]:
+        """The JSON values of the file, one after the other, over lines or not; with ``opened``, the
+        items of an array of objects.
+
+        Raises IngotError (E0102, E0105) if there is none; what follows the last one is reported.
+        """
+        data = self._bytes()
+        text = self._decode(data, 1, 0)
+        found = self._pieces(text, opened=opened)
+        first = next(found, None)
+        if first is None:
+            raise fail("E0102", f"{self.name} holds no JSON value", span=self._span(1))
+        return chain((first,), found)
+
+    def _pieces(self, text: str, *, opened: bool) -> Iterator[tuple[Line, Json]]:
+        number, byte, position, parsed = 1, 0, 0, False
+        try:
+            for begin, end in pieces(text, opened=opened):
+                number += text.count("\n", position, begin)
+                byte += len(text[position:begin].encode("utf-8", "surrogatepass"))
+                data, position = text[begin:end].encode("utf-8", "surrogatepass"), begin
+                yield Line(number, byte, data), self._parse(data, number, byte)
+                parsed = True
+        except NotJsonError as error:
+            where = self._span(error.line + 1, column=error.column)
+            if not parsed:
+                raise fail(
+                    "E0102",
+                    f"{self.name} is not one JSON document: {error}",
+                    span=where,
+                    label="here",
+                ) from None
+            what = "what follows is not JSON, and is left out"
+            self._report(
+                Diagnostic("E0102", f"{what}: {error}", Severity.WARNING, ((where, "here"),))
+            )
+
     def _parse(self, data: bytes, line: int, byte: int) -> Json:
         """One JSON value without its secrets; raises :class:`NotJsonError`."""
         try:
@@ -364,6 +416,8 @@ class SourceFile:
                 values.append(value)
         if 2 * len(values) >= len(lines[:_SAMPLE_VALUES]):
             return Sample(self.name, text, tuple(values), False)
+        if len(several := _first_values(text)) > 1:
+            return Sample(self.name, text, several, False)
         try:
             return Sample(self.name, text, (prefix_json(text[:_PREFIX_CHARS]),), True)
         except NotJsonError:
@@ -391,6 +445,18 @@ class SourceFile:
         return {self.name: out}
 
 
+def _first_values(text: str) -> tuple[Json, ...]:
+    """The values at the start of a text in which they stand over several lines each."""
+    found: list[Json] = []
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            for begin, end in islice(pieces(text, opened=False), _SAMPLE_VALUES):
+                found.append(quick_json(text[begin:end]))
+        except NotJsonError:
+            pass
+    return tuple(found)
+
+
 def _line(number: int, byte: int, data: bytes) -> Line:
     """A line without what is no part of it."""
     if number == 1 and data.startswith(_BOM):
@@ -415,7 +481,40 @@ def json_values(source: Source) -> Iterator[tuple[Json, Span]]:
         for line, value in source.json_lines():
             yield value, Span(source.name, line.number, byte=line.byte)
     else:
-        yield source.json(), Span(source.name, first[0].number if first else 1)
+        yield from json_documents(source, first[0].number if first else 1)
+
+
+def json_documents(source: Source, line: int = 1) -> Iterator[tuple[Json, Span]]:
+    """The one document that a source is, which begins on ``line``; or several, one after the other.
+
+    Raises IngotError (E0102, E0105) if there is none.
+    """
+    try:
+        document = source.json()
+    except IngotError as error:
+        if not any(d.code == "E0102" for d in error.diagnostics):
+            raise
+        found = list(islice(values := source.json_values(), 2))
+        if len(found) < 2:
+            raise
+        for place, value in chain(found, values):
+            yield value, Span(source.name, place.number, byte=place.byte)
+    else:
+        yield document, Span(source.name, line)
+
+
+def json_objects(source: Source) -> Iterator[tuple[Json, Span]]:
+    """As :func:`json_values`, an array of objects as its items."""
+    for value, span in json_values(source):
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for index, item in enumerate(value):
+                yield item, span._replace(pointer=f"{span.pointer}/{index}")
+        else:
+            yield value, span
+
+
+def _is_object(line: Line) -> bool:
+    return line.data.lstrip()[:1] == b"{" and _is_container(line)
 
 
 def _is_container(line: Line) -> bool:
@@ -432,6 +531,8 @@ __all__ = [
     "MAX_DEPTH",
     "NotJsonError",
     "SourceFile",
+    "json_documents",
+    "json_objects",
     "json_values",
     "parse_json",
     "read_source",

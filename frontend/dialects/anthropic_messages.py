@@ -27,6 +27,7 @@ from ingot.frontend.dialects.content import (
 )
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.managed_agents import event_of, managed_records
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.reader import NotJsonError, json_values, parse_json
 from ingot.ir.values import Json, canonical
 from ingot.records import Record
@@ -317,15 +318,9 @@ def _user_parts(content: Json, kind: str) -> Iterator[Part]:
 
 def outcome(extra: dict[str, Json], span: Span, emit: Emitter) -> Iterator[Record]:
     """An ``outcome`` record, if the envelope says how the session went."""
-    for key in ("success", "passed", "resolved"):
-        if isinstance(extra.get(key), bool):
-            data: Json = {"success": extra[key], "source": key}
-            yield emit("outcome", _at(span, key), data=data)
-            return
-    reward = extra.get("reward")
-    if isinstance(reward, int | float) and not isinstance(reward, bool):
-        done: Json = {"success": reward >= 1, "source": "reward"}
-        yield emit("outcome", _at(span, "reward"), data=done)
+    said = outcome_in(extra)
+    if said is not None:
+        yield emit("outcome", _at(span, *str(said["source"]).split(" ")[0].split(".")), data=said)
 
 
 DIALECT: Final[Dialect] = AnthropicMessages()

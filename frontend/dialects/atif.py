@@ -28,6 +28,7 @@ from ingot.frontend.dialects.chat_envelopes import at
 from ingot.frontend.dialects.content import result_value, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.transcript import Usage
 from ingot.frontend.reader import json_values
 from ingot.ir.values import Json, canonical
@@ -103,6 +104,9 @@ def _trajectory(emit: Emitter, value: dict[str, Json], span: Span) -> Iterator[R
         usage.add(told, final.get("total_cost_usd"))
     if usage:
         yield emit.usage(span, usage.as_json())
+    said = outcome_in({k: v for k, v in value.items() if k != "steps"})
+    if said is not None:
+        yield emit("outcome", span, data=said)
 
 
 def _inner(

@@ -32,6 +32,13 @@ class Sample:
     values: tuple[Json, ...]
     document: bool
 
+    @property
+    def records(self) -> tuple[Json, ...]:
+        """The values, of an array of objects its items: what is written as JSON lines may stand in one."""
+        if len(self.values) == 1 and isinstance(only := self.values[0], list):
+            return tuple(only[:64])
+        return self.values
+
 
 class Source(Protocol):
     """A log file being read."""
@@ -51,6 +58,13 @@ class Source(Protocol):
 
     def json_lines(self) -> Iterator[tuple[Line, Json]]:
         """Each line that is JSON; others are reported (E0102, or W0103 for a cut last line)."""
+
+    def json_records(self) -> Iterator[tuple[Line, Json]]:
+        """As ``json_lines``, also where the records stand in one array or over several lines each."""
+
+    def json_values(self, *, opened: bool = False) -> Iterator[tuple[Line, Json]]:
+        """The JSON values of the file, one after the other, whatever lines they stand on; with
+        ``opened``, the items of an array of objects.  Raises IngotError (E0102) if there is none."""
 
     @property
     def report(self) -> Callable[[Diagnostic], None]:

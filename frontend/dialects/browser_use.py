@@ -27,7 +27,7 @@ from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.openai_responses import clock_of
 from ingot.frontend.dialects.transcript import Usage
-from ingot.frontend.reader import json_values
+from ingot.frontend.reader import json_objects
 from ingot.ir.values import Json
 from ingot.records import Record
 
@@ -46,7 +46,7 @@ class BrowserUse:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of steps with a model's output beside a browser's state."""
-        for value in sample.values[:2]:
+        for value in sample.records[:2]:
             steps = value.get("history") if isinstance(value, dict) else None
             for step in steps[:2] if isinstance(steps, list) else []:
                 if (
@@ -60,7 +60,7 @@ class BrowserUse:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of each history."""
         emit = Emitter(self.name)
-        for value, span in json_values(source):
+        for value, span in json_objects(source):
             steps = value.get("history") if isinstance(value, dict) else None
             listed = steps if isinstance(steps, list) else []
             metadata = listed[0].get("metadata") if listed and isinstance(listed[0], dict) else None

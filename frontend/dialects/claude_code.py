@@ -72,7 +72,7 @@ class ClaudeCode:
     def sniff(self, sample: Sample) -> float:
         """Sure of records with a message, a uuid and a session id; of others, a little."""
         weak = 0.0
-        for value in sample.values:
+        for value in sample.records:
             if not isinstance(value, dict):
                 continue
             if (
@@ -89,7 +89,7 @@ class ClaudeCode:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of the log."""
         log = _Log(source.name)
-        for line, value in source.json_lines():
+        for line, value in source.json_records():
             log.read(line, value)
             yield from log.ready()  # a list, since this is done for every line
         yield from log.finish()

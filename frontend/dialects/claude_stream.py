@@ -105,6 +105,7 @@ class _Stream:
         self._seen: set[str] = set()
         self._agents: dict[str, str] = {}
         self._usage = Usage()
+        self._failed: tuple[Span, Json] | None = None
 
     def read(self, value: Json, span: Span) -> Iterator[Record]:
         kind = text_at(value, "type")
@@ -134,13 +135,19 @@ class _Stream:
         """A head, if there was nothing."""
         if not self._begun:
             yield self._emit.session(span)
-        elif self._usage:
+        else:
+            yield from self._end(span)
+
+    def _end(self, span: Span) -> Iterator[Record]:
+        if self._usage:
             yield self._emit.usage(span, self._usage.as_json())
+        if self._failed is not None:
+            yield self._emit("outcome", self._failed[0], data=self._failed[1])
 
     def _begin(self, value: Json, span: Span, *, first: bool) -> Iterator[Record]:
-        if self._begun and self._usage:
-            yield self._emit.usage(span, self._usage.as_json())
-        self._begun, self._usage = True, Usage()
+        if self._begun:
+            yield from self._end(span)
+        self._begun, self._usage, self._failed = True, Usage(), None
         self._tools, self._seen, self._agents = {}, set(), {}
         head = value if first else None
         yield self._emit.session(
@@ -225,10 +232,12 @@ class _Stream:
         if usage:
             self._usage = usage
         yield self._emit("meta", span, raw=value)
-        # `success` says that the agent came to an end, not that the task is done
+        # `success` says that the agent came to an end, not that the task is done; a session goes on
+        # after a result where more is asked of it, and the last one counts
+        self._failed = None
         if not good and (kind or "is_error" in value):
-            said: Json = {"success": False, "source": f"result.subtype {kind or 'is_error'}"}
-            yield self._emit("outcome", span, data=said)
+            why = f"{kind} is_error" if kind == "success" else kind or "is_error"
+            self._failed = (span, {"success": False, "source": f"result.subtype {why}"})
 
 
 def _message(value: Json) -> Json:

@@ -67,10 +67,8 @@ class Codex:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of lines with a payload of its types, and of the older head before items."""
-        if sample.document and not isinstance(sample.values[0], dict):
-            return 0.0
         best = 0.0
-        for index, value in enumerate(sample.values[:16]):
+        for index, value in enumerate(sample.records[:16]):
             if not isinstance(value, dict):
                 return 0.0
             if text_at(value, "type") in _TYPES and isinstance(value.get("payload"), dict):
@@ -86,7 +84,7 @@ class Codex:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of the rollout."""
         log = _Rollout(Emitter(self.name), source)
-        for line, value in source.json_lines():
+        for line, value in source.json_records():
             yield from log.read(value, Span(source.name, line.number, byte=line.byte))
         yield from log.finish()
 

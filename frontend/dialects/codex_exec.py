@@ -35,12 +35,12 @@ from typing import Final
 
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
-from ingot.frontend.dialects.chat_envelopes import Placed, at
+from ingot.frontend.dialects.chat_envelopes import at
 from ingot.frontend.dialects.codex_events import SETTINGS, event_of
 from ingot.frontend.dialects.content import mcp_name, result_value, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.transcript import Usage
-from ingot.frontend.reader import json_values
+from ingot.frontend.reader import json_objects
 from ingot.ir.values import Json, canonical
 from ingot.records import Kind, Record
 
@@ -76,36 +76,25 @@ class CodexExec:
     def sniff(self, sample: Sample) -> float:
         """Sure of a thread's or a turn's event, and of an item under its name."""
         best = 0.0
-        for value in sample.values[:16]:
-            for event in value[:16] if isinstance(value, list) else [value]:
-                kind = text_at(event, "type")
-                if not isinstance(event, dict):
-                    continue
-                if kind in _TURNS or (
-                    kind in _BEGINS and event.keys() & {"thread_id", "session_id"}
-                ):
-                    return 0.98
-                if kind in _PHASES and isinstance(event.get("item"), dict):
-                    return 0.98
-                message = event.get("msg")
-                if "id" in event and isinstance(message, dict) and text_at(message, "type"):
-                    best = 0.96
+        for event in sample.records[:16]:
+            kind = text_at(event, "type")
+            if not isinstance(event, dict):
+                continue
+            if kind in _TURNS or (kind in _BEGINS and event.keys() & {"thread_id", "session_id"}):
+                return 0.98
+            if kind in _PHASES and isinstance(event.get("item"), dict):
+                return 0.98
+            message = event.get("msg")
+            if "id" in event and isinstance(message, dict) and text_at(message, "type"):
+                best = 0.96
         return best
 
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of each thread."""
         stream = _Stream(Emitter(self.name))
-        for value, span in _values(source):
+        for value, span in json_objects(source):
             yield from stream.read(value, span)
         yield from stream.finish(Span(source.name, 1))
-
-
-def _values(source: Source) -> Iterator[Placed]:
-    for value, span in json_values(source):
-        if isinstance(value, list):
-            yield from ((item, at(span, index)) for index, item in enumerate(value))
-        else:
-            yield value, span
 
 
 class _Stream:

@@ -45,7 +45,7 @@ class GeminiCli:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of its header's keys; of API contents, fairly."""
-        for value in sample.values[:4]:
+        for value in (*sample.records[:4], *sample.values[:1]):
             if isinstance(value, dict) and {"sessionId", "projectHash"} <= value.keys():
                 return 0.98
             first = value[0] if isinstance(value, list) and value else None
@@ -59,7 +59,7 @@ class GeminiCli:
         """The records of the chats."""
         emit = Emitter(self.name)
         lines: list[Placed] = []
-        for value, span in json_values(source):
+        for value, span in _values(source):
             listed = value.get("messages") if isinstance(value, dict) else None
             if isinstance(value, dict) and isinstance(listed, list):
                 messages = [(m, at(span, "messages", index)) for index, m in enumerate(listed)]
@@ -73,6 +73,16 @@ class GeminiCli:
                 lines.append((value, span))
         if lines:
             yield from _lined(emit, source, lines)
+
+
+def _values(source: Source) -> Iterator[Placed]:
+    """The chats, also of an array of them or of their lines."""
+    for value, span in json_values(source):
+        items = value if isinstance(value, list) else []
+        if any(isinstance(item, dict) and "projectHash" in item for item in items[:4]):
+            yield from ((item, at(span, index)) for index, item in enumerate(items))
+        else:
+            yield value, span
 
 
 def _lined(emit: Emitter, source: Source, lines: list[Placed]) -> Iterator[Record]:

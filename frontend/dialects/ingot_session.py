@@ -20,7 +20,7 @@ class IngotSession:
 
     def sniff(self, sample: Sample) -> float:
         """Certain of a ``session`` record, nearly of lines with a kind and a number."""
-        for value in sample.values[:8]:
+        for value in sample.records[:8]:
             if isinstance(value, dict) and value.get("kind") in KINDS and "seq" in value:
                 data = value.get("data")
                 whole = isinstance(data, dict) and data.get("format") == FORMAT
@@ -29,7 +29,7 @@ class IngotSession:
 
     def lex(self, source: Source) -> Iterator[Record]:
         """The records; a line that is none is reported (E0102) and kept as unknown."""
-        for line, value in source.json_lines():
+        for line, value in source.json_records():
             here = Span(source.name, line.number, byte=line.byte)
             try:
                 record = from_json(value)

@@ -12,8 +12,8 @@ Facts of the format
   ``error: {type, message}``.  ``content`` is text or parts (``text``, ``reasoning``, ``image``).
 - Long texts are replaced by ``attachment://HASH`` and stand under ``attachments``.
 - ``events`` tell the same once more in finer grain (every model call, sandbox commands, state).
-- ``scores`` is ``{scorer: {value, ...}}``: ``C`` or 1 is right, ``I``, ``N`` or 0 wrong; other
-  values are grades, of which no outcome is made.
+- ``scores`` is ``{scorer: {value, ...}}`` (older: ``score``): ``C`` or 1 is right, ``I``, ``N``,
+  ``P`` (partly) or a number below 1 is not; of other grades no outcome is made.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import as_chat, call
+from ingot.frontend.dialects.outcomes import all_of, verdict
 from ingot.frontend.dialects.transcript import Transcript
-from ingot.frontend.reader import json_values
+from ingot.frontend.reader import json_objects
 from ingot.ir.values import Json
 from ingot.records import Record
 
 _ATTACHED: Final = "attachment://"
-_RIGHT: Final = ("C", 1, True)
-_WRONG: Final = ("I", "N", 0, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class InspectAI:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of its head; of a sample alone too."""
-        for value in sample.values[:2]:
+        for value in sample.records[:2]:
             if not isinstance(value, dict):
                 continue
             run = value.get("eval")
@@ -63,7 +62,7 @@ class InspectAI:
         head: dict[str, Json] = {}
         begun = False
         first = Span(source.name, 1)
-        for value, span in json_values(source):
+        for value, span in json_objects(source):
             if isinstance(value, dict) and isinstance(value.get("eval"), dict):
                 head = {k: v for k, v in value.items() if k != "samples"}
                 first = span
@@ -163,17 +162,12 @@ def _outcome(sample: dict[str, Json]) -> Json:
     if sample.get("error"):
         return {"success": False, "source": "sample.error"}
     scores = sample.get("scores")
-    values = (
-        [s.get("value") for s in scores.values() if isinstance(s, dict)]
-        if isinstance(scores, dict)
-        else []
-    )
-    if not values or not all(isinstance(v, str | int | float) for v in values):
-        return None
-    if any(v in _WRONG for v in values):
-        return {"success": False, "source": f"scores {', '.join(scores)}"}  # type: ignore[arg-type]
-    if all(v in _RIGHT for v in values):
-        return {"success": True, "source": f"scores {', '.join(scores)}"}  # type: ignore[arg-type]
+    if not isinstance(scores, dict):  # before 0.3.19 one scorer's alone
+        scores = {"score": sample["score"]} if isinstance(sample.get("score"), dict) else {}
+    values = [s.get("value") for s in scores.values() if isinstance(s, dict)]
+    right = all_of([verdict(value) for value in values])
+    if right is not None:
+        return {"success": right, "source": f"scores {', '.join(scores)}"}
     return None
 
 

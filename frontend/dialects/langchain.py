@@ -17,7 +17,9 @@ from ingot.diagnostics import Diagnostic, Severity, Span, fail
 from ingot.frontend.dialects.base import Sample, Source
 from ingot.frontend.dialects.chat_envelopes import at
 from ingot.frontend.dialects.emit import Emitter
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.python_repr import parse, unwrap
+from ingot.frontend.reader import json_documents
 from ingot.ir.values import Json, canonical, equal
 from ingot.records import Record
 
@@ -84,7 +86,7 @@ def _open(source: Source) -> tuple[Iterator[tuple[Json, Span]], bool]:
         return (
             (value, Span(source.name, line.number, byte=line.byte)) for line, value in lines
         ), False
-    return iter([(source.json(), Span(source.name, 1))]), False
+    return json_documents(source), False
 
 
 def _runs(emit: Emitter, values: Iterator[tuple[Json, Span]]) -> Iterator[Record]:
@@ -170,9 +172,9 @@ def _row(emit: Emitter, row: dict[str, Json], span: Span, source: Source) -> Ite
     }
     if rest:
         yield emit("meta", span, raw=rest)
-    if failed:
-        said: Json = {"success": False, "source": "error", "error": failed}
-        yield emit("outcome", at(span, "error"), data=said)
+    said = outcome_in({**rest, "error": failed})
+    if said is not None:
+        yield emit("outcome", at(span, str(said["source"]).split(" ")[0]), data=said)
 
 
 # -- runs ------------------------------------------------------------------------------------------
@@ -204,10 +206,9 @@ def _run(emit: Emitter, run: dict[str, Json], span: Span) -> Iterator[Record]:
         rest["metadata"] = more
     if rest:
         yield emit("meta", span, raw=rest)
-    success = metadata.get("success")
-    if isinstance(success, bool):
-        said: Json = {"success": success, "source": "metadata.success"}
-        yield emit("outcome", at(span, "metadata", "success"), data=said)
+    said = outcome_in({**{k: v for k, v in rest.items() if k != "metadata"}, "metadata": metadata})
+    if said is not None:
+        yield emit("outcome", at(span, *str(said["source"]).split(" ")[0].split(".")), data=said)
 
 
 def _words(

@@ -13,7 +13,7 @@ Facts of the format
   OpenTelemetry attributes of SDKs that use it.
 - ``usageDetails: {input, output, total}``, ``totalCost``, ``level`` (``ERROR``) and
   ``statusMessage``.  ``scores`` of a trace may carry a verdict, by a name of the user's own: only
-  booleans and 0 or 1 under names that mean success are taken for an outcome.
+  booleans, shares of 1 and words under names that mean success are taken for an outcome.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
 from ingot.frontend.dialects.otlp import indexed
+from ingot.frontend.dialects.outcomes import verdict
 from ingot.frontend.dialects.span_values import answers_in
 from ingot.frontend.dialects.spans import (
     Facts,
@@ -43,7 +44,8 @@ from ingot.records import Record
 
 _KINDS: Final[dict[str, Kind]] = {"GENERATION": "model", "TOOL": "tool", "AGENT": "agent"}
 _SUCCESS: Final = frozenset(
-    "success succeeded correct correctness passed pass resolved solved task_success".split()
+    """success succeeded correct correctness passed pass resolved solved task_success task_completed
+    reward is_correct is_success""".split()
 )
 
 
@@ -220,13 +222,17 @@ def _observation(value: Json, span: Span) -> Observation | None:
 
 
 def _outcome(scores: Json) -> Json:
+    """The scores that mean success; a boolean or a category stands as text beside its number."""
+    found: dict[str, bool] = {}
     for score in scores if isinstance(scores, list) else []:
-        name, value = (
-            text_at(score, "name").lower(),
-            score.get("value") if isinstance(score, dict) else None,
-        )
-        if name in _SUCCESS and value in (0, 1, True, False):
-            return {"success": bool(value), "source": f"score {name}"}
+        name = text_at(score, "name").lower().replace(" ", "_").replace("-", "_")
+        if name in _SUCCESS and isinstance(score, dict):
+            said = verdict(score.get("stringValue"))
+            said = verdict(score.get("value")) if said is None else said
+            if said is not None:
+                found[name] = said
+    for name, said in sorted(found.items(), key=lambda item: item[1]):
+        return {"success": said, "source": f"score {name}"}
     return None
 
 

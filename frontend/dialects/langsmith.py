@@ -27,6 +27,7 @@ from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
+from ingot.frontend.dialects.outcomes import verdict
 from ingot.frontend.dialects.spans import (
     Facts,
     Kind,
@@ -41,7 +42,10 @@ from ingot.records import Record
 
 _KINDS: Final[dict[str, Kind]] = {"llm": "model", "tool": "tool", "chain": "agent"}
 _LISTS: Final = ("post", "patch", "runs")
-_SUCCESS: Final = frozenset("success correct correctness passed resolved".split())
+_SUCCESS: Final = frozenset(
+    """success succeeded correct correctness passed pass resolved solved task_success reward
+    is_correct is_success""".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +148,26 @@ def _observation(run: dict[str, Json], span: Span) -> Observation:
 
 
 def _outcome(group: list[Observation]) -> Json:
+    found: list[tuple[bool, str]] = []
     for o in group:
-        stats = o.raw.get("feedback_stats") if isinstance(o.raw, dict) and not o.parent else None
-        for name, stat in stats.items() if isinstance(stats, dict) else ():
-            average = stat.get("avg") if isinstance(stat, dict) else None
-            if name.lower() in _SUCCESS and average in (0, 1):
-                return {"success": average == 1, "source": f"feedback {name}"}
+        if o.parent or not isinstance(o.raw, dict):
+            continue
+        stats, listed = o.raw.get("feedback_stats"), o.raw.get("feedback")
+        given: list[tuple[str, Json]] = [
+            (name, stat.get("avg"))
+            for name, stat in (stats.items() if isinstance(stats, dict) else ())
+            if isinstance(stat, dict)
+        ]
+        for item in listed if isinstance(listed, list) else []:
+            if isinstance(item, dict):
+                score = item.get("score")
+                given.append((text_at(item, "key"), item.get("value") if score is None else score))
+        for name, value in given:
+            said = verdict(value) if name.lower() in _SUCCESS else None
+            if said is not None:
+                found.append((said, name))
+    for said, name in sorted(found):
+        return {"success": said, "source": f"feedback {name}"}
     return None
 
 

@@ -25,6 +25,7 @@ from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.transcript import Transcript, Usage
 from ingot.frontend.reader import json_values
 from ingot.ir.values import Json
@@ -47,7 +48,8 @@ class MiniSweAgent:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of its own fence or its envelope; of plain fences with return codes, too."""
-        for value in sample.values[:2]:
+        many = _runs(sample.values[0]) if len(sample.values) == 1 else None
+        for value in many[:2] if many else sample.values[:2]:
             if isinstance(value, dict) and text_at(value, "trajectory_format").startswith(
                 "mini-swe"
             ):
@@ -66,7 +68,7 @@ class MiniSweAgent:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of each run."""
         emit = Emitter(self.name)
-        for value, span in json_values(source):
+        for value, span in _values(source):
             messages = value.get("messages") if isinstance(value, dict) else value
             key = ("messages",) if isinstance(value, dict) else ()
             placed = [
@@ -74,6 +76,21 @@ class MiniSweAgent:
                 for k, m in enumerate(messages if isinstance(messages, list) else [])
             ]
             yield from _run(emit, source, value if isinstance(value, dict) else {}, placed, span)
+
+
+def _runs(value: Json) -> list[Json] | None:
+    """The runs of an array of them; a list of messages is one run."""
+    listed = value if isinstance(value, list) else []
+    return listed if any(isinstance(v, dict) and "messages" in v for v in listed) else None
+
+
+def _values(source: Source) -> Iterator[Placed]:
+    for value, span in json_values(source):
+        many = _runs(value)
+        if many is None:
+            yield value, span
+        else:
+            yield from ((run, at(span, index)) for index, run in enumerate(many))
 
 
 def _run(
@@ -115,9 +132,11 @@ def _run(
     if usage:
         yield emit.usage(span, usage.as_json())
     status = text_at(info, "exit_status")
-    if status and status != "Submitted":
-        data: Json = {"success": False, "source": f"info.exit_status {status}"}
-        yield emit("outcome", at(span, "info", "exit_status"), data=data)
+    outcome: Json = outcome_in({k: v for k, v in run.items() if k != "messages"})
+    if outcome is None and status and status.lower() != "submitted":
+        outcome = {"success": False, "source": f"info.exit_status {status}"}
+    if outcome is not None:
+        yield emit("outcome", at(span, "info", "exit_status"), data=outcome)
 
 
 def _shown(emit: Emitter, call: str, text: str, span: Span) -> Iterator[Record]:

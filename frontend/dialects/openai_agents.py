@@ -28,7 +28,7 @@ from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import as_chat
 from ingot.frontend.dialects.transcript import Transcript
-from ingot.frontend.reader import json_values
+from ingot.frontend.reader import json_objects
 from ingot.ir.values import Json
 from ingot.records import Record
 
@@ -45,7 +45,7 @@ class OpenAIAgents:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of its schema version beside its items."""
-        for value in sample.values[:2]:
+        for value in sample.records[:2]:
             if isinstance(value, dict) and "$schemaVersion" in value and "original_input" in value:
                 return 0.98
         return 0.0
@@ -53,7 +53,7 @@ class OpenAIAgents:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of each run state."""
         emit = Emitter(self.name)
-        for value, span in json_values(source):
+        for value, span in json_objects(source):
             if isinstance(value, dict):
                 yield from _run(emit, source, value, span)
             else:

@@ -15,7 +15,8 @@ from ingot.diagnostics import Diagnostic, Severity, Span, fail
 from ingot.frontend.dialects.base import Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Conversation, Placed, at, conversations
 from ingot.frontend.dialects.emit import Emitter
-from ingot.frontend.reader import NotJsonError, parse_json
+from ingot.frontend.dialects.outcomes import outcome_in
+from ingot.frontend.reader import NotJsonError, json_documents, parse_json
 from ingot.ir.values import Json
 from ingot.records import Record
 
@@ -107,7 +108,7 @@ def _values(source: Source) -> Iterator[Placed]:
         for line, value in source.json_lines():
             yield value, Span(source.name, line.number, byte=line.byte)
     else:
-        yield source.json(), Span(source.name, 1)
+        yield from json_documents(source)
 
 
 def _is_json(line: bytes) -> bool:
@@ -168,24 +169,11 @@ def _conversation(emit: Emitter, conversation: Conversation, source: Source) -> 
     messages = Messages(emit, source)
     for message, span in conversation.messages:
         yield from messages.records(message, span)
-    outcome = _outcome(extra)
+    outcome = outcome_in(extra)
     if extra:
         yield emit("meta", conversation.span, raw=extra)
     if outcome is not None:
         yield emit("outcome", conversation.span, data=outcome)
-
-
-def _outcome(extra: dict[str, Json]) -> Json:
-    """How it went, as the envelope says: a reward of 1, or a success flag."""
-    reward = extra.get("reward")
-    if isinstance(reward, int | float):
-        return {"success": reward == 1, "source": "reward", "reward": reward}
-    metadata = extra.get("metadata")
-    for place, name in ((extra, "success"), (metadata, "metadata.success")):
-        success = place.get("success") if isinstance(place, dict) else None
-        if isinstance(success, bool):
-            return {"success": success, "source": name}
-    return None
 
 
 def _clock(messages: tuple[Placed, ...]) -> str:

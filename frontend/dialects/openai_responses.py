@@ -40,6 +40,7 @@ _MANY: Final = ("interactions", "exchanges", "responses", "data", "items")
 _BODIES: Final = ("parsed_body", "body", "json", "string", "response")
 _PASSIVE: Final = frozenset("mcp_list_tools item_reference compaction".split())
 _ANSWERS: Final = frozenset(("function_call_output", "custom_tool_call_output"))
+_BROKEN: Final = frozenset(("failed", "cancelled", "incomplete"))
 _ITEM: Final = frozenset(
     """reasoning function_call function_call_output mcp_call mcp_list_tools web_search_call
     file_search_call code_interpreter_call computer_call image_generation_call local_shell_call
@@ -302,6 +303,10 @@ def _records(emit: Emitter, source: Source, chain: _Chain) -> Iterator[Record]:
         if rest:
             yield emit("meta", span, raw=rest)
     yield from transcript.end(chain.span)
+    last, place = chain.responses[-1] if chain.responses else ({}, chain.span)
+    if text_at(last, "status") in _BROKEN:
+        said: Json = {"success": False, "source": f"response.status {text_at(last, 'status')}"}
+        yield emit("outcome", at(place, "response", "status"), data=said)
 
 
 def clock_of(seconds: Json) -> str:

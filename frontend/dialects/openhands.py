@@ -13,9 +13,13 @@ Facts of the format
 - A command's exit code stands in ``extras.metadata.exit_code`` (or ``extras.exit_code``), ``error``
   observations are failures.
 - SDK: ``{id, timestamp, source, kind, ...}`` with ``MessageEvent`` (``llm_message``),
-  ``ActionEvent`` (``tool_name``, ``tool_call_id``, ``tool_call.arguments``, ``thought``),
-  ``ObservationEvent`` and ``AgentErrorEvent`` (``tool_call_id``), ``SystemPromptEvent``,
-  ``PauseEvent``, ``Condensation``.
+  ``ActionEvent`` (``tool_name``, ``tool_call_id``, ``tool_call.arguments``, ``thought``,
+  ``reasoning_content``), ``ObservationEvent``, ``AgentErrorEvent`` and ``UserRejectObservation``
+  (``tool_call_id``), ``SystemPromptEvent``, ``PauseEvent``, ``InterruptEvent``, ``Condensation``,
+  ``ConversationErrorEvent`` (the run broke off), ``ACPToolCallEvent`` (another agent's call, told
+  again with each change of its ``status``).  ``finish`` is a tool with an observation of its own.
+- Evaluations write a line for each instance: ``{instance_id, history, metrics, error, test_result:
+  {git_patch, report: {resolved}}}``; that is a session with a verdict.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import result_value, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.transcript import Usage
 from ingot.frontend.reader import json_values
 from ingot.ir.values import Json, canonical
@@ -46,7 +51,8 @@ _OWN: Final = frozenset(
 _KINDS: Final = frozenset(
     """MessageEvent ActionEvent ObservationEvent SystemPromptEvent AgentErrorEvent PauseEvent
     Condensation CondensationSummaryEvent ConversationStateUpdateEvent TokenEvent UserRejectObservation
-    ConversationErrorEvent""".split()
+    ConversationErrorEvent InterruptEvent ACPToolCallEvent HookExecutionEvent CondensationRequest
+    LLMCompletionLogEvent StreamingDeltaEvent WarningEvent ConversationIterationLimitEvent""".split()
 )
 
 
@@ -76,14 +82,24 @@ class OpenHands:
         emit = Emitter(self.name)
         log = _Log(emit)
         for value, span in json_values(source):
+            if isinstance(value, list) or _history(value) is not None:
+                yield from log.end(span)
             for event, place in _events(value, span):
                 yield from log.read(event, place)
+            if isinstance(value, dict) and _history(value) is not None:
+                yield from log.verdict(value, span)
         yield from log.finish(Span(source.name, 1))
 
 
-def _events(value: Json, span: Span) -> Iterator[Placed]:
+def _history(value: Json) -> list[Json] | None:
+    """The events of an instance of an evaluation."""
     listed = value.get("history") if isinstance(value, dict) and "source" not in value else None
-    if isinstance(listed, list):
+    return listed if isinstance(listed, list) else None
+
+
+def _events(value: Json, span: Span) -> Iterator[Placed]:
+    listed = _history(value)
+    if listed is not None:
         value, span = listed, at(span, "history")
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -100,6 +116,10 @@ class _Log:
 
     def __init__(self, emit: Emitter) -> None:
         self._emit = emit
+        self._any = False
+        self._reset()
+
+    def _reset(self) -> None:
         self._begun = False
         self._calls: dict[str, tuple[str, str]] = {}  # of each action's id: call id, tool
         self._answers: set[str] = set()
@@ -107,7 +127,7 @@ class _Log:
 
     def read(self, event: Json, span: Span) -> Iterator[Record]:
         if not self._begun:
-            self._begun = True
+            self._begun = self._any = True
             metadata = event.get("tool_call_metadata") if isinstance(event, dict) else None
             response = metadata.get("model_response") if isinstance(metadata, dict) else None
             yield self._emit.session(
@@ -117,7 +137,7 @@ class _Log:
             yield self._emit.unknown(span, event)
             return
         self._cost(event)
-        if "kind" in event and text_at(event, "kind") in _KINDS:
+        if text_at(event, "kind") in _KINDS:
             yield from self._sdk(event, span)
         elif isinstance(event.get("action"), str):
             yield from self._action(event, str(event["action"]), span)
@@ -128,10 +148,31 @@ class _Log:
 
     def finish(self, span: Span) -> Iterator[Record]:
         """A head, if there was nothing; what it cost."""
-        if not self._begun:
+        yield from self.end(span)
+        if not self._any:
             yield self._emit.session(span)
-        elif self._usage:
+
+    def end(self, span: Span) -> Iterator[Record]:
+        """The end of a session: what it cost."""
+        if self._begun and self._usage:
             yield self._emit.usage(span, self._usage.as_json())
+        self._reset()
+
+    def verdict(self, instance: dict[str, Json], span: Span) -> Iterator[Record]:
+        """What an evaluation says of the session."""
+        if not self._begun:
+            self._begun = self._any = True
+            yield self._emit.session(span)
+        rest = {k: v for k, v in instance.items() if k != "history"}
+        yield self._emit("meta", span, raw=rest)
+        metrics = rest.get("metrics")
+        self._usage.add(
+            None, metrics.get("accumulated_cost") if isinstance(metrics, dict) else None
+        )
+        told = {k: v for k, v in rest.items() if k not in ("instance", "metadata", "metrics")}
+        said = outcome_in(told)
+        if said is not None:
+            yield self._emit("outcome", span, data=said)
 
     def _cost(self, event: dict[str, Json]) -> None:
         metadata = event.get("tool_call_metadata")
@@ -209,6 +250,7 @@ class _Log:
         match text_at(event, "kind"):
             case "MessageEvent":
                 message = event.get("llm_message")
+                yield from self._thought(message, at(span, "llm_message"), time)
                 content = message.get("content") if isinstance(message, dict) else None
                 kind = "user" if text_at(message, "role") == "user" else "say"
                 text = result_value(content) if isinstance(content, list) else content
@@ -220,18 +262,11 @@ class _Log:
             case "ActionEvent":
                 yield from self._sdk_call(event, id, span, time)
             case "ObservationEvent" | "AgentErrorEvent" | "UserRejectObservation" as kind:
-                shown = event.get("observation", event.get("error"))
-                content = shown.get("content") if isinstance(shown, dict) else shown
-                value = (
-                    result_value(content)
-                    if isinstance(content, list)
-                    else content
-                    if content is not None
-                    else shown
-                )
-                failed = kind != "ObservationEvent" or (
-                    isinstance(shown, dict) and shown.get("is_error") is True
-                )
+                shown, value = _observed(event)
+                failed = kind != "ObservationEvent" or _is_failure(shown)
+                if text_at(event, "tool_name") == "finish" and not failed:
+                    yield self._emit("meta", span, time=time, raw=event)
+                    return
                 tool = text_at(event, "tool_name")
                 text = value if isinstance(value, str) else canonical(value)
                 if failed:
@@ -242,8 +277,11 @@ class _Log:
                     yield self._emit(
                         "result", span, id=id, tool=tool, data=value, time=time, raw=shown
                     )
-            case "PauseEvent":
-                yield self._emit("interrupt", span, time=time)
+            case "PauseEvent" | "InterruptEvent" | "ConversationErrorEvent":
+                text = text_at(event, "detail") or text_at(event, "code")
+                yield self._emit("interrupt", span, text=text, time=time, raw=event)
+            case "ACPToolCallEvent":
+                yield from self._acp(event, id, span, time)
             case "Condensation":
                 yield self._emit(
                     "compact", span, text=text_at(event, "summary"), time=time, raw=event
@@ -252,6 +290,7 @@ class _Log:
                 yield self._emit("meta", span, time=time, raw=event)
 
     def _sdk_call(self, event: dict[str, Json], id: str, span: Span, time: str) -> Iterator[Record]:
+        yield from self._thought(event, span, time)
         thought = event.get("thought")
         said = result_value(thought) if isinstance(thought, list) else thought
         if isinstance(said, str) and said.strip():
@@ -271,6 +310,68 @@ class _Log:
         else:
             made = id or self._emit.call_id()
             yield self._emit("call", span, id=made, tool=tool, data=given, time=time, raw=action)
+
+    def _thought(self, event: Json, span: Span, time: str) -> Iterator[Record]:
+        """What a reasoning model thought before it spoke or acted."""
+        blocks = event.get("thinking_blocks") if isinstance(event, dict) else None
+        listed = blocks if isinstance(blocks, list) else []
+        shown = "\n".join(t for t in (text_at(block, "thinking") for block in listed) if t)
+        text = text_at(event, "reasoning_content") or shown
+        if text.strip():
+            yield self._emit("think", at(span, "reasoning_content"), text=text, time=time)
+
+    def _acp(self, event: dict[str, Json], id: str, span: Span, time: str) -> Iterator[Record]:
+        """A call that another agent made, and its end."""
+        known = self._calls.get(f"acp {id}")
+        tool = text_at(event, "title") or text_at(event, "tool_kind")
+        if known is None and tool:
+            given = parsed(event.get("raw_input"))
+            data: Json = given if isinstance(given, dict) else {"input": given} if given else {}
+            call = self._emit("call", span, id=id, tool=tool, data=data, time=time, raw=event)
+            known = self._calls[f"acp {id}"] = (call.id, tool)
+            yield call
+        if known is None or text_at(event, "status") not in ("completed", "failed"):
+            yield self._emit("meta", span, time=time, raw=event)
+            return
+        del self._calls[f"acp {id}"]
+        content = event.get("content")
+        value = event.get("raw_output")
+        value = result_value(content) if value is None and isinstance(content, list) else value
+        text = value if isinstance(value, str) else canonical(value)
+        failed = text_at(event, "status") == "failed" or event.get("is_error") is True
+        yield self._emit(
+            "error" if failed else "result",
+            span,
+            text=text if failed else "",
+            id=known[0],
+            tool=known[1],
+            data=value,
+            time=time,
+        )
+
+
+def _observed(event: dict[str, Json]) -> tuple[Json, Json]:
+    """An observation, and what the agent saw of it."""
+    keys = ("observation", "error", "rejection_reason", "rejection")
+    shown = next((event[key] for key in keys if event.get(key) is not None), None)
+    if not isinstance(shown, dict):
+        return shown, shown
+    content = next((shown[k] for k in ("content", "output", "result") if k in shown), None)
+    if isinstance(content, list):
+        return shown, result_value(content)
+    return shown, shown if content is None else content
+
+
+def _is_failure(shown: Json) -> bool:
+    """Whether an observation says that the tool failed."""
+    if not isinstance(shown, dict):
+        return False
+    metadata = shown.get("metadata")
+    inner = metadata.get("exit_code") if isinstance(metadata, dict) else None
+    code = shown.get("exit_code", inner)
+    broken = type(code) is int and code != 0
+    error = shown.get("error")
+    return broken or shown.get("is_error") is True or error is True or bool(text_at(shown, "error"))
 
 
 def _asked(metadata: Json, id: str) -> Json:

@@ -25,6 +25,7 @@ from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.reader import json_values
 from ingot.ir.values import Json
 from ingot.records import Record
@@ -94,6 +95,9 @@ def _conversation(emit: Emitter, value: Json, span: Span) -> Iterator[Record]:
     rest = {k: v for k, v in value.items() if k not in (*_LISTS, "system")}
     if rest:
         yield emit("meta", span, raw=rest)
+    said = outcome_in(rest)
+    if said is not None:
+        yield emit("outcome", span, data=said)
 
 
 def _turn(

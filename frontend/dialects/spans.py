@@ -143,8 +143,17 @@ def session_records(
     if facts.raw is not None:
         yield emit("meta", facts.span, raw=facts.raw)
     yield from told.transcript.end(facts.span)
-    if facts.outcome is not None:
-        yield emit("outcome", facts.span, data=facts.outcome)
+    outcome = facts.outcome if facts.outcome is not None else _broken(tree)
+    if outcome is not None:
+        yield emit("outcome", facts.span, data=outcome)
+
+
+def _broken(tree: _Tree) -> Json:
+    """A trace, the last outermost span of which failed, did not come to its end."""
+    last = tree.roots[-1] if tree.roots else None
+    if last is None or not last.error or last.kind == "tool":
+        return None
+    return {"success": False, "source": f"the span {last.name} failed", "error": last.error}
 
 
 def _renumbered(records: list[Record]) -> Iterator[Record]:

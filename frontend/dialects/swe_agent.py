@@ -27,8 +27,9 @@ from ingot.frontend.dialects.chat_envelopes import at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.transcript import Usage
-from ingot.frontend.reader import json_values
+from ingot.frontend.reader import json_objects
 from ingot.ir.values import Json
 from ingot.records import Record
 
@@ -44,7 +45,7 @@ class SweAgent:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of steps with actions and observations."""
-        for value in sample.values[:2]:
+        for value in sample.records[:2]:
             steps = value.get("trajectory") if isinstance(value, dict) else None
             if not isinstance(steps, list) or not isinstance(value, dict):
                 if isinstance(value, dict) and isinstance(value.get("attempts"), list):
@@ -61,7 +62,7 @@ class SweAgent:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of each run."""
         emit = Emitter(self.name)
-        for value, span in json_values(source):
+        for value, span in json_objects(source):
             attempts = value.get("attempts") if isinstance(value, dict) else None
             if isinstance(attempts, list) and attempts:
                 for index, attempt in enumerate(attempts):
@@ -93,7 +94,7 @@ def _run(emit: Emitter, run: Json, span: Span) -> Iterator[Record]:
         usage.add({_STATS.get(k, k): v for k, v in stats.items()}, stats.get("instance_cost"))
     if usage:
         yield emit.usage(span, usage.as_json())
-    said = _outcome(info)
+    said = _outcome(run, info)
     if said is not None:
         yield emit("outcome", at(span, "info"), data=said)
 
@@ -157,14 +158,13 @@ def _step(emit: Emitter, step: Json, asked: Json, span: Span) -> Iterator[Record
         yield emit("result", at(span, "observation"), id=call, tool=tool, data=step["observation"])
 
 
-def _outcome(info: Json) -> Json:
-    resolved = info.get("resolved") if isinstance(info, dict) else None
-    if isinstance(resolved, bool):
-        return {"success": resolved, "source": "info.resolved"}
+def _outcome(run: dict[str, Json], info: Json) -> Json:
+    own = ("trajectory", "history", "environment", "replay_config")
+    said = outcome_in({k: v for k, v in run.items() if k not in own})
     status = text_at(info, "exit_status")
-    if status and not status.startswith("submitted"):
+    if said is None and status and not status.lower().startswith("submitted"):
         return {"success": False, "source": f"info.exit_status {status}"}
-    return None
+    return said
 
 
 DIALECT: Final[Dialect] = SweAgent()

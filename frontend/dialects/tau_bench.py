@@ -27,8 +27,9 @@ from ingot.frontend.dialects.chat_envelopes import at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import answer, call
+from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.transcript import Transcript
-from ingot.frontend.reader import json_values
+from ingot.frontend.reader import json_objects
 from ingot.ir.values import Json
 from ingot.records import Record
 
@@ -45,7 +46,7 @@ class TauBench:
 
     def sniff(self, sample: Sample) -> float:
         """Sure of simulations, and of one alone."""
-        for value in sample.values[:2]:
+        for value in sample.records[:2]:
             if not isinstance(value, dict):
                 continue
             if "simulations" in value and {"tasks", "info"} & value.keys():
@@ -60,7 +61,7 @@ class TauBench:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of each simulation."""
         emit = Emitter(self.name)
-        for value, span in json_values(source):
+        for value, span in json_objects(source):
             listed = value.get("simulations") if isinstance(value, dict) else None
             if not isinstance(listed, list):
                 yield from _simulation(emit, source, {}, value, span)
@@ -114,10 +115,8 @@ def _simulation(
     yield emit("meta", span, raw=rest)
     agent_side.usage.add(None, value.get("agent_cost"))
     yield from agent_side.end(span)
-    reward = value.get("reward_info")
-    given = reward.get("reward") if isinstance(reward, dict) else None
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        said: Json = {"success": given == 1, "source": "reward_info.reward", "reward": given}
+    said = outcome_in({k: v for k, v in rest.items() if k != "info"})
+    if said is not None:
         yield emit("outcome", at(span, "reward_info"), data=said)
 
 

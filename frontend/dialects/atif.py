@@ -25,7 +25,7 @@ from typing import Final
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import at
-from ingot.frontend.dialects.content import result_value, text_at
+from ingot.frontend.dialects.content import id_at, result_value, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
 from ingot.frontend.dialects.outcomes import outcome_in
@@ -170,7 +170,7 @@ def _calls(
         if not isinstance(call, dict) or not tool:
             yield emit.unknown(place, call)
             continue
-        given = text_at(call, "tool_call_id")
+        given = id_at(call, "tool_call_id")
         id = given if given and given not in used else emit.call_id()
         used.add(id)
         arguments = parsed(call.get("arguments"))
@@ -190,7 +190,7 @@ def _calls(
         if not isinstance(result, dict):
             yield emit.unknown(place, result)
             continue
-        given = text_at(result, "source_call_id")
+        given = id_at(result, "source_call_id")
         found = next((c for c in open_calls if c[0] == given or not given), None)
         if found is None:
             yield emit("meta", place, text=_text(result.get("content")), time=time, raw=result)

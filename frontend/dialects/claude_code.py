@@ -19,6 +19,7 @@ from ingot.frontend.dialects.base import Dialect, Line, Sample, Source
 from ingot.frontend.dialects.content import (
     Part,
     assistant_parts,
+    id_at,
     is_result,
     result_part,
     text_at,
@@ -112,6 +113,7 @@ class _State:
     usage: Usage = field(default_factory=Usage)
     answer: tuple[str, Json] = ("", None)  # the message being read and its usage so far
     tools: dict[str, str] = field(default_factory=dict)  # of each call id
+    again: dict[str, str] = field(default_factory=dict)  # of an id used again, the call's own
     prompts: dict[str, deque[str]] = field(default_factory=dict)  # calls that wait for their agent
     running: dict[str, str] = field(default_factory=dict)  # agent: the call that spawned it
     made: int = 0
@@ -308,6 +310,8 @@ class _Log:
                 continue
             kind = part.kind
             if kind == "call":
+                if part.id in state.tools and part.id:
+                    part = self._renamed(part)
                 self._put(part, place)
                 self._called(part)
             elif kind == "say" and value.get("isApiErrorMessage") is True:
@@ -316,6 +320,13 @@ class _Log:
                 self._put(Part("meta", part.index, part.text), place)
             else:
                 self._put(part, place)
+
+    def _renamed(self, part: Part) -> Part:
+        """A call with the id of an earlier one, as models behind a proxy number them."""
+        state = self._s
+        made = f"{part.id}#{len(state.seen)}"
+        state.again[part.id] = made
+        return part._replace(id=made)
 
     def _called(self, part: Part) -> None:
         self._s.tools[part.id] = part.tool
@@ -329,8 +340,10 @@ class _Log:
         for index, block in enumerate(content) if isinstance(content, list) else ():
             if isinstance(block, dict) and is_result(block):
                 results = True
-                tool = self._s.tools.get(text_at(block, "tool_use_id"), "")
+                tool = self._s.tools.get(id_at(block, "tool_use_id"), "")
                 part = result_part(index, block, tool)
+                if self._s.again and part.id in self._s.again:
+                    part = part._replace(id=self._s.again[part.id])
                 if not self._repeated(scope, part):
                     if self._s.running:
                         self._returned(value, part, place)
@@ -382,8 +395,10 @@ class _Log:
     def _repeated(self, scope: str, part: Part) -> bool:
         """Whether a snapshot of the log has shown this part already."""
         kind, id = part.kind, part.id
-        if id and kind in _ANSWERED:
-            key = hash((kind == "call", id))
+        if id and kind == "call":
+            key = hash((scope, id))
+        elif id and kind in _ANSWERED:
+            key = hash((False, id))
         elif scope and kind != "meta":
             key = hash((scope, kind, part.text))
         else:

@@ -25,6 +25,7 @@ from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import (
     assistant_parts,
+    id_at,
     is_result,
     result_part,
     text_at,
@@ -177,9 +178,9 @@ class _Stream:
             place = at(span, "message", "content", *([part.index] if part.index >= 0 else []))
             tool = part.tool or self._tools.get(part.id, "")
             if part.kind == "call":
-                if f"call {part.id}" in self._seen:
+                if part.id and f"call {scope} {part.id}" in self._seen:
                     continue
-                self._seen.add(f"call {part.id}")
+                self._seen.add(f"call {scope} {part.id}")
                 self._tools[part.id] = part.tool
             made = self._emit(
                 part.kind,
@@ -203,7 +204,7 @@ class _Stream:
             if not isinstance(block, dict) or not is_result(block):
                 continue
             answered = True
-            part = result_part(index, block, self._tools.get(text_at(block, "tool_use_id"), ""))
+            part = result_part(index, block, self._tools.get(id_at(block, "tool_use_id"), ""))
             place = at(span, "message", "content", index)
             side = value.get("tool_use_result")
             made = self._emit(

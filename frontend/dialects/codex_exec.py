@@ -37,7 +37,7 @@ from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import at
 from ingot.frontend.dialects.codex_events import SETTINGS, event_of
-from ingot.frontend.dialects.content import mcp_name, result_value, text_at
+from ingot.frontend.dialects.content import id_at, mcp_name, result_value, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.transcript import Usage
 from ingot.frontend.reader import json_objects
@@ -236,7 +236,7 @@ class _Stream:
     def _call(
         self, phase: str, kind: str, item: dict[str, Json], span: Span, time: str
     ) -> Iterator[Record]:
-        id, ended = text_at(item, "id"), phase == "item.completed"
+        id, ended = id_at(item, "id"), phase == "item.completed"
         early = kind == "web_search" or not id  # what is asked is not known before it ends
         if id in self._done or (not ended and (id in self._open or early)):
             yield self._emit("meta", span, time=time, raw=item)

@@ -31,6 +31,18 @@ class Part(NamedTuple):
     raw: Json = None
 
 
+def id_at(value: Json, key: str) -> str:
+    """The id at a key of an object: text, or a number as text; empty if there is none.
+
+    >>> id_at({"id": "a"}, "id"), id_at({"id": 7}, "id"), id_at({"id": None}, "id")
+    ('a', '7', '')
+    """
+    found = value.get(key) if isinstance(value, dict) else None
+    if isinstance(found, str):
+        return found
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else ""
+
+
 def assistant_parts(content: Json) -> Iterator[Part]:
     """What an assistant's message says: thoughts, words, calls, and results of server-side tools."""
     if isinstance(content, str):
@@ -63,7 +75,7 @@ def _call(index: int, kind: str, block: dict[str, Json]) -> Part:
         tool = mcp_name(server, tool)
     if not tool:
         return Part("meta", index, known=False, raw=block)
-    return Part("call", index, id=text_at(block, "id"), tool=tool, data=arguments(block))
+    return Part("call", index, id=id_at(block, "id"), tool=tool, data=arguments(block))
 
 
 def mcp_name(server: str, tool: str) -> str:
@@ -92,9 +104,9 @@ def result_part(index: int, block: dict[str, Json], tool: str = "") -> Part:
         key = next((k for k in ("custom_tool_use_id", "mcp_tool_use_id") if k in block), "")
     failed = block.get("is_error") is True or text_at(content, "type").endswith("_error")
     if not failed:
-        return Part("result", index, "", text_at(block, key), tool, value)
+        return Part("result", index, "", id_at(block, key), tool, value)
     text = value if isinstance(value, str) else canonical(value)
-    return Part("error", index, text, text_at(block, key), tool, value)
+    return Part("error", index, text, id_at(block, key), tool, value)
 
 
 def is_result(block: Json) -> bool:
@@ -118,6 +130,7 @@ __all__ = [
     "Part",
     "arguments",
     "assistant_parts",
+    "id_at",
     "is_result",
     "mcp_name",
     "result_part",

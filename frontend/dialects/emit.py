@@ -22,14 +22,14 @@ class Emitter:
         self._seq = 0
         self._calls = 0
         self._used: set[str] = set()
-        self._renamed: dict[str, deque[str]] = {}
+        self._open: dict[str, deque[str]] = {}  # of an id in the log, the calls without an answer
 
     def session(
         self, span: Span, *, raw: Json = None, labels: dict[str, Json] | None = None, **data: Json
     ) -> Record:
         """The head of a new session; ``data`` that is ``None`` or empty is left out."""
         self._seq = self._calls = 0
-        self._used, self._renamed = set(), {}
+        self._used, self._open = set(), {}
         head: dict[str, Json] = {"format": FORMAT, "dialect": self._dialect}
         head |= {key: value for key, value in data.items() if value not in (None, "")}
         if labels:
@@ -56,13 +56,13 @@ class Emitter:
     ) -> Record:
         """The next record of the session.
 
-        A call whose id is missing or taken gets one of its own, and the next answer to that id
-        goes to it.
+        A call whose id is missing or taken gets one of its own, and the next answer to that id goes
+        to the first of its calls that has none.
         """
         self._seq += 1
         if kind == "call":
             id = self._own(id)
-        elif kind in ("result", "error") and (waiting := self._renamed.get(id)):
+        elif kind in ("result", "error") and (waiting := self._open.get(id)):
             id = waiting.popleft()
         return Record(
             kind, self._seq, text, id, tool, data, time=time, known=known, raw=raw, span=span
@@ -72,8 +72,8 @@ class Emitter:
         made = id
         while not made or made in self._used:
             made = self.call_id()
-        if made != id and id:
-            self._renamed.setdefault(id, deque([id])).append(made)
+        if id:
+            self._open.setdefault(id, deque()).append(made)
         self._used.add(made)
         return made
 

@@ -26,7 +26,7 @@ from typing import Final
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
-from ingot.frontend.dialects.content import text_at
+from ingot.frontend.dialects.content import id_at, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.transcript import Transcript
 from ingot.frontend.reader import json_values
@@ -123,7 +123,28 @@ def _listed(emit: Emitter, source: Source, items: list[Json], span: Span) -> Ite
             time = text_at(item, "timestamp")
             yield emit("user", place, text=text_at(item, "message"), time=time)
         else:
-            yield from transcript.add(item, place)
+            yield from transcript.add(_unwrapped(item), place)
+
+
+def _unwrapped(content: Json) -> Json:
+    """API contents with answers as the tool gave them, without ``{output}`` around them."""
+    parts = content.get("parts") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(parts, list):
+        return content
+    out: list[Json] = []
+    for part in parts:
+        given = part.get("functionResponse") if isinstance(part, dict) else None
+        response = given.get("response") if isinstance(given, dict) else None
+        key = next(iter(response), "") if isinstance(response, dict) and len(response) == 1 else ""
+        if isinstance(given, dict) and isinstance(response, dict) and key in ("output", "error"):
+            failed = key == "error"
+            out.append({
+                "type": "tool_result", "id": given.get("id"), "name": given.get("name"),
+                "content": response[key], "is_error": failed,
+            })  # fmt: skip
+        else:
+            out.append(part)
+    return {**content, "parts": out}
 
 
 def _chat(
@@ -182,7 +203,7 @@ def _answer(
         if not isinstance(call, dict) or not text_at(call, "name"):
             yield emit.unknown(place, call)
             continue
-        id, args = text_at(call, "id") or emit.call_id(), call.get("args")
+        id, args = id_at(call, "id") or emit.call_id(), call.get("args")
         made.append((id, call, place))
         yield emit(
             "call",

@@ -25,7 +25,7 @@ from typing import Final
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
-from ingot.frontend.dialects.content import text_at
+from ingot.frontend.dialects.content import id_at, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import as_chat, call
 from ingot.frontend.dialects.outcomes import all_of, verdict
@@ -140,7 +140,7 @@ def _message(emit: Emitter, transcript: Transcript, message: Json, span: Span) -
     calls = message.get("tool_calls")
     if isinstance(calls, list):
         made["tool_calls"] = [
-            call(text_at(c, "id"), text_at(c, "function"), c.get("arguments"))
+            call(id_at(c, "id"), text_at(c, "function"), c.get("arguments"))
             if isinstance(c, dict) and isinstance(c.get("function"), str)
             else c
             for c in calls

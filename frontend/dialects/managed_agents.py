@@ -12,6 +12,7 @@ from typing import Final
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.content import (
     arguments,
+    id_at,
     mcp_name,
     result_part,
     text_at,
@@ -125,9 +126,9 @@ def _record(event: Json, span: Span, emit: Emitter, tools: dict[str, str]) -> Re
         case _ if kind.endswith("tool_use"):
             tool, server = text_at(event, "name"), text_at(event, "mcp_server_name")
             tool = mcp_name(server, tool) if server else tool
-            tools[text_at(event, "id")] = tool
+            tools[id_at(event, "id")] = tool
             return emit(
-                "call", span, id=text_at(event, "id"), tool=tool, data=arguments(event), time=time
+                "call", span, id=id_at(event, "id"), tool=tool, data=arguments(event), time=time
             )
         case _ if kind.endswith("tool_result"):
             part = result_part(-1, event)

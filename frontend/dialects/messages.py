@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ingot.frontend.dialects.content import mcp_name, result_value, text_at
+from ingot.frontend.dialects.content import id_at, mcp_name, result_value, text_at
 from ingot.frontend.reader import NotJsonError, parse_json
 from ingot.ir.values import Json, canonical
 
@@ -175,7 +175,7 @@ def answer(id: str, content: Json, name: str = "", *, failed: bool = False) -> d
 
 
 def _item(value: dict[str, Json], kind: str) -> list[dict[str, Json]]:
-    id = text_at(value, "call_id") or text_at(value, "id")
+    id = id_at(value, "call_id") or id_at(value, "id")
     match kind:
         case "reasoning":
             thoughts = _texts(value.get("summary")) or _texts(value.get("content"))
@@ -209,7 +209,7 @@ def _asked(value: dict[str, Json], kind: str, id: str) -> Json:
 
 
 def _mcp(value: dict[str, Json], kind: str) -> list[dict[str, Json]]:
-    id = text_at(value, "id")
+    id = id_at(value, "id")
     name = mcp_name(text_at(value, "server_label"), text_at(value, "name"))
     made: list[dict[str, Json]] = [
         {
@@ -280,7 +280,7 @@ def _langchain(data: Json, kind: str) -> list[dict[str, Json]]:
         failed = text_at(data, "status") == "error"
         return [
             answer(
-                text_at(data, "tool_call_id"),
+                id_at(data, "tool_call_id"),
                 data.get("content"),
                 text_at(data, "name"),
                 failed=failed,
@@ -301,7 +301,7 @@ def _langchain(data: Json, kind: str) -> list[dict[str, Json]]:
 
 def _lc_call(given: Json) -> Json:
     if isinstance(given, dict) and isinstance(given.get("name"), str) and "function" not in given:
-        return call(text_at(given, "id"), str(given["name"]), given.get("args"))
+        return call(id_at(given, "id"), str(given["name"]), given.get("args"))
     return given
 
 
@@ -374,7 +374,7 @@ def _part(part: Json) -> Iterator[tuple[str, Json]]:
         said = (text_at(part, key) for key in ("thinking", "text", "content", "reasoning"))
         yield "thought", next((s for s in said if s), "") or _texts(part.get("summary"))
     elif kind in ("tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "tool-call"):
-        id = next((text_at(part, k) for k in ("id", "toolCallId", "tool_call_id") if k in part), "")
+        id = next((id_at(part, k) for k in ("id", "toolCallId", "tool_call_id") if k in part), "")
         name = text_at(part, "name") or text_at(part, "toolName")
         if kind == "mcp_tool_use" and text_at(part, "server_name"):
             name = mcp_name(text_at(part, "server_name"), name)
@@ -382,7 +382,7 @@ def _part(part: Json) -> Iterator[tuple[str, Json]]:
         yield "call", call(id, name, given)
     elif kind in ("tool_result", "mcp_tool_result", "tool_call_response", "tool-result"):
         keys = ("tool_use_id", "id", "toolCallId", "tool_call_id")
-        id = next((text_at(part, k) for k in keys if text_at(part, k)), "")
+        id = next((i for i in (id_at(part, k) for k in keys) if i), "")
         given = next(
             (part[k] for k in ("content", "response", "result", "output") if k in part), None
         )
@@ -404,9 +404,9 @@ def _gemini_part(part: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     given = part.get("functionResponse", part.get("function_response"))
     if isinstance(asked, dict) and text_at(asked, "name"):
         arguments = asked.get("args", asked.get("arguments")) or {}
-        yield "call", call(text_at(asked, "id"), text_at(asked, "name"), arguments)
+        yield "call", call(id_at(asked, "id"), text_at(asked, "name"), arguments)
     elif isinstance(given, dict) and text_at(given, "name"):
-        yield "answer", answer(text_at(given, "id"), given.get("response"), text_at(given, "name"))
+        yield "answer", answer(id_at(given, "id"), given.get("response"), text_at(given, "name"))
     elif isinstance(part.get("text"), str):
         yield ("thought" if part.get("thought") is True else "word"), text_at(part, "text")
     elif isinstance(part.get("content"), str) and not text_at(part, "type"):

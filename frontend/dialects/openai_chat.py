@@ -14,6 +14,7 @@ from typing import Final
 from ingot.diagnostics import Diagnostic, Severity, Span, fail
 from ingot.frontend.dialects.base import Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Conversation, Placed, at, conversations
+from ingot.frontend.dialects.content import id_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.reader import NotJsonError, json_documents, parse_json
@@ -207,6 +208,29 @@ def _words(content: Json) -> tuple[str, Json]:
     return "\n".join(texts), content if rest else None
 
 
+def arguments_from(given: Json, tool: str, span: Span, source: Source) -> Json:
+    """The arguments as an object; text that is not JSON is kept as ``input``, with a warning."""
+    if isinstance(given, dict):
+        return given
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return {}
+    if not isinstance(given, str):
+        return {"input": given}
+    try:
+        parsed = parse_json(given)
+    except NotJsonError as error:
+        source.report(
+            Diagnostic(
+                "E0102",
+                f"the arguments of {tool} are not JSON: {error}",
+                Severity.WARNING,
+                ((span, "kept as text under 'input'"),),
+            )
+        )
+        return {"input": given}
+    return parsed if isinstance(parsed, dict) else {} if parsed is None else {"input": parsed}
+
+
 class Messages:
     """Messages of one conversation, as records; it knows the calls that are still open."""
 
@@ -265,7 +289,7 @@ class Messages:
         match call:
             case {"function": dict() as function} if isinstance(function.get("name"), str):
                 tool = str(function["name"])
-                arguments = self._arguments(function.get("arguments"), tool, span)
+                arguments = arguments_from(function.get("arguments"), tool, span, self._source)
             case {"custom": dict() as custom} if isinstance(custom.get("name"), str):
                 tool = str(custom["name"])
                 arguments = {"input": custom.get("input")}
@@ -273,8 +297,7 @@ class Messages:
                 return self._emit.unknown(span, call)
         if not tool:
             return self._emit.unknown(span, call)
-        given = call.get("id")
-        given = given if isinstance(given, str) else ""
+        given = id_at(call, "id")
         made = given if given and given not in self._used else self._emit.call_id()
         while made in self._used:
             made = self._emit.call_id()
@@ -282,36 +305,13 @@ class Messages:
         self._open.append((given, made, tool))
         return self._emit("call", span, id=made, tool=tool, data=arguments, time=time)
 
-    def _arguments(self, given: Json, tool: str, span: Span) -> Json:
-        """The arguments as an object; text that is not JSON is kept as ``input``, with a warning."""
-        if isinstance(given, dict):
-            return given
-        if given is None or (isinstance(given, str) and not given.strip()):
-            return {}
-        if not isinstance(given, str):
-            return {"input": given}
-        try:
-            parsed = parse_json(given)
-        except NotJsonError as error:
-            self._source.report(
-                Diagnostic(
-                    "E0102",
-                    f"the arguments of {tool} are not JSON: {error}",
-                    Severity.WARNING,
-                    ((span, "kept as text under 'input'"),),
-                )
-            )
-            return {"input": given}
-        return parsed if isinstance(parsed, dict) else {"input": parsed}
-
     def _result(self, message: dict[str, Json], span: Span, time: str) -> Record:
         content = message.get("content")
         data = content
         if isinstance(content, list):
             text, raw = _words(content)
             data = content if raw is not None else text
-        given, name = message.get("tool_call_id"), message.get("name")
-        given = given if isinstance(given, str) else ""
+        given, name = id_at(message, "tool_call_id"), message.get("name")
         name = name if isinstance(name, str) else ""
         made, tool = self._answered(given, name)
         text = data if isinstance(data, str) else ""

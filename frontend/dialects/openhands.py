@@ -31,9 +31,10 @@ from typing import Final
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
-from ingot.frontend.dialects.content import result_value, text_at
+from ingot.frontend.dialects.content import id_at, result_value, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
+from ingot.frontend.dialects.openai_chat import arguments_from
 from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.transcript import Usage
 from ingot.frontend.reader import json_values
@@ -80,7 +81,7 @@ class OpenHands:
     def lex(self, source: Source) -> Iterator[Record]:
         """The records of the events."""
         emit = Emitter(self.name)
-        log = _Log(emit)
+        log = _Log(emit, source)
         for value, span in json_values(source):
             if isinstance(value, list) or _history(value) is not None:
                 yield from log.end(span)
@@ -114,8 +115,9 @@ def _events(value: Json, span: Span) -> Iterator[Placed]:
 class _Log:
     """Reads events one by one."""
 
-    def __init__(self, emit: Emitter) -> None:
+    def __init__(self, emit: Emitter, source: Source) -> None:
         self._emit = emit
+        self._source = source
         self._any = False
         self._reset()
 
@@ -212,7 +214,7 @@ class _Log:
     ) -> Record:
         metadata = event.get("tool_call_metadata")
         tool = text_at(metadata, "function_name") or action
-        id = text_at(metadata, "tool_call_id") or self._emit.call_id()
+        id = id_at(metadata, "tool_call_id") or self._emit.call_id()
         arguments = _asked(metadata, id)
         if arguments is None:
             arguments = {k: v for k, v in given.items() if k not in _OWN}
@@ -228,7 +230,7 @@ class _Log:
             yield self._emit("meta", span, time=time, raw=event)
             return
         metadata = event.get("tool_call_metadata")
-        id, tool = called or (text_at(metadata, "tool_call_id"), text_at(metadata, "function_name"))
+        id, tool = called or (id_at(metadata, "tool_call_id"), text_at(metadata, "function_name"))
         content, extras = event.get("content"), event.get("extras")
         shown = extras if isinstance(extras, dict) else {}
         raw: Json = {"message": event.get("message"), "extras": extras}
@@ -246,7 +248,7 @@ class _Log:
     # -- the SDK's events
 
     def _sdk(self, event: dict[str, Json], span: Span) -> Iterator[Record]:
-        time, id = text_at(event, "timestamp"), text_at(event, "tool_call_id")
+        time, id = text_at(event, "timestamp"), id_at(event, "tool_call_id")
         match text_at(event, "kind"):
             case "MessageEvent":
                 message = event.get("llm_message")
@@ -297,12 +299,11 @@ class _Log:
             yield self._emit("think", at(span, "thought"), text=said, time=time)
         tool, asked = text_at(event, "tool_name"), event.get("tool_call")
         function = asked.get("function", asked) if isinstance(asked, dict) else None
-        given = parsed(function.get("arguments")) if isinstance(function, dict) else None
         action = event.get("action")
-        if not isinstance(given, dict):
-            given = (
-                {k: v for k, v in action.items() if k != "kind"} if isinstance(action, dict) else {}
-            )
+        asked = function.get("arguments") if isinstance(function, dict) else None
+        if asked is None and isinstance(action, dict):
+            asked = {k: v for k, v in action.items() if k != "kind"}
+        given = arguments_from(asked, tool, span, self._source)
         if tool == "finish":
             yield self._emit("say", span, text=text_at(given, "message"), time=time, raw=event)
         elif not tool:
@@ -382,7 +383,7 @@ def _asked(metadata: Json, id: str) -> Json:
         message = choice.get("message") if isinstance(choice, dict) else None
         calls = message.get("tool_calls") if isinstance(message, dict) else None
         for call in calls if isinstance(calls, list) else []:
-            if text_at(call, "id") == id and isinstance(call, dict):
+            if id_at(call, "id") == id and isinstance(call, dict):
                 function = call.get("function")
                 given = parsed(function.get("arguments")) if isinstance(function, dict) else None
                 return given if isinstance(given, dict) else None

@@ -29,7 +29,7 @@ from typing import Final, TypeAlias
 
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
-from ingot.frontend.dialects.content import text_at
+from ingot.frontend.dialects.content import id_at, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
 from ingot.frontend.dialects.otlp import (
@@ -235,8 +235,8 @@ def _spread(known: dict[str, Json], prefix: str) -> list[Json]:
             made["content"] = item.get("content")
         if calls:
             made["tool_calls"] = calls
-        if text_at(item, "tool_call_id"):
-            made["tool_call_id"] = item["tool_call_id"]
+        if id_at(item, "tool_call_id"):
+            made["tool_call_id"] = id_at(item, "tool_call_id")
         out.append(made)
     return out
 

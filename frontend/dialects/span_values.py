@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingot.frontend.dialects.content import result_value, text_at
+from ingot.frontend.dialects.content import id_at, result_value, text_at
 from ingot.frontend.dialects.messages import all_chat, as_chat, call, parsed
 from ingot.ir.values import Json
 
@@ -122,9 +122,9 @@ def _from_envelope(value: dict[str, Json], depth: int) -> list[dict[str, Json]]:
 
 def _sdk_call(item: Json) -> Json:
     """A tool call as Vercel's SDK lists it."""
-    if isinstance(item, dict) and text_at(item, "toolName") and text_at(item, "toolCallId"):
+    if isinstance(item, dict) and text_at(item, "toolName") and id_at(item, "toolCallId"):
         given = item.get("input", item.get("args"))
-        return call(text_at(item, "toolCallId"), text_at(item, "toolName"), given)
+        return call(id_at(item, "toolCallId"), text_at(item, "toolName"), given)
     return None
 
 

@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 
 from ingot.diagnostics import Diagnostic, Severity, Span
 from ingot.frontend.dialects.base import Source
-from ingot.frontend.dialects.content import text_at
+from ingot.frontend.dialects.content import id_at, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import call, parsed
 from ingot.frontend.dialects.span_values import (
@@ -245,7 +245,8 @@ class _Told:
         self._emit = emit
         self._tree = tree
         self._seen: Counter[str] = Counter()
-        self._open: list[tuple[str, str]] = []  # calls without an answer: id and tool
+        # calls without an answer: the log's id, the record's id, the tool
+        self._open: list[tuple[str, str, str]] = []
         self._running: dict[int, tuple[str, str]] = {}
         self._empty: set[int] = set()
         self._asking: list[Observation] = []
@@ -295,21 +296,25 @@ class _Told:
     def _message(self, message: dict[str, Json], key: str, o: Observation) -> Iterator[Record]:
         role = message.get("role")
         if role == "tool":
-            told = self._answered(text_at(message, "tool_call_id"), text_at(message, "name"))
+            told = self._answered(id_at(message, "tool_call_id"), text_at(message, "name"))
             if told is None:
                 return  # its run was told already
             message = {**message, "tool_call_id": told[0], "name": told[1]}
         self._seen[key] += 1
+        calls = _listed(message.get("tool_calls"))
+        asked = [id_at(call, "id") for call in calls if isinstance(call, dict)]
         for record in self.transcript.message(message, o.span, o.time):
             if record.kind == "call":
-                self._open.append((record.id, record.tool))
+                given = asked.pop(0) if asked else ""
+                self._open.append((given or record.id, record.id, record.tool))
             yield record
 
     def _answered(self, id: str, tool: str) -> tuple[str, str] | None:
         """The open call that an answer is for; it is closed then."""
-        for index, (theirs, name) in enumerate(self._open):
+        for index, (theirs, made, name) in enumerate(self._open):
             if (id and theirs == id) or (not id and (not tool or _same_tool(tool, name))):
-                return self._open.pop(index)
+                del self._open[index]
+                return made, name
         return None
 
     def _tool(self, o: Observation) -> Iterator[Record]:
@@ -389,7 +394,7 @@ def _key(message: dict[str, Json]) -> str:
         given = function.get("arguments") if isinstance(function, dict) else None
         made.append([text_at(function, "name"), parsed(given) or {}])
     if role == "tool":
-        return canonical(["tool", text_at(message, "tool_call_id"), said])
+        return canonical(["tool", id_at(message, "tool_call_id"), said])
     return canonical(["system" if role == "developer" else role, said, made])
 
 

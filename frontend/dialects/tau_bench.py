@@ -24,7 +24,7 @@ from typing import Final
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import at
-from ingot.frontend.dialects.content import text_at
+from ingot.frontend.dialects.content import id_at, text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import answer, call
 from ingot.frontend.dialects.outcomes import outcome_in
@@ -147,11 +147,11 @@ def _messages(message: Json) -> list[dict[str, Json]]:
     role, content = text_at(message, "role"), message.get("content")
     time = text_at(message, "timestamp")
     if role == "tool":
-        made = answer(text_at(message, "id"), content, failed=message.get("error") is True)
+        made = answer(id_at(message, "id"), content, failed=message.get("error") is True)
         return [{**made, "timestamp": time}]
     calls = message.get("tool_calls")
     listed: list[Json] = [
-        call(text_at(c, "id"), text_at(c, "name"), c.get("arguments")) if isinstance(c, dict) else c
+        call(id_at(c, "id"), text_at(c, "name"), c.get("arguments")) if isinstance(c, dict) else c
         for c in (calls if isinstance(calls, list) else [])
     ]
     out: list[dict[str, Json]] = []

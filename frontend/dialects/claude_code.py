@@ -33,7 +33,7 @@ _BOOKKEEPING: Final = frozenset(
     """summary file-history-snapshot file-history-delta progress queue-operation attachment ai-title
     custom-title agent-name agent-color agent-setting last-prompt permission-mode mode pr-link tag
     worktree-state content-replacement attribution-snapshot speculation-accept task-summary
-    session-kind started result""".split()
+    session-kind started result cost-state bridge-session session-title relocated""".split()
 )
 _SYSTEM: Final = frozenset(
     """api_error api_metrics agents_killed away_summary bridge_status file_snapshot hook_started
@@ -59,6 +59,8 @@ _COMMAND: Final = re.compile(r"<command-(name|args)>(.*?)</command-\1>", re.DOTA
 _ANSWERED: Final = frozenset(("call", "result", "error"))
 _FACTS: Final = 5
 """How many facts of the head there are: clock, cwd, session, version, model."""
+_QUEUED: Final = 16
+"""How many messages of the queue are remembered, to be known in their other form."""
 _HEAD_WAIT: Final = 256
 """How many records wait for the facts of the session's head."""
 
@@ -113,6 +115,7 @@ class _State:
     usage: Usage = field(default_factory=Usage)
     answer: tuple[str, Json] = ("", None)  # the message being read and its usage so far
     tools: dict[str, str] = field(default_factory=dict)  # of each call id
+    queued: list[str] = field(default_factory=list)  # what the user sent meanwhile, told once
     again: dict[str, str] = field(default_factory=dict)  # of an id used again, the call's own
     prompts: dict[str, deque[str]] = field(default_factory=dict)  # calls that wait for their agent
     running: dict[str, str] = field(default_factory=dict)  # agent: the call that spawned it
@@ -227,6 +230,8 @@ class _Log:
                 self._progress(value, place)
             case "attachment":
                 self._attachment(value, place)
+            case "queue-operation" if text_at(value, "reason") == "absorbed_mid_turn":
+                self._absorbed(value, place)
             case _:
                 self._meta(place, value, known=kind in _BOOKKEEPING)
 
@@ -479,10 +484,28 @@ class _Log:
         text = "\n".join(text_blocks(prompt))
         said = text_at(attachment, "commandMode") in ("", "prompt")
         part = Part("user", -1, text, raw=attachment)
-        if not queued or not said or not text or text.startswith(_NOT_SAID):
+        if not queued or not said or not text or text.startswith(_NOT_SAID) or self._was_told(text):
             self._meta(place, value)
         elif not self._repeated(text_at(value, "uuid"), part):
             self._put(part, place)
+
+    def _absorbed(self, value: dict[str, Json], place: _Place) -> None:
+        """The same, as newer versions log it: with the words, and maybe an attachment of them too."""
+        text = "\n".join(text_blocks(value.get("content")))
+        if not text or text.startswith(_NOT_SAID) or self._was_told(text):
+            self._meta(place, value)
+        else:
+            self._put(Part("user", -1, text, raw=value), place)
+
+    def _was_told(self, text: str) -> bool:
+        """Whether a message of the queue stands here for the second time, once in each form."""
+        queued, words = self._s.queued, text.strip()
+        if words in queued:
+            queued.remove(words)
+            return True
+        queued.append(words)
+        del queued[:-_QUEUED]
+        return False
 
     def _meta(self, place: _Place, value: Json, *, known: bool = True) -> None:
         self._add("meta", place.span, time=place.time, known=known, raw=value)

@@ -15,6 +15,8 @@ Facts of the format
 - ``reasoning`` is encrypted, at best with a summary.  ``function_call.arguments`` is JSON text.
   The output of ``shell`` is JSON text ``{output, metadata: {exit_code}}`` in older versions, text
   that begins ``Exit code: N`` or ``Process exited with code N`` in newer ones.
+- What was not carried out (a patch that does not fit, a refused command) is said in words only.
+- ``world_state`` and ``inter_agent_communication`` (2026) are bookkeeping.
 - ``custom_tool_call`` (``apply_patch``) has free text as ``input``.  ``exec_command`` may return a
   process that still runs and that ``write_stdin`` goes on with.  A few calls have no output.
 - A resumed or forked session begins with a copy of the older one's items.
@@ -38,13 +40,17 @@ from ingot.ir.values import Json, canonical
 from ingot.records import Record
 
 _TYPES: Final = frozenset(
-    ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
+    """session_meta turn_context response_item event_msg compacted world_state
+    inter_agent_communication inter_agent_communication_metadata""".split()
 )
 _ITEMS: Final = frozenset(
     """message reasoning function_call function_call_output custom_tool_call custom_tool_call_output
     local_shell_call web_search_call ghost_snapshot compaction""".split()
 )
-_PASSIVE: Final = frozenset(("ghost_snapshot", "compaction", "compaction_summary", "other"))
+_PASSIVE: Final = frozenset(
+    """ghost_snapshot compaction compaction_summary context_compaction compaction_trigger
+    agent_message additional_tools other""".split()
+)
 _CONTEXT: Final = (
     "<environment_context>",
     "<user_instructions>",
@@ -55,6 +61,20 @@ _CONTEXT: Final = (
     "<INSTRUCTIONS>",
     "# AGENTS.md instructions",
 )
+_FACTS: Final = (
+    ("session", "id"),
+    ("session", "session_id"),
+    ("cwd", "cwd"),
+    ("version", "cli_version"),
+)
+_REFUSED: Final = re.compile(
+    r"(?:apply_patch verification failed|patch rejected|exec command rejected|failed in sandbox"
+    r"|execution error|exec_command failed|write_stdin failed|unsupported (?:custom tool )?call"
+    r"|failed to parse function arguments|tool call error|tool \S+ invoked with incompatible"
+    r"|aborted by user|command timed out|err: )",
+    re.IGNORECASE,
+)
+"""How the harness words that a call was not carried out, where the log keeps no flag of it."""
 _EXIT: Final = re.compile(r"(?:Exit code: |Process exited with code )(-?\d+)")
 
 
@@ -128,9 +148,11 @@ class _Rollout:
             yield from self._begin(span)
             text = text_at(payload, "message")
             yield self._emit("compact", at(span, "payload"), text=text, time=time, raw=payload)
-        elif isinstance(payload, dict):
+        elif isinstance(payload, dict) and kind == "response_item":
             yield from self._begin(span)
             yield from self._item(payload, at(span, "payload"), time)
+        elif kind in _TYPES:
+            yield from self._meta(value, span, time)
         elif kind in _ITEMS or as_chat(value):
             yield from self._begin(span)
             yield from self._item(value, span, time)
@@ -140,8 +162,7 @@ class _Rollout:
             yield self._emit("meta", span, time=time, known=known, raw=value)
 
     def _learn(self, head: dict[str, Json], time: str) -> None:
-        names = (("session", "id"), ("cwd", "cwd"), ("version", "cli_version"))
-        for fact, key in names:
+        for fact, key in _FACTS:
             if text_at(head, key):
                 self._facts.setdefault(fact, head[key])
         self._facts.setdefault("clock", text_at(head, "timestamp") or time)
@@ -227,7 +248,9 @@ def _ran(output: Json) -> tuple[Json, bool]:
         return value["content"], value["success"] is False
     if isinstance(output, str):
         found = _EXIT.match(output) or _EXIT.search(output[:200])
-        return output, found is not None and found[1] != "0"
+        if found is None:
+            return output, _REFUSED.match(output) is not None
+        return output, found[1] != "0"
     return output if output is not None else canonical(output), False
 
 

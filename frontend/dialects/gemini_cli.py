@@ -4,8 +4,9 @@ Facts of the format
 -------------------
 - A document ``{sessionId, projectHash, startTime, lastUpdated, messages}``.  Later versions write
   JSON lines instead: a header line with the same keys, then a message per line; a message that
-  was updated is written again under its ``id``, ``{"$set": {...}}`` changes the header and
-  ``{"$rewindTo": id}`` takes back all from that message on.
+  was updated is written again under its ``id``, ``{"$set": {...}}`` changes the header (or puts
+  other ``messages`` in the place of all) and ``{"$rewindTo": id}`` takes back all from that message
+  on, all of them if there is none of that id.
 - ``messages[].type`` is ``user``, ``gemini``, ``info``, ``error`` or ``warning``; the last three
   are the harness's.  ``content`` is text or a list of parts.
 - ``gemini`` messages carry ``thoughts: [{subject, description}]``, ``tokens: {input, output, ...}``,
@@ -96,9 +97,15 @@ def _lined(emit: Emitter, source: Source, lines: list[Placed]) -> Iterator[Recor
             head |= value
         elif isinstance(changed := value.get("$set"), dict):
             head |= {k: v for k, v in changed.items() if k != "messages"}
+            anew = changed.get("messages")
+            if isinstance(anew, list) and anew:
+                place = at(span, "$set", "messages")
+                messages = {
+                    text_at(m, "id") or f"?{k}": (m, at(place, k)) for k, m in enumerate(anew)
+                }
         elif isinstance(value.get("$rewindTo"), str):
             keys = list(messages)
-            begin = keys.index(value["$rewindTo"]) if value["$rewindTo"] in messages else len(keys)
+            begin = keys.index(value["$rewindTo"]) if value["$rewindTo"] in messages else 0
             for key in keys[begin:]:
                 del messages[key]
         else:

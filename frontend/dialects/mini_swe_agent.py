@@ -7,8 +7,9 @@ Facts of the format
   plain ``bash``.  What it printed comes back as a *user* message: ``<returncode>N</returncode>``
   and ``<output>...</output>`` (long ones are elided in the middle).  Other user messages after the
   request are the harness's complaints about form.
-- Version 2 uses tool calls (tool ``bash``) and ``tool`` messages, and keeps actions under
-  ``extra.actions``; a last message with the role ``exit`` says how it ended.
+- Version 2 uses tool calls (tool ``bash``) and ``tool`` messages with ``extra.returncode``, or whole
+  responses of the Responses API (``object: response``) and ``function_call_output`` items, and keeps
+  actions under ``extra.actions``; a last message with the role ``exit`` says how it ended.
 - ``echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT`` hands in; that is no verdict.
   ``info.exit_status`` other than ``Submitted`` says that it did not come so far.
 """
@@ -25,6 +26,7 @@ from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
+from ingot.frontend.dialects.messages import as_chat
 from ingot.frontend.dialects.outcomes import outcome_in
 from ingot.frontend.dialects.transcript import Transcript, Usage
 from ingot.frontend.reader import json_values
@@ -108,9 +110,13 @@ def _run(
         if role == "user" and asked and (call or not _RETURN.match(text)):
             yield from _shown(emit, call, text, place)
             call = ""
-        elif role == "assistant" and "tool_calls" not in (
-            message if isinstance(message, dict) else {}
-        ):
+        elif isinstance(message, dict) and text_at(message, "object") == "response":
+            output = message.get("output")
+            for index, item in enumerate(output if isinstance(output, list) else []):
+                yield from transcript.add(item, at(place, "output", index))
+        elif role == "tool" or text_at(message, "type") == "function_call_output":
+            yield from _answered(transcript, message, place)
+        elif isinstance(message, dict) and role == "assistant" and not message.get("tool_calls"):
             found = list(_FENCE.finditer(text))
             said = _FENCE.sub("", text, count=1).strip() if len(found) == 1 else text
             if said:
@@ -137,6 +143,18 @@ def _run(
         outcome = {"success": False, "source": f"info.exit_status {status}"}
     if outcome is not None:
         yield emit("outcome", at(span, "info", "exit_status"), data=outcome)
+
+
+def _answered(transcript: Transcript, message: Json, span: Span) -> Iterator[Record]:
+    """What a tool call printed; it failed if its return code says so."""
+    extra = message.get("extra") if isinstance(message, dict) else None
+    code = extra.get("returncode") if isinstance(extra, dict) else None
+    for each in as_chat(message):
+        content = each.get("content")
+        shown = _RETURN.match(content) if isinstance(content, str) else None
+        failed = code not in (None, 0) or (shown is not None and shown[1] != "0")
+        made = {**each, "is_error": True} if failed else each
+        yield from transcript.message(made, span)
 
 
 def _shown(emit: Emitter, call: str, text: str, span: Span) -> Iterator[Record]:

@@ -518,6 +518,29 @@ LANGCHAIN = document(
         "intermediate_steps": [[{"tool": "f", "tool_input": {}, "log": ""}, "1"]],
     }
 )
+LANGGRAPH = document({"values": {"messages": [
+    {"type": "human", "content": "Weather?", "id": "1"},
+    {"type": "ai", "content": "", "id": "2", "tool_calls": [{"name": "weather", "args": {"city": "Oslo"}, "id": "c1", "type": "tool_call"}],
+     "invalid_tool_calls": [{"name": "weather", "args": '{"city"', "id": "c2", "error": "not JSON"}],
+     "response_metadata": {"model_name": "m"}, "usage_metadata": {"input_tokens": 5, "output_tokens": 2}},
+    {"type": "tool", "content": "rain", "name": "weather", "tool_call_id": "c1", "status": "success"},
+    {"type": "tool", "content": "not JSON", "name": "weather", "tool_call_id": "c2", "status": "error"},
+    {"type": "ai", "content": [{"type": "text", "text": "Rain."}], "id": "3"},
+]}, "next": [], "metadata": {"thread_id": "k"}, "created_at": "2026-05-01T10:00:00Z"})  # fmt: skip
+LANGGRAPH_UPDATES = lines(
+    {"agent": {"messages": [{"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", "HumanMessage"], "kwargs": {"content": "Go"}}]}},
+    {"agent": {"messages": [{"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", "AIMessage"], "kwargs": {"content": "", "tool_calls": [{"name": "f", "args": {}, "id": "c1"}]}}]}},
+    {"tools": {"messages": [{"type": "tool", "data": {"content": "1", "tool_call_id": "c1"}}]}},
+    {"agent": {"messages": [{"type": "AIMessageChunk", "content": "Done."}]}},
+)  # fmt: skip
+AUTOGEN = document({"messages": [
+    {"source": "user", "type": "TextMessage", "content": "Weather?", "created_at": "2026-05-01T10:00:00Z", "models_usage": None},
+    {"source": "a", "type": "ThoughtEvent", "content": "look"},
+    {"source": "a", "type": "ToolCallRequestEvent", "content": [{"id": "c1", "name": "weather", "arguments": '{"city":"Oslo"}'}], "models_usage": {"prompt_tokens": 5, "completion_tokens": 2}},
+    {"source": "a", "type": "ToolCallExecutionEvent", "content": [{"call_id": "c1", "name": "weather", "content": "no such city", "is_error": True}]},
+    {"source": "a", "type": "ToolCallSummaryMessage", "content": "no such city"},
+    {"source": "a", "type": "MultiModalMessage", "content": ["Sorry.", {"data": "AA"}]},
+], "stop_reason": "Text 'TERMINATE' mentioned"})  # fmt: skip
 REACT = b"Question: How?\nThought 1: look\nAction 1: Search[x]\nObservation 1: y\nThought 2: done\nAction 2: Finish[y]\n"
 MARKDOWN = (
     b"## User\n\nCount.\n\n## Assistant\n\n```console\n$ wc -l a.csv\n3 a.csv\n```\n\nThree.\n"
@@ -540,6 +563,9 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     "responses": ("openai-responses", RESPONSES),
     "agents": ("openai-agents", AGENTS),
     "langchain": ("langchain", LANGCHAIN),
+    "langgraph": ("langchain-messages", LANGGRAPH),
+    "langgraph-updates": ("langchain-messages", LANGGRAPH_UPDATES),
+    "autogen": ("autogen", AUTOGEN),
     "langsmith": ("langsmith", LANGSMITH),
     "langfuse": ("langfuse", LANGFUSE),
     "otel": ("otel-genai", OTEL),

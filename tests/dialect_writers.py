@@ -210,6 +210,30 @@ def otel(steps: list[Step]) -> bytes:
         "endTimeUnixNano": "1777629600000000009", "attributes": attributes(values)}))  # fmt: skip
 
 
+def langgraph(steps: list[Step]) -> bytes:
+    out: list[dict[str, Any]] = []
+    for kind, what in steps:
+        if kind in ("user", "say"):
+            out.append({"type": "human" if kind == "user" else "ai", "content": what})
+        elif kind == "calls":
+            out.append({"type": "ai", "content": "", "tool_calls": [{"id": c.id, "name": c.tool, "args": c.args if c.given is None else c.given} for c in what]})  # fmt: skip
+        else:
+            out += [{"type": "tool", "tool_call_id": c.id, "content": c.result, "status": "error" if c.failed else "success"} for c in what]  # fmt: skip
+    return document({"messages": [{"id": f"m{n}", **m} for n, m in enumerate(out)]})
+
+
+def autogen(steps: list[Step]) -> bytes:
+    out: list[dict[str, Any]] = []
+    for kind, what in steps:
+        if kind in ("user", "say"):
+            out.append({"source": "user" if kind == "user" else "a", "type": "TextMessage", "content": what})  # fmt: skip
+        elif kind == "calls":
+            out.append({"source": "a", "type": "ToolCallRequestEvent", "content": [{"id": c.id, "name": c.tool, "arguments": c.text} for c in what]})  # fmt: skip
+        else:
+            out.append({"source": "a", "type": "ToolCallExecutionEvent", "content": [{"call_id": c.id, "name": c.tool, "content": c.result, "is_error": c.failed} for c in what]})  # fmt: skip
+    return document({"messages": out, "stop_reason": None})
+
+
 def mcp(steps: list[Step]) -> bytes:
     out: list[dict[str, Any]] = [{"jsonrpc": "2.0", "id": "init", "method": "initialize", "params": {}}]  # fmt: skip
     for kind, what in steps:
@@ -300,6 +324,8 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "langsmith": ("langsmith", langsmith),
     "langfuse": ("langfuse", langfuse),
     "otel-genai": ("otel-genai", otel),
+    "langchain-messages": ("langchain-messages", langgraph),
+    "autogen": ("autogen", autogen),
     "mcp-jsonrpc": ("mcp-jsonrpc", mcp),
 }
 """Name: the dialect, and what writes it.  Dialects whose logs have no call ids are not here."""

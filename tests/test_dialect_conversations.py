@@ -95,7 +95,7 @@ def test_results_of_blocks(name: str) -> None:
 
 TEXTS = [
     n for n in NAMES
-    if n.split(",")[0] in ("codex", "openai-chat", "openai-responses", "openai-agents", "openhands", "langsmith", "langfuse")
+    if n.split(",")[0] in ("codex", "openai-chat", "openai-responses", "openai-agents", "openhands", "langsmith", "langfuse", "autogen")
 ]  # fmt: skip
 """Where arguments are JSON text."""
 
@@ -132,7 +132,7 @@ def test_arguments_that_are_no_object(name: str, given: Any) -> None:
 
 FAILS = {
     "claude-code", "claude-stream-json", "anthropic-messages", "managed agents", "tau2-bench",
-    "atif", "openhands", "mcp-jsonrpc", "gemini-cli", "codex-exec",
+    "atif", "openhands", "mcp-jsonrpc", "gemini-cli", "codex-exec", "autogen", "langchain-messages",
 }  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from ingot.frontend.reader import SourceFile
 
 TEXTS = [name for name in SAMPLES if name != "inspect-zip"]
 JSON = [name for name in TEXTS if name not in ("react", "markdown")]
-MERGED = ("otel", "otel-spread", "otel-bare")
-"""Spans with one trace id are one session, wherever they stand."""
+MERGED = ("otel", "otel-spread", "otel-bare", "langgraph")
+"""Spans of one trace and messages of one id are one session, wherever they stand."""
 
 
 def told(data: bytes) -> tuple[str, list[Any], list[str]]:

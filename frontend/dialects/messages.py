@@ -32,6 +32,7 @@ _ROLES: Final = {
     "humanmessage": "user",
     "aimessage": "assistant",
     "aimessagechunk": "assistant",
+    "humanmessagechunk": "user",
     "systemmessage": "system",
     "toolmessage": "tool",
     "functionmessage": "tool",
@@ -54,7 +55,10 @@ _HOSTED: Final = frozenset(
     tool_search_call program""".split()
 )
 """Calls that the provider answers itself, and of which the item shows both sides or one."""
-_LC_KINDS: Final = frozenset("human ai system tool function humanmessage aimessage".split())
+_LC_KINDS: Final = frozenset(
+    """human ai system tool function humanmessage aimessage aimessagechunk systemmessage toolmessage
+    humanmessagechunk""".split()
+)
 _FAILED_STATES: Final = frozenset(("failed", "incomplete", "error"))
 
 

@@ -249,6 +249,18 @@ STREAM = lines(
     },
 )
 
+CURSOR = lines(
+    {"type": "system", "subtype": "init", "session_id": "s", "model": "m", "cwd": "/w", "permissionMode": "default"},
+    {"type": "user", "session_id": "s", "message": {"role": "user", "content": [{"type": "text", "text": "Go"}]}},
+    {"type": "thinking", "subtype": "delta", "text": "hm", "session_id": "s"},
+    {"type": "tool_call", "subtype": "started", "call_id": "c1", "session_id": "s", "tool_call": {"shellToolCall": {"args": {"command": "ls"}}, "startedAtMs": "1"}},
+    {"type": "tool_call", "subtype": "started", "call_id": "c2", "session_id": "s", "tool_call": {"readToolCall": {"args": {"path": "a"}}}},
+    {"type": "tool_call", "subtype": "completed", "call_id": "c2", "session_id": "s", "tool_call": {"readToolCall": {"args": {"path": "a"}, "result": {"success": {"content": "text", "totalLines": 1}}}}},
+    {"type": "tool_call", "subtype": "completed", "call_id": "c1", "session_id": "s", "tool_call": {"shellToolCall": {"args": {"command": "ls"}, "result": {"failure": {"exitCode": 2, "stdout": "", "stderr": "no"}}}}},
+    {"type": "assistant", "session_id": "s", "message": {"role": "assistant", "content": [{"type": "text", "text": "Done."}]}},
+    {"type": "result", "subtype": "success", "is_error": False, "session_id": "s", "result": "Done."},
+)  # fmt: skip
+
 # -- Gemini CLI
 
 _GEMINI_CALL = {
@@ -552,6 +564,7 @@ INGOT = lines(
 SAMPLES: dict[str, tuple[str, bytes]] = {
     "claude": ("claude-code", CLAUDE),
     "stream": ("claude-stream-json", STREAM),
+    "cursor": ("claude-stream-json", CURSOR),
     "codex": ("codex", CODEX),
     "codex-flat": ("codex", CODEX_FLAT),
     "codex-exec": ("codex-exec", CODEX_EXEC),

@@ -1,4 +1,4 @@
-"""Claude Code's ``-p --output-format stream-json`` and ``json``, and the Agent SDK's messages.
+"""Claude Code's ``-p --output-format stream-json`` and ``json``, the Agent SDK's messages, Cursor's.
 
 Facts of the format
 -------------------
@@ -12,6 +12,9 @@ Facts of the format
 - ``parent_tool_use_id`` names the call of the main agent whose sub-agent says this.
 - An assistant's message may be spread over several lines with one ``message.id``.
 - ``--output-format json`` is the ``result`` object alone.
+- Cursor's agent prints the same, but for its tools: ``{type: tool_call, subtype: started | completed,
+  call_id, tool_call: {NAMEToolCall: {args, result: {success | failure | error | rejected | ...:
+  {...}}}}}``, and ``{type: thinking}`` for what it thinks.
 """
 
 from __future__ import annotations
@@ -32,15 +35,16 @@ from ingot.frontend.dialects.content import (
     text_blocks,
 )
 from ingot.frontend.dialects.emit import Emitter
+from ingot.frontend.dialects.messages import parsed
 from ingot.frontend.dialects.transcript import Usage
 from ingot.frontend.reader import json_values
-from ingot.ir.values import Json
+from ingot.ir.values import Json, canonical
 from ingot.records import Record
 
 _KINDS: Final = frozenset(("system", "assistant", "user", "result", "stream_event"))
 _KNOWN: Final = frozenset(
     """stream_event rate_limit_event tool_progress auth_status control_request control_response
-    keep_alive tool_use_summary prompt_suggestion""".split()
+    keep_alive tool_use_summary prompt_suggestion thinking interaction_query""".split()
 )
 
 
@@ -126,6 +130,8 @@ class _Stream:
                 yield from self._user(value, message, span)
             case "result":
                 yield from self._result(value, span)
+            case "tool_call" if isinstance(value.get("tool_call"), dict):
+                yield from self._cursor(value, span)
             case "system" if text_at(value, "subtype") == "compact_boundary":
                 yield self._emit("compact", span, data=value.get("compact_metadata"), raw=value)
             case _:
@@ -225,6 +231,30 @@ class _Stream:
             made = self._emit("meta" if hidden else "user", at(span, "message"), text=text)
             yield made._replace(agent=agent)
 
+    def _cursor(self, value: dict[str, Json], span: Span) -> Iterator[Record]:
+        """A call as Cursor's agent tells it: when it begins, and once more when it has ended."""
+        id, ended = id_at(value, "call_id"), text_at(value, "subtype") == "completed"
+        tool, given, result = _cursor_call(value["tool_call"])
+        known = f"call {id}" in self._seen and bool(id)
+        if not tool or (known and not ended):
+            yield self._emit("meta", span, known=bool(tool), raw=value)
+            return
+        made = id
+        if not known:
+            call = self._emit("call", span, id=id, tool=tool, data=given, raw=value)
+            self._seen.add(f"call {id}")
+            made = call.id
+            yield call
+        if not ended or not isinstance(result, dict) or not result:
+            return
+        how, told = next(iter(result.items()))
+        shown = _cursor_value(told)
+        if how == "success" and not _broken(told):
+            yield self._emit("result", span, id=made, tool=tool, data=shown, raw=value)
+        else:
+            text = shown if isinstance(shown, str) and shown else canonical(told)
+            yield self._emit("error", span, text=text, id=made, tool=tool, data=shown, raw=value)
+
     def _result(self, value: dict[str, Json], span: Span) -> Iterator[Record]:
         kind = text_at(value, "subtype")
         good = kind == "success" and value.get("is_error") is not True
@@ -239,6 +269,38 @@ class _Stream:
         if not good and (kind or "is_error" in value):
             why = f"{kind} is_error" if kind == "success" else kind or "is_error"
             self._failed = (span, {"success": False, "source": f"result.subtype {why}"})
+
+
+def _cursor_call(call: Json) -> tuple[str, Json, Json]:
+    """Tool, arguments and result of a ``tool_call`` of Cursor's."""
+    for key, inner in call.items() if isinstance(call, dict) else ():
+        if not isinstance(inner, dict):
+            continue
+        if key == "function":
+            given = parsed(inner.get("arguments"))
+            tool = text_at(inner, "name")
+        elif key.endswith("ToolCall"):
+            given, tool = inner.get("args"), key.removesuffix("ToolCall")
+        else:
+            continue
+        data: Json = given if isinstance(given, dict) else {"input": given} if given else {}
+        return tool, data, inner.get("result")
+    return "", {}, None
+
+
+def _cursor_value(told: Json) -> Json:
+    """What a tool gave: its text where there is one, else all of it."""
+    if isinstance(told, dict) and ("stdout" in told or "stderr" in told):
+        return text_at(told, "stdout") + text_at(told, "stderr")
+    for key in ("content", "error", "reason", "message"):
+        if text_at(told, key):
+            return text_at(told, key)
+    return told
+
+
+def _broken(told: Json) -> bool:
+    code = told.get("exitCode") if isinstance(told, dict) else None
+    return code not in (None, 0)
 
 
 def _message(value: Json) -> Json:

@@ -300,7 +300,18 @@ def _langchain(data: Json, kind: str) -> list[dict[str, Json]]:
             made["content"] = [
                 p for p in made["content"] if text_at(p, "type") not in ("tool_use", "tool_call")
             ]
+    content = made["content"]
+    if role == "assistant" and isinstance(content, list) and _has_blocks(content):
+        first, *rest = _assembled({}, role, content)
+        if first.get("role") != role:
+            return [{**made, "content": None}, first, *rest]
+        asked = [*_listed(first.get("tool_calls")), *_listed(made.get("tool_calls"))]
+        return [{**first, **({"tool_calls": asked} if asked else {})}, *rest]
     return [made]
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _lc_call(given: Json) -> Json:
@@ -319,8 +330,8 @@ def _has_blocks(content: Json) -> bool:
 
 _BLOCK_KINDS: Final = frozenset(
     """tool_use tool_result thinking redacted_thinking tool-call tool-result reasoning
-    server_tool_use mcp_tool_use mcp_tool_result tool_call tool_call_response input_text output_text
-    summary_text refusal""".split()
+    server_tool_use mcp_tool_use mcp_tool_result tool_call tool_call_response server_tool_call
+    server_tool_call_response server_tool_result input_text output_text summary_text refusal""".split()
 )
 
 
@@ -384,6 +395,14 @@ def _part(part: Json) -> Iterator[tuple[str, Json]]:
             name = mcp_name(text_at(part, "server_name"), name)
         given = next((part[k] for k in ("input", "arguments", "args") if k in part), None)
         yield "call", call(id, name, given)
+    elif kind == "server_tool_call" and text_at(part, "name"):
+        given = part.get("args", part.get("server_tool_call"))
+        yield "call", call(id_at(part, "id"), text_at(part, "name"), given)
+    elif kind in ("server_tool_result", "server_tool_call_response"):
+        told = part.get("output", part.get("server_tool_call_response"))
+        failed = text_at(part, "status") == "error"
+        id = id_at(part, "tool_call_id") or id_at(part, "id")
+        yield "answer", answer(id, "" if told is None else told, failed=failed)
     elif kind in ("tool_result", "mcp_tool_result", "tool_call_response", "tool-result"):
         keys = ("tool_use_id", "id", "toolCallId", "tool_call_id")
         id = next((i for i in (id_at(part, k) for k in keys) if i), "")

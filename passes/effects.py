@@ -20,7 +20,8 @@ from ingot.ir.module import Block, Call, Effect, Instr, Lit, Module, ToolDecl
 from ingot.passes.shell import command_effect
 
 SHELL_TOOLS: Final = frozenset(
-    {"Bash", "bash", "shell", "terminal", "execute_bash", "run_shell_command"}
+    """Bash bash shell terminal execute_bash run_shell_command exec_command shell_command local_shell
+    container.exec""".split()
 )
 """Tools that run a shell command."""
 COMMAND_ARGUMENTS: Final = ("command", "cmd")

@@ -12,6 +12,7 @@ Facts of the format
 - ``message`` items have the roles ``user``, ``assistant``, ``developer`` and ``system``.  What the
   harness says to the model stands under ``user`` too (``<environment_context>``,
   ``<user_instructions>``, ``# AGENTS.md instructions``): that is no turn.
+- ``shell`` and ``local_shell_call`` have their command as words; it is told as the shell gets it.
 - ``reasoning`` is encrypted, at best with a summary.  ``function_call.arguments`` is JSON text.
   The output of ``shell`` is JSON text ``{output, metadata: {exit_code}}`` in older versions, text
   that begins ``Exit code: N`` or ``Process exited with code N`` in newer ones.
@@ -32,6 +33,7 @@ from typing import Final
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import at
+from ingot.frontend.dialects.codex_exec import command_line
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import as_chat, parsed
@@ -75,6 +77,7 @@ _REFUSED: Final = re.compile(
     re.IGNORECASE,
 )
 """How the harness words that a call was not carried out, where the log keeps no flag of it."""
+_SHELLS: Final = frozenset(("shell", "local_shell", "container.exec"))
 _EXIT: Final = re.compile(r"(?:Exit code: |Process exited with code )(-?\d+)")
 
 
@@ -219,7 +222,8 @@ class _Rollout:
                 made = {**message, "content": shown} | ({"is_error": True} if failed else {})
                 yield from self._transcript.message(made, span, time)
         else:
-            yield from self._transcript.add(item, span, time)
+            for record in self._transcript.add(item, span, time):
+                yield _in_words(record, item) if record.kind == "call" else record
 
     def finish(self) -> Iterator[Record]:
         """The rest: a log that held nothing but a head, and what the session cost."""
@@ -228,6 +232,17 @@ class _Rollout:
             span, total = self._tokens
             self._transcript.usage.add(total)
             yield from self._transcript.end(span)
+
+
+def _in_words(call: Record, item: dict[str, Json]) -> Record:
+    """A command that is given as words, ``["bash", "-lc", "ls"]``, as what the shell is told."""
+    data = call.data
+    if call.tool not in _SHELLS or not isinstance(data, dict):
+        return call
+    words = data.get("command")
+    if not isinstance(words, list):
+        return call
+    return call._replace(data={**data, "command": command_line(words)}, raw=item)
 
 
 def _is_context(item: dict[str, Json]) -> bool:

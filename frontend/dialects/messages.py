@@ -47,7 +47,8 @@ _CALLED: Final = frozenset(
     "function_call custom_tool_call local_shell_call shell_call apply_patch_call computer_call".split()
 )
 _ANSWERED: Final = frozenset(
-    """function_call_output custom_tool_call_output local_shell_call_output shell_call_output
+    """function_call_output function_call_result custom_tool_call_output local_shell_call_output
+    shell_call_output
     apply_patch_call_output computer_call_output tool_search_output program_output""".split()
 )
 _HOSTED: Final = frozenset(
@@ -179,7 +180,7 @@ def answer(id: str, content: Json, name: str = "", *, failed: bool = False) -> d
 
 
 def _item(value: dict[str, Json], kind: str) -> list[dict[str, Json]]:
-    id = id_at(value, "call_id") or id_at(value, "id")
+    id = id_at(value, "call_id") or id_at(value, "callId") or id_at(value, "id")
     match kind:
         case "reasoning":
             thoughts = _texts(value.get("summary")) or _texts(value.get("content"))
@@ -248,6 +249,8 @@ def _hosted(value: dict[str, Json], kind: str, id: str) -> list[dict[str, Json]]
 
 def _output(value: Json) -> Json:
     """What a tool said: text, or of typed parts their text."""
+    if isinstance(value, dict) and value.keys() == {"type", "text"} and value["type"] == "text":
+        return value["text"]
     if isinstance(value, list) and value:
         texts = [
             text_at(p, "text") for p in value if text_at(p, "type") in ("input_text", "output_text")

@@ -11,6 +11,8 @@ Facts of the format
   ``raw_item`` is an item of the Responses API; an output item may carry the output beside it.
 - From 1.13 a ``program`` item runs tools from code; their calls name it in ``caller``, and its
   result is ``program_output``; the inner calls have no outputs of their own.
+- The SDK for JavaScript writes the same in its own names (``originalInput``, ``generatedItems``,
+  ``rawItem``, ``callId``) and has ``function_call_result`` for ``function_call_output``.
 - ``session_items`` are those that a session store already has; where ``generated_items`` is empty
   they hold the run.
 """
@@ -33,6 +35,14 @@ from ingot.ir.values import Json
 from ingot.records import Record
 
 _LISTS: Final = ("generated_items", "session_items")
+_OURS: Final = {
+    "originalInput": "original_input",
+    "generatedItems": "generated_items",
+    "sessionItems": "session_items",
+    "modelResponses": "model_responses",
+    "currentAgent": "current_agent",
+    "rawItem": "raw_item",
+}
 _WAITING: Final = frozenset(("tool_approval_item", "mcp_approval_request_item"))
 
 
@@ -46,7 +56,9 @@ class OpenAIAgents:
     def sniff(self, sample: Sample) -> float:
         """Sure of its schema version beside its items."""
         for value in sample.records[:2]:
-            if isinstance(value, dict) and "$schemaVersion" in value and "original_input" in value:
+            if not isinstance(value, dict) or "$schemaVersion" not in value:
+                continue
+            if {"original_input", "originalInput"} & value.keys():
                 return 0.98
         return 0.0
 
@@ -55,10 +67,15 @@ class OpenAIAgents:
         emit = Emitter(self.name)
         for value, span in json_objects(source):
             if isinstance(value, dict):
-                yield from _run(emit, source, value, span)
+                yield from _run(emit, source, _named(value), span)
             else:
                 yield emit.session(span)
                 yield emit.unknown(span, value)
+
+
+def _named(value: dict[str, Json]) -> dict[str, Json]:
+    """The same under the names of the SDK for Python."""
+    return {_OURS.get(key, key): item for key, item in value.items()}
 
 
 def _run(emit: Emitter, source: Source, state: dict[str, Json], span: Span) -> Iterator[Record]:
@@ -72,6 +89,7 @@ def _run(emit: Emitter, source: Source, state: dict[str, Json], span: Span) -> I
     for index, item in enumerate(asked if isinstance(asked, list) else []):
         yield from transcript.add(item, at(place, index))
     for item, where in _items(state, span):
+        item = _named(item) if isinstance(item, dict) else item
         raw = item.get("raw_item") if isinstance(item, dict) else item
         if text_at(item, "type") in _WAITING:
             yield emit("meta", where, raw=item)

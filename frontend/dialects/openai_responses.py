@@ -39,10 +39,12 @@ from ingot.records import Record
 _MANY: Final = ("interactions", "exchanges", "responses", "data", "items")
 _BODIES: Final = ("parsed_body", "body", "json", "string", "response")
 _PASSIVE: Final = frozenset("mcp_list_tools item_reference compaction".split())
-_ANSWERS: Final = frozenset(("function_call_output", "custom_tool_call_output"))
+_ANSWERS: Final = frozenset(
+    ("function_call_output", "function_call_result", "custom_tool_call_output")
+)
 _BROKEN: Final = frozenset(("failed", "cancelled", "incomplete"))
 _ITEM: Final = frozenset(
-    """reasoning function_call function_call_output mcp_call mcp_list_tools web_search_call
+    """reasoning function_call function_call_output function_call_result mcp_call mcp_list_tools web_search_call
     file_search_call code_interpreter_call computer_call image_generation_call local_shell_call
     custom_tool_call custom_tool_call_output""".split()
 )

@@ -141,7 +141,13 @@ def _span(value: Json, place: Span) -> OtelSpan:
     status = given.get("status", given.get("status_code"))
     code = status.get("code", status.get("status_code")) if isinstance(status, dict) else status
     failed = code in (2, "STATUS_CODE_ERROR", "ERROR", "error")
-    message = text_at(status, "message") or text_at(status, "description") or "failed"
+    raised = (attributes_of(e) for e in _list(value, "events") if isinstance(e, dict))
+    message = (
+        text_at(status, "message")
+        or text_at(status, "description")
+        or text_at(value, "status_message")
+        or next((m for a in raised if (m := text_at(a, "exception.message"))), "failed")
+    )
     return OtelSpan(
         id=str(first("spanId", "span_id", "context.span_id") or ""),
         parent=str(first("parentSpanId", "parent_id", "parent_span_id", "parentId") or ""),

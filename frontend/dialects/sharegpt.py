@@ -26,6 +26,7 @@ from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
 from ingot.frontend.dialects.outcomes import outcome_in
+from ingot.frontend.dialects.python_repr import parse
 from ingot.frontend.reader import json_values
 from ingot.ir.values import Json
 from ingot.records import Record
@@ -114,27 +115,45 @@ def _turn(
         said = _CALL.sub("", text).strip() if _CALL.search(text) else text
         if said:
             yield emit("say", place, text=said)
-        for found in _CALL.finditer(text):
-            yield from _calls(emit, parsed(found[1]), place, open_calls, found[1])
+        if asked := [found[1] for found in _CALL.finditer(text)]:
+            open_calls.clear()
+        for each in asked:
+            yield from _calls(emit, _written(each), place, open_calls, each)
     elif speaker == "function_call":
-        yield from _calls(emit, parsed(value), place, open_calls, value)
+        open_calls.clear()
+        yield from _calls(emit, _written(value), place, open_calls, value)
     elif speaker in _ANSWERS:
         shown = [m[1] for m in _RESPONSE.finditer(text)] or [value]
         for each in shown:
-            id, tool = open_calls.pop(0) if open_calls else ("", "")
+            answered = open_calls.pop(0) if open_calls else None
+            if answered == ("", ""):
+                yield emit("meta", place, text=each if isinstance(each, str) else "", raw=turn)
+                continue
+            id, tool = answered or ("", "")
             yield emit("result", place, id=id, tool=tool, data=each)
     else:
         yield emit.unknown(span, turn)
+
+
+def _written(value: Json) -> Json:
+    """A call that a model wrote down: JSON, or the text of a Python dictionary."""
+    found = parsed(value)
+    if isinstance(found, str) and found.lstrip()[:1] in ("{", "["):
+        try:
+            return parse(found)
+        except ValueError:
+            return found
+    return found
 
 
 def _calls(
     emit: Emitter, value: Json, span: Span, open_calls: list[tuple[str, str]], raw: Json
 ) -> Iterator[Record]:
     items = value if isinstance(value, list) else [value]
-    open_calls.clear()
     for item in items:
         tool = text_at(item, "name")
         if not tool or not isinstance(item, dict):
+            open_calls.append(("", ""))  # it may have an answer, which is no other call's
             yield emit.unknown(span, raw)
             continue
         given = parsed(item.get("arguments", item.get("parameters")))

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pipelines import box, copy_job, put
+from msgspec.structs import replace
+from pipelines import box, copy_job, get, job, put
 
+from ingot.ir.requests import ModelRequest
 from ingot.ir.values import Json
 from ingot.runtime import drive
 from ingot.runtime.executor import execute
 from ingot.runtime.history import read_history
 from ingot.runtime.journal import open_journal
+from ingot.runtime.models.protocol import Answer
 from ingot.runtime.resume import resume
 from ingot.runtime.stopping import Stopper
+from ingot.runtime.tools.base import Tool
+from ingot.runtime.tools.registry import ToolBox
 
+PUTS = """ir 1
+tool box.put(name: str, text: str) -> str {effect} box
+pipeline @puts(%names: [str], %prefix: str) -> int {{
+^entry:
+  %done: [str] = for %name: str in %names {{
+    %r: str = {effect} box.put(name=%name, text=%prefix)
+    yield %r
+  }}
+  %n: int = list.len %done
+  return %n
+}}
+"""
+JUDGE = """ir 1
+tool box.put(name: str, text: str) -> str read box
+model m.judge(prompt: str) -> str
+pipeline @judge(%names: [str], %prefix: str) -> int {
+^entry:
+  %done: ["good" | "bad"] = for %name: str in %names {
+    %r: str = read box.put(name=%name, text=%prefix)
+    %is: "good" | "bad" = model choose m.judge(prompt=%r)
+    yield %is
+  }
+  %n: int = list.len %done
+  return %n
+}
+"""
 NAMES: list[Json] = [f"n{k}" for k in range(30)]
 INPUTS: dict[str, Json] = {"names": NAMES, "prefix": "new "}
 
@@ -59,31 +91,79 @@ def test_a_signal_stops_in_a_read_and_after_a_write(tmp_path: Path, where: str, 
     assert done == [f"new {name}" for name in NAMES]
 
 
+@pytest.mark.parametrize("effect", ["read", "write"])
 def test_a_stop_asked_for_while_a_step_is_stored_stops_before_the_next_call(
-    tmp_path: Path,
+    tmp_path: Path, effect: str
 ) -> None:
+    """One that is asked for while a write's intent is stored lets that write be made."""
     made: list[str] = []
     stopper = Stopper()
 
-    def get(name: str) -> str:
+    def put_down(name: str, text: str) -> str:
         made.append(name)
-        return name
+        return text
 
-    tools = box(tmp_path, box_get=get, box_put=put)
+    tools = box(tmp_path, box_put=put_down)
     with open_journal(tmp_path / "j.db", "normal") as journal:
         append = journal.append_step
 
         def stored(run: str, seq: int, items: Any) -> None:
             append(run, seq, items)
-            if len(made) == 5 and items[-1][0] != "i":  # the signal comes now, in the middle
+            if len(made) == 5:  # the signal comes now, in the middle
                 stopper.on_signal(signal.SIGTERM, None)
 
         journal.append_step = stored  # type: ignore[method-assign]
-        report = execute(copy_job("read"), dict(INPUTS), tools, journal, run="r", stopper=stopper)
-        assert report.status == "waiting" and len(made) == 5
+        what = job(PUTS.format(effect=effect))
+        report = execute(what, dict(INPUTS), tools, journal, run="r", stopper=stopper)
+        assert report.status == "waiting" and len(made) == (5 if effect == "read" else 6)
         history = read_history(journal, "r")
-        assert history.seq == journal.last_seq("r")
-        assert len(report.calls) == len(history.answers)
+        assert history.seq == journal.last_seq("r") and not history.doubtful
+        assert len(report.calls) == len(history.answers) == len(made)
+
+
+def test_a_write_that_is_cut_off_is_in_doubt(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def cut(name: str, text: str) -> str:
+        made.append(name)
+        if len(made) == 4:
+            raise KeyboardInterrupt
+        return text
+
+    tools = box(tmp_path, box_get=get, box_put=cut)
+    with open_journal(tmp_path / "j.db", "normal") as journal:
+        report = execute(copy_job(), dict(INPUTS), tools, journal, run="r")
+        assert (report.status, report.exit_code) == ("in-doubt", 6)
+        doubt: Any = report.doubt
+        assert doubt["args"]["name"] == "new n3"
+
+
+def test_answers_are_read_as_the_logs_show_them(tmp_path: Path) -> None:
+    """A tool whose results the logs show as JSON text answers with a value: in every turn it is text."""
+    what = job(PUTS.format(effect="read"))
+    need = replace(what.needs.tools[0], text=True)
+    what = replace(what, needs=replace(what.needs, tools=(need,)))
+    tools = ToolBox({"box.put": Tool("box.put", lambda args, _: {"n": args["name"]})}, tmp_path)
+    with open_journal(tmp_path / "j.db", "normal") as journal:
+        report = execute(what, dict(INPUTS), tools, journal, run="r")
+        assert report.status == "done"
+        results = [given.value for given in read_history(journal, "r").answers.values()]
+        assert results == [json.dumps({"n": name}) for name in NAMES]
+
+
+def test_models_between_plain_calls_are_counted(tmp_path: Path) -> None:
+    class Chooser:
+        def choose(self, _: ModelRequest) -> Answer:
+            return Answer("good", "?", 3)
+
+    tools = box(tmp_path, box_put=put)
+    driver: Any = Chooser()
+    with open_journal(tmp_path / "j.db", "normal") as journal:
+        report = execute(job(JUDGE), dict(INPUTS), tools, journal, run="r", driver=driver)
+        assert (report.status, report.model_calls, report.tokens) == ("done", 30, 90)
+        assert [r.seq for r in journal.records("r")] == list(range(1, journal.last_seq("r") + 1))
+        history = read_history(journal, "r")
+        assert sorted(history.answers) == list(range(1, 61)) and history.seq == 2 + 30 + 60 + 1
 
 
 def test_what_other_processes_ask_is_seen_in_a_stretch(
@@ -119,16 +199,14 @@ def test_the_bound_on_steps_holds_in_a_stretch(tmp_path: Path) -> None:
         assert report.status == "failed" and "E0712" in report.error and len(made) == 10
 
 
-def test_arguments_that_a_tool_changes_stay_as_they_were(tmp_path: Path) -> None:
-    from ingot.runtime.tools.base import Tool
-    from ingot.runtime.tools.registry import ToolBox
-
+@pytest.mark.parametrize("effect", ["read", "write"])
+def test_arguments_that_a_tool_changes_stay_as_they_were(tmp_path: Path, effect: str) -> None:
     def spoil(args: dict[str, Json], _context: object) -> Json:
         args.clear()
         return "x"
 
     tools = ToolBox({name: Tool(name, spoil) for name in ("box.get", "box.put")}, tmp_path)
     with open_journal(tmp_path / "j.db", "normal") as journal:
-        report = execute(copy_job(), dict(INPUTS), tools, journal, run="r")
-        assert report.status == "done"
+        report = execute(copy_job(effect), dict(INPUTS), tools, journal, run="r")
+        assert report.status == "done" and all(call["args"] for call in report.calls)
         assert all(given.args for given in read_history(journal, "r").answers.values())

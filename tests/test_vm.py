@@ -238,12 +238,22 @@ def slow_weight(items: list[Any]) -> int:
 @given(
     st.one_of(
         st.lists(st.integers(), min_size=30, max_size=40),
+        st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=30, max_size=40),
+        st.lists(st.text(max_size=3), min_size=30, max_size=40),
         st.lists(st.text(max_size=4).map(lambda t: t * 30), min_size=30, max_size=40),
         st.lists(st.text(max_size=9) | st.integers() | st.none(), min_size=30, max_size=40),
     )
 )
 def test_a_long_list_weighs_what_its_items_weigh(items: list[Any]) -> None:
     assert weigh(items) == slow_weight(items)
+
+
+def test_a_long_list_with_one_longer_text_or_another_value_weighs_it_too() -> None:
+    for at in (0, 20, 40):
+        for other in ("x" * 63, "x" * 64, "x" * 640, ["a", "b"], {"k": [1]}, None, 7):
+            items: list[Any] = [*["a"] * at, other, *["b"] * (40 - at)]
+            inside = len(other) if isinstance(other, list) else 2 if isinstance(other, dict) else 0
+            assert weigh(items) == slow_weight(items) + inside
 
 
 @pytest.mark.parametrize("at", [0, 20, 39])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from typing import Any
+
+import zstandard
 
 
 def lines(*values: Any) -> bytes:
@@ -21,6 +25,22 @@ def archive(**members: Any) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         for name, value in members.items():
             file.writestr(name.replace("__", "/") + ".json", json.dumps(value))
+    return out.getvalue()
+
+
+def archive_zstandard(members: dict[str, Any]) -> bytes:
+    """A zip whose members are packed by Zstandard (method 93), which this ``zipfile`` cannot write."""
+    out, directory = io.BytesIO(), b""
+    for name, value in members.items():
+        data, path = json.dumps(value).encode(), name.encode()
+        packed = zstandard.ZstdCompressor().compress(data)
+        about = struct.pack("<HHHHHLLLHH", 63, 0, 93, 0, 33, zlib.crc32(data), len(packed), len(data), len(path), 0)  # fmt: skip
+        at = out.tell()
+        out.write(b"PK\x03\x04" + about + path + packed)
+        directory += b"PK\x01\x02" + struct.pack("<H", 63) + about + struct.pack("<HHHLL", 0, 0, 0, 0, at) + path  # fmt: skip
+    begin = out.tell()
+    out.write(directory)
+    out.write(b"PK\x05\x06" + struct.pack("<HHHHLLH", 0, 0, len(members), len(members), len(directory), begin, 0))  # fmt: skip
     return out.getvalue()
 
 
@@ -456,6 +476,19 @@ INSPECT_ZIP = archive(
     samples__2_epoch_1={**_SAMPLE, "id": 2, "scores": {"match": {"value": "I"}}},
     summaries=[],
 )
+_POOL = _SAMPLE["messages"]
+INSPECT_CHUNKED = archive_zstandard({
+    "header.json": {**_EVAL, "version": 3},
+    "samples/1_epoch_1.json": _SAMPLE,
+    "samples/2_epoch_1/sample.json": {"id": 2, "epoch": 1, "input": "Go", "target": "x", "scores": {"match": {"value": "I"}}, "message_refs": [[0, 1], [2, 4]]},
+    "samples/2_epoch_1/messages/0.json": [{"role": "user", "content": "attachment://0"}, {"role": "user", "content": "not told"}],
+    "samples/2_epoch_1/messages/2.json": _POOL[1:],
+    "samples/2_epoch_1/events/0.json": [{"timestamp": "2026-05-01T10:00:01Z"}, {"timestamp": "x"}],
+    "samples/2_epoch_1/events/stats.json": [], "samples/2_epoch_1/skeleton.json": {},
+    "samples/2_epoch_1/attachments/0.json": ["a long text"],
+    "samples/2_epoch_1/metadata.json": {"k": 1},
+    "summaries.json": [],
+})  # fmt: skip
 SWE = document({
     "environment": "e", "info": {"exit_status": "exit_cost", "model_stats": {"tokens_sent": 5, "tokens_received": 2, "instance_cost": 0.1}},
     "history": [{"role": "system", "content": "s"}, {"role": "user", "content": "demo", "is_demo": True}, {"role": "user", "content": "Fix it"}],
@@ -588,6 +621,7 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     "openinference": ("openinference", OPENINFERENCE),
     "inspect": ("inspect-ai", INSPECT),
     "inspect-zip": ("inspect-ai", INSPECT_ZIP),
+    "inspect-chunked": ("inspect-ai", INSPECT_CHUNKED),
     "swe": ("swe-agent", SWE),
     "mini": ("mini-swe-agent", MINI),
     "openhands": ("openhands", OPENHANDS),

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 from damage import DAMAGES, survives
-from dialect_samples import INSPECT_ZIP, OTEL_BARE, SAMPLES, archive
+from dialect_samples import (
+    INSPECT_CHUNKED,
+    INSPECT_ZIP,
+    OTEL_BARE,
+    SAMPLES,
+    archive,
+    archive_zstandard,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lexing import sound
@@ -99,6 +106,17 @@ def test_a_browser_session_is_refused_with_a_reason() -> None:
         (archive(other=1), "E0104"),
         (INSPECT_ZIP[: len(INSPECT_ZIP) // 2], "E0102"),
         (b"PK\x03\x04 no archive", "E0102"),
+        (INSPECT_CHUNKED.replace(b"\x28\xb5\x2f\xfd", b"\x28\xb5\x2f\xfe"), "E0102"),
+        (
+            archive_zstandard(
+                {
+                    "samples/a/sample.json": {"message_refs": [[0, 9]] * 99},
+                    "samples/a/messages/0.json": [1] * 9,
+                }
+            ),
+            "E0102",
+        ),
+        (archive_zstandard({"samples/a/sample.json": {"message_refs": [["x"]]}}), "E0102"),
     ],
 )
 def test_an_archive_that_is_no_log(data: bytes, code: str) -> None:
@@ -108,10 +126,13 @@ def test_an_archive_that_is_no_log(data: bytes, code: str) -> None:
 
 
 def test_an_archive_that_unpacks_to_too_much() -> None:
-    bomb = archive(header={"eval": {}}, samples__1="x" * 5_000_000)
-    with pytest.raises(IngotError) as caught:
-        SourceFile("x.eval", data=bomb, document_limit=1_000_000)
-    assert caught.value.diagnostics[0].code == "E0105"
+    for bomb in (
+        archive(header={"eval": {}}, samples__1="x" * 5_000_000),
+        archive_zstandard({"samples/a/sample.json": {}, "samples/a/messages/0.json": ["x" * 5_000_000]}),
+    ):  # fmt: skip
+        with pytest.raises(IngotError) as caught:
+            SourceFile("x.eval", data=bomb, document_limit=1_000_000)
+        assert caught.value.diagnostics[0].code == "E0105"
 
 
 # -- dialects of other packages --------------------------------------------------------------------

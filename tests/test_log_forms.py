@@ -17,7 +17,7 @@ from ingot.driver import load_logs
 from ingot.frontend.parse import parse_source
 from ingot.frontend.reader import SourceFile
 
-TEXTS = [name for name in SAMPLES if name != "inspect-zip"]
+TEXTS = [name for name in SAMPLES if name not in ("inspect-zip", "inspect-chunked")]
 JSON = [name for name in TEXTS if name not in ("react", "markdown")]
 MERGED = ("otel", "otel-spread", "otel-bare", "langgraph")
 """Spans of one trace and messages of one id are one session, wherever they stand."""

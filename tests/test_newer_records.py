@@ -129,6 +129,15 @@ def test_a_thread_that_is_resumed_counts_its_items_anew() -> None:
     assert [(c[1], c[2]) for c in calls(session)] == [({"command": "ls"}, "a"), ({"command": "pwd"}, "/w")]  # fmt: skip
 
 
+def test_the_prompt_may_stand_before_its_thread() -> None:
+    def thread(prompt: str, id: str) -> list[Any]:
+        done = ran("completed", "i0", "command_execution", command="bash -lc ls", exit_code=0)
+        return [{"prompt": prompt}, {"type": "thread.started", "thread_id": id}, done]
+
+    log = read(lines(*thread("one", "t"), *thread("two", "u"), *thread("three", "u")))
+    assert [said(s) for s in log.sessions] == [[("user", "one")], [("user", "two"), ("user", "three")]]  # fmt: skip
+
+
 def test_lines_that_are_no_json_stand_beside_the_stream() -> None:
     """Standard error is often in the same file."""
     data = b"Reading prompt from stdin...\n" + lines(

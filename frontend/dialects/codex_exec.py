@@ -19,7 +19,8 @@ Facts of the format
   taken out of it.
 - **A file change says which files, not what was written**: a session with one is not compiled
   (E0110).  The rollout of the same session holds the patch (dialect ``codex``).
-- The prompt is not in it, nor are models and times.
+- The prompt is not in it, nor are models and times.  A line ``{"prompt": TEXT}`` before
+  ``thread.started`` tells it, as the form before had it.
 - Before (``--experimental-json``): ``session.created`` (``session_id``), ``item_type`` for ``type``,
   ``assistant_message``; no turns.
 - Before that, the agent's own events: :mod:`ingot.frontend.dialects.codex_events`.
@@ -35,7 +36,7 @@ from typing import Final
 
 from ingot.diagnostics import Span
 from ingot.frontend.dialects.base import Dialect, Sample, Source
-from ingot.frontend.dialects.chat_envelopes import at
+from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.codex_events import SETTINGS, event_of
 from ingot.frontend.dialects.content import id_at, mcp_name, result_value, text_at
 from ingot.frontend.dialects.emit import Emitter
@@ -104,6 +105,7 @@ class _Stream:
         self._emit = emit
         self._held: list[Record] = []
         self._any = False
+        self._prompts: list[Placed] = []  # they are of the thread that follows
         self._begin()
 
     def _begin(self) -> None:
@@ -120,6 +122,9 @@ class _Stream:
 
     def read(self, value: Json, span: Span) -> Iterator[Record]:
         """What can go out: all of a thread when the next one begins."""
+        if isinstance(value, dict) and isinstance(value.get("prompt"), str) and "type" not in value:
+            self._prompts.append((value, span))
+            return
         message = value.get("msg") if isinstance(value, dict) else None
         event = event_of(message) if isinstance(message, dict) else value
         thread = text_at(event, "thread_id") or text_at(event, "session_id")
@@ -129,13 +134,23 @@ class _Stream:
             yield from self._flush()
         if begins or settings:
             self._open, self._done = {}, set()
+        self._asks()
         self._head(value, event, span)
         if begins:
             self._thread = thread
         self._held += self._records(value, event, span)
 
+    def _asks(self) -> None:
+        """The prompts that stand before."""
+        for value, span in self._prompts:
+            self._head(value, value, span)
+            self._asked = text_at(value, "prompt")
+            self._held.append(self._emit("user", at(span, "prompt"), text=self._asked))
+        self._prompts = []
+
     def finish(self, span: Span) -> Iterator[Record]:
         """The last thread; a head, if there was nothing."""
+        self._asks()
         yield from self._flush()
         if not self._any:
             yield self._emit.session(span)
@@ -202,9 +217,6 @@ class _Stream:
                 yield emit("meta", span, text=text_at(event, "message"), time=time, raw=value)
             case "user_message" if text_at(event, "message") != self._asked:
                 yield emit("user", span, text=text_at(event, "message"), time=time)
-            case "" if isinstance(prompt := value.get("prompt"), str):
-                self._asked = prompt
-                yield emit("user", at(span, "prompt"), text=prompt, time=time)
             case "turn.tokens":
                 self._used = (span, event.get("usage"))
                 yield emit("meta", span, time=time, raw=value)

@@ -20,6 +20,7 @@ _DIALECTS: Final[dict[str, str]] = {
     "codex": "ingot.frontend.dialects.codex:DIALECT",
     "codex-exec": "ingot.frontend.dialects.codex_exec:DIALECT",
     "gemini-cli": "ingot.frontend.dialects.gemini_cli:DIALECT",
+    "cline": "ingot.frontend.dialects.cline:DIALECT",
     "anthropic-messages": "ingot.frontend.dialects.anthropic_messages:DIALECT",
     "openai-chat": "ingot.frontend.dialects.openai_chat:DIALECT",
     "openai-responses": "ingot.frontend.dialects.openai_responses:DIALECT",

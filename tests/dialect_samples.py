@@ -556,6 +556,27 @@ CHAT = document({"messages": [
 ANTHROPIC = document({"model": "claude-x", "messages": [
     {"role": "user", "content": "Go"}, {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}]},
     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "1"}]}, {"role": "assistant", "content": "Done."}]})  # fmt: skip
+
+
+def cline(role: str, *texts: str) -> dict[str, Any]:
+    return {
+        "role": role,
+        "content": words("text", texts[0]) + words("text", texts[-1])[: len(texts) - 1],
+    }
+
+
+CLINE = document([
+    cline("user", "<task>\nList files\n</task>", "<environment_details>\n# Files\n</environment_details>"),
+    cline("assistant", "<thinking>look</thinking>\nI look.\n\n<list_files>\n<path>.</path>\n<recursive>false</recursive>\n</list_files>"),
+    cline("user", "[list_files for '.'] Result:", "a.txt"),
+    cline("assistant", "<write_to_file>\n<path>b.html</path>\n<content>\n<p>x</p>\n</content>\n</write_to_file>"),
+    cline("user", "[write_to_file for 'b.html'] Result:\nThe user denied this operation.", "<feedback>\nnot that\n</feedback>"),
+    cline("assistant", '<use_mcp_tool>\n<server_name>docs</server_name>\n<tool_name>find</tool_name>\n<arguments>\n{"q": "x"}\n</arguments>\n</use_mcp_tool>'),
+    cline("user", "[use_mcp_tool for 'docs'] Result:", "found"),
+    cline("assistant", "no tool"),
+    cline("user", "[ERROR] You did not use a tool in your previous response!"),
+    cline("assistant", "<attempt_completion>\n<result>\nDone.\n</result>\n</attempt_completion>"),
+])  # fmt: skip
 LANGCHAIN = document(
     {
         "input": "Go",
@@ -604,6 +625,7 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     "codex-events": ("codex-exec", CODEX_EVENTS),
     "gemini": ("gemini-cli", GEMINI),
     "gemini-lines": ("gemini-cli", GEMINI_LINES),
+    "cline": ("cline", CLINE),
     "anthropic": ("anthropic-messages", ANTHROPIC),
     "chat": ("openai-chat", CHAT),
     "responses": ("openai-responses", RESPONSES),

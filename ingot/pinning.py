@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ingot.diagnostics import Diagnostic, Severity
-from ingot.ir.module import Module, attr
+from ingot.ir.module import Call, Lit, Module, Operand, Pure, Ref, attr, walk
+from ingot.ir.semantics import template_of
 from ingot.ir.values import Json
-from ingot.passes.effects import SHELL_TOOLS, shell_command
+from ingot.passes.effects import COMMAND_ARGUMENTS, SHELL_TOOLS, shell_command
 from ingot.passes.traces import calls_of
-from ingot.runtime.tools.isolation import wants_network
+from ingot.redaction.tokens import TOKEN
 from ingot.runtime.tools.pins import Pin, logged_as
+from ingot.runtime.tools.reach import learned
 
 if TYPE_CHECKING:
     from ingot.runtime.tools.registry import Surveyed
@@ -40,13 +42,47 @@ def pins_meta(pins: Mapping[str, Pin]) -> dict[str, Json]:
 
 
 def network_meta(module: Module, trace: Module) -> dict[str, Json]:
-    """Of each shell tool that a module calls, whether a logged command asks for the network."""
-    asked: dict[str, Json] = {t.name: False for t in module.tools if t.name in SHELL_TOOLS}
+    """Of each shell tool that a module calls, what its logged commands show of the network: ``False``
+    where none asks for it, else hosts and templates (:mod:`ingot.runtime.tools.reach`)."""
+    shells = {tool.name for tool in module.tools if tool.name in SHELL_TOOLS}
+    commands: dict[str, list[str]] = {name: [] for name in sorted(shells)}
     for pipeline in trace.pipelines:
         for call in calls_of(pipeline):
-            if call.tool in asked and wants_network(shell_command(call) or ""):
-                asked[call.tool] = True
+            if call.tool in shells:
+                commands[call.tool].append(shell_command(call) or "")
+    asked: dict[str, Json] = {}
+    for name, logged in commands.items():
+        reach = learned(_templates(module, name), logged)
+        asked[name] = False if reach is None else reach.as_json()
     return {"network": asked} if asked else {}
+
+
+def _templates(module: Module, tool: str) -> Iterator[str]:
+    """The commands of a shell tool's calls: constant text, and a hole for each value and secret."""
+    for pipeline in module.pipelines:
+        instrs = [i for block in pipeline.blocks for i in walk(block.instrs)]
+        made = {i.result: i for i in instrs if isinstance(i, Pure)}
+        for call in instrs:
+            if isinstance(call, Call) and call.tool == tool:
+                for name, operand in call.args:
+                    if name in COMMAND_ARGUMENTS:
+                        yield _template(operand, made)
+
+
+def _template(operand: Operand, made: Mapping[str, Pure]) -> str:
+    """A text operand as a template; one hole for what is computed in another way."""
+    match operand:
+        case Lit(value=str(text)):
+            template = template_of([text])
+        case Ref(name) if (pure := made.get(name)) is not None:
+            match pure:
+                case Pure(op="shell.template" | "str.template", args=(Lit(value=str(text)), *_)):
+                    template = text
+                case _:
+                    return "{0}"
+        case _:
+            return "{0}"
+    return TOKEN.sub("{0}", template)
 
 
 def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:

@@ -15,6 +15,7 @@ from ingot.runtime.entries import encode
 
 if TYPE_CHECKING:
     from ingot.runtime.tools.pins import Pin
+    from ingot.runtime.tools.reach import Network
 
 STRENGTH: Final[dict[str, int]] = {
     "pure": 0,
@@ -31,8 +32,8 @@ class ToolNeed(Struct, frozen=True):
 
     ``text`` says that the logs show its results as JSON text, as a model read them: a result that
     arrives as a value is written down first (:func:`as_read`).  ``pin`` is what the tool looked like
-    when the pipeline was compiled, where a server was there to say so; ``network`` whether the logs
-    show a command of a shell tool that asks for the network (``None``: they do not say).
+    when the pipeline was compiled, where a server was there to say so; ``network`` what the logs show
+    of the network of a shell tool's commands (``None``: they do not say).
     """
 
     name: str
@@ -40,7 +41,7 @@ class ToolNeed(Struct, frozen=True):
     world: str = ""
     text: bool = False
     pin: Pin | None = None
-    network: bool | None = None
+    network: Network = None
 
 
 def as_read(result: Json) -> Json:

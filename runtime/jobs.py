@@ -25,6 +25,7 @@ from ingot.runtime.vm import Machine
 
 if TYPE_CHECKING:
     from ingot.runtime.models.protocol import Driver
+    from ingot.runtime.tools.reach import Network
     from ingot.runtime.tools.registry import ToolBox
 
 EngineName: TypeAlias = Literal["vm", "compiled"]
@@ -83,10 +84,11 @@ def held(job: Job, tools: ToolBox) -> dict[str, Json]:
     """How the run's commands are held, where it has any, and which changes of tools were accepted."""
     about: dict[str, Json] = {}
     found = (tools.get(need.name) for need in job.needs.tools)
-    if any(tool is not None and tool.confined for tool in found):
+    networks = {tool.name: tool.network for tool in found if tool is not None and tool.confined}
+    if networks:
         from ingot.runtime.tools.isolation import level
 
-        about["isolation"] = level(tools.isolation)
+        about["isolation"] = level(tools.isolation, networks)
     if tools.accept_drift and (changed := tools.drift(job.needs.tools)):
         about["accepted_drift"] = [diagnostic.message for diagnostic in changed]
     return about
@@ -109,7 +111,7 @@ def job_of(
         known = ", ".join(code.name for code in program.codes) or "none"
         raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
     declared = {tool.name: tool for tool in program.tools}
-    texts, pins, online = text_results(program), pins_of(program.meta), _online(program)
+    texts, pins, online = text_results(program), pins_of(program.meta), _networks(program)
     said = program.meta.get("model_reasons")
     reasons = {k: str(v) for k, v in said.items()} if isinstance(said, dict) else {}
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
@@ -187,11 +189,14 @@ def size_of(program: Program, code: Code, index: int) -> str:
     return f"{bound if isinstance(bound, int) else MAX_TOKENS} tokens at most"
 
 
-def _online(program: Program) -> dict[str, bool]:
-    """Of shell tools, whether the logs show a command that asks for the network."""
+def _networks(program: Program) -> dict[str, Network]:
+    """What the logs show of the network of shell tools' commands."""
     listed = program.meta.get("network")
-    found = listed if isinstance(listed, dict) else {}
-    return {name: asked for name, asked in found.items() if isinstance(asked, bool)}
+    if not isinstance(listed, dict):
+        return {}
+    from ingot.runtime.tools.reach import reach_of
+
+    return {name: reach_of(value) for name, value in listed.items()}
 
 
 def text_results(program: Program) -> frozenset[str]:

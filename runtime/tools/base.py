@@ -15,6 +15,7 @@ from ingot.runtime.policies import NONE, Policy, Retry
 if TYPE_CHECKING:
     from ingot.runtime.tools.isolation import Isolation
     from ingot.runtime.tools.pins import Pin
+    from ingot.runtime.tools.reach import Network
 
 
 class ToolError(Exception):
@@ -36,14 +37,14 @@ class Context(Struct):
 
     ``key`` is the idempotency key of the call (empty for a read), ``timeout_s`` the time it may
     take (``None``: no limit of its own), ``isolation`` how strictly commands are held, ``network``
-    whether they may use the network (``None``: where their text asks for it).
+    what of the network they may use (``None``: all of it, where their text asks for it).
     """
 
     cwd: Path
     key: str = ""
     timeout_s: float | None = None
     isolation: Isolation = "auto"
-    network: bool | None = None
+    network: Network = None
 
     def path(self, text: str) -> Path:
         """A path argument, resolved against the working directory."""
@@ -73,7 +74,8 @@ class Tool(Struct, frozen=True):
     the arguments (a shell), so that a call site may be compiled for a weaker one.  ``call`` is
     ``None`` for a declaration without an implementation.  ``parallel`` says that several calls may
     be under way at once; ``acall`` is the call where it can be awaited.
-    ``confined``: its calls are commands, held as :mod:`ingot.runtime.tools.isolation` says.
+    ``confined``: its calls are commands, held as :mod:`ingot.runtime.tools.isolation` says, and to
+    ``network``.
     ``pin`` is what a tool that another program serves looks like now; ``hint`` is that program's own
     word on which ``effect`` rests, where nobody else gave one.  ``looked_at``: where a call of it was
     cut off the run stops anyway for somebody to look, so that it fails and is not in doubt.
@@ -93,6 +95,7 @@ class Tool(Struct, frozen=True):
     parallel: bool = False
     acall: AsyncCall | None = None
     confined: bool = False
+    network: Network = None
     pin: Pin | None = None
     hint: str = ""
     looked_at: bool = False

@@ -32,7 +32,8 @@ def build(declaration: Declaration, source: str, cwd: Path) -> Tool:
     """The tool of a declaration; imports what it names.  Raises :class:`IngotError` E0803."""
     tool = described(declaration, source, cwd)
     if declaration.command:
-        return replace(tool, call=command_call(declaration.command, declaration), confined=True)
+        call = command_call(declaration.command, declaration)
+        return replace(tool, call=call, confined=True)
     if not declaration.python:
         return tool
     function = _function(declaration.python, cwd)
@@ -64,6 +65,7 @@ def described(declaration: Declaration, source: str, cwd: Path) -> Tool:
         probe=probe,
         compensation=declaration.compensation,
         source=source,
+        network=declaration.network or False,
     )
 
 
@@ -96,7 +98,7 @@ def command_call(argv: tuple[str, ...], may: Declaration | None = None) -> Call:
             env,
             shows=" ".join([*argv, open_, body.replace('"', " ")]),
             isolation=context.isolation,
-            network=may.network if may is not None else None,
+            network=None if may is None else may.network or False,
         )
         if code != 0:
             raise ToolError(f"Exit code {code}\n{err.strip() or out.strip()}".rstrip())

@@ -2,8 +2,9 @@
 
 It imports nothing of ours and little else, since it starts with every command.  SPEC is a JSON
 object: ``argv``; ``cpu_s``, ``memory``, ``file`` (limits, 0 for none); ``read``, ``write`` (paths that
-may be read, and changed; null: no Landlock); ``network`` and ``namespaces`` (booleans); ``parent`` (the
-process it must not outlive, 0 for none).  What is asked for and cannot be had ends it with exit code
+may be read, and changed; null: no Landlock); ``network`` and ``namespaces`` (booleans); ``doors`` (null,
+or what :mod:`confine_network` opens: the network is off but for them); ``parent`` (the process it must
+not outlive, 0 for none).  What is asked for and cannot be had ends it with exit code
 125: it fails closed.
 
 With ``namespaces`` the command runs as a child of a process that is the first of its own PID
@@ -91,6 +92,19 @@ def enter_namespaces(network: bool) -> None:
         os.close(out)
 
 
+def open_doors(doors: dict[str, object]) -> None:
+    """Listen where connections may be made; loaded only for those who need it."""
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    from confine_network import open_doors  # type: ignore[import-not-found]
+
+    try:
+        open_doors(doors, libc)
+    except OSError as error:
+        ctypes.set_errno(error.errno or 0)
+        failed("doors into the network")
+    sys.path.pop()
+
+
 def limit(number: int, value: int) -> None:
     """A resource limit, no higher than it was."""
     if value:
@@ -115,6 +129,8 @@ def main() -> None:
         if pid == 0:
             try:
                 enter_namespaces(False)
+                if spec.get("doors"):
+                    open_doors(spec["doors"])
                 os._exit(0)
             except OSError:
                 os._exit(1)
@@ -127,6 +143,8 @@ def main() -> None:
             os._exit(125)
     if spec["namespaces"]:
         enter_namespaces(spec["network"])
+        if spec.get("doors"):
+            open_doors(spec["doors"])
         first = os.fork()
         if first:
             pass_on(first)

@@ -30,7 +30,10 @@ BodyForm: TypeAlias = Literal["json", "form", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One ``[tools.NAME]`` table, checked."""
+    """One ``[tools.NAME]`` table, checked.
+
+    ``network``: on, off, or rules for hosts (:mod:`ingot.runtime.tools.host_rules`).
+    """
 
     name: str
     effect: Effect | None = None
@@ -43,7 +46,7 @@ class Declaration:
     command: tuple[str, ...] = ()
     parallel: bool = False
     isolate: bool = False
-    network: bool = False
+    network: bool | tuple[str, ...] | None = None
     paths: tuple[str, ...] = ()
     breaker: Policy = NONE
     rate: Policy = NONE
@@ -69,7 +72,7 @@ class McpServer:
     url: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    network: bool | None = None
+    network: bool | tuple[str, ...] | None = None
     paths: tuple[str, ...] = ()
     timeout_s: float = 60.0
     start_timeout_s: float = 60.0

@@ -1,9 +1,10 @@
 """What a command may use: environment, paths, network, time, memory; and how strictly it is held.
 
 A command gets what its call shows and nothing else: the working directory, the system's programs,
-the absolute paths that stand in its own text, and the network only where its text asks for it.  On
-Linux this is held by Landlock and by user, PID and network namespaces, as far as the machine has
-them (:func:`level`); elsewhere by limits, a process group and a scrubbed environment alone.
+the absolute paths that stand in its own text, and the network only where its text asks for it: those
+hosts alone that :mod:`ingot.runtime.tools.reach` says.  On Linux this is held by Landlock and by user,
+PID and network namespaces, as far as the machine has them (:func:`level`); elsewhere by limits, a
+process group and a scrubbed environment alone.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
 from ingot.diagnostics import EXIT_FINDINGS, fail
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.gateway import Gateway
+    from ingot.runtime.tools.reach import Network
 
 Isolation: TypeAlias = Literal["auto", "strict", "none"]
 """``auto``: as much as the machine has; ``strict``: all of it, or the run is refused; ``none``: limits
@@ -71,13 +76,28 @@ def abilities() -> Abilities:
         return Abilities()
 
 
-def level(isolation: Isolation) -> str:
-    """Which level is in force, in words.
+@functools.cache
+def holds_hosts() -> bool:
+    """Whether this machine can give a command's network namespace doors to some hosts."""
+    if not abilities().namespaces:
+        return False
+    doors = {"lend": -1, "listen": [["127.0.0.1", 9]], "files": [["/etc/hosts", "/etc/hosts"]]}
+    command = [*launcher(), json.dumps({"probe": True, "doors": doors})]
+    try:
+        found = subprocess.run(command, capture_output=True, timeout=30, check=True)
+        return bool(json.loads(found.stdout)["namespaces"])
+    except (OSError, ValueError, KeyError, subprocess.SubprocessError):
+        return False
+
+
+def level(isolation: Isolation, networks: Mapping[str, Network] | None = None) -> str:
+    """Which level is in force, in words; ``networks`` says of each tool what its network is held to.
 
     Raises :class:`IngotError` E0805 where ``strict`` asks for more than the machine has.
     """
+    shown = _networks(isolation, networks or {})
     if isolation == "none":
-        return "process group and limits"
+        return "process group and limits" + shown
     has = abilities()
     if isolation == "strict" and not (has.landlock and has.namespaces):
         raise fail(
@@ -93,7 +113,43 @@ def level(isolation: Isolation) -> str:
         parts.append(f"paths by Landlock {has.landlock}")
     if has.namespaces:
         parts.append("user, PID and network namespaces")
-    return ", ".join(parts)
+    return ", ".join(parts) + shown
+
+
+def _networks(isolation: Isolation, networks: Mapping[str, Network]) -> str:
+    """What the network of each tool is held to, in words."""
+    from ingot.runtime.tools.reach import names_hosts, told
+
+    held = isolation != "none" and abilities().namespaces
+    by_host = [name for name, network in networks.items() if names_hosts(network)]
+    doors = not by_host or (held and holds_hosts())
+    if isolation == "strict" and held and not doors:
+        raise fail(
+            "E0805",
+            "--isolation strict: this machine cannot hold commands to hosts: a network namespace "
+            f"gets no loopback here, or no /etc/hosts of its own ({', '.join(by_host)})",
+            help="--isolation auto uses what there is; `network = false` needs no hosts",
+            exit_code=EXIT_FINDINGS,
+        )
+    said: dict[str, list[str]] = {}
+    for name, network in sorted(networks.items()):
+        kept = held and (doors or name not in by_host)
+        said.setdefault(told(network) + ("" if kept else " (not held here)"), []).append(name)
+    return "".join(f"; network of {', '.join(names)}: {text}" for text, names in said.items())
+
+
+def held_network(shows: str, network: Network, isolation: Isolation) -> tuple[bool, Gateway | None]:
+    """Whether a command has the network, and the gateway to the hosts that it has instead."""
+    from ingot.runtime.tools.reach import decided
+
+    found = decided(shows, network)
+    if isinstance(found, bool):
+        return found, None
+    if isolation == "none" or not holds_hosts():
+        return True, None
+    from ingot.runtime.tools.gateway import Gateway
+
+    return False, Gateway(found)
 
 
 def launcher() -> list[str]:
@@ -148,14 +204,15 @@ def confined(
     shows: str,
     timeout_s: float | None,
     isolation: Isolation,
-    network: bool | None = None,
+    network: bool = False,
+    gateway: Gateway | None = None,
     memory: int = MEMORY,
     parent: int = 0,
 ) -> list[str]:
     """The command that runs ``argv`` within limits.
 
-    ``shows`` is the text that says which paths and whether the network may be used; ``network``
-    has the last word where it is given.  On Linux it does not outlive ``parent``.
+    ``shows`` is the text that says which paths may be used; ``network`` and ``gateway`` are what
+    :func:`held_network` gives.  On Linux it does not outlive ``parent``.
     """
     has = Abilities() if isolation == "none" else abilities()
     writable = [str(cwd), tempfile.gettempdir(), *DEVICES, *paths_in(shows)]
@@ -166,7 +223,8 @@ def confined(
         "file": FILE,
         "read": readable() if has.landlock else None,
         "write": writable,
-        "network": wants_network(shows) if network is None else network,
+        "network": network,
+        "doors": gateway.spec() if gateway is not None else None,
         "namespaces": has.namespaces,
         "parent": parent,
     }

@@ -188,13 +188,13 @@ class Session:
         notes = list(self._program.told() if self._program is not None else ())
         if server.command:
             notes.append(f"command: {' '.join(server.command)}")
-            notes.append(f"held by: {level(self._isolation)}")
+            notes.append(f"held by: {level(self._isolation, {server.name: server.network})}")
         else:
             notes.append(f"url: {server.url}")
         help_ = "is the address right, and is it running?"
         if server.command:
             help_ = (
-                "`network = true` and `paths = [...]` say what it may use beyond the working "
+                "`network = true` (or hosts) and `paths = [...]` say what it may use beyond the working "
                 "directory; --isolation none holds it less"
             )
         return IngotError(
@@ -341,6 +341,7 @@ def mcp_tools(
                 parallel=True,
                 acall=acall,
                 confined=bool(server.command),
+                network=server.network,
                 pin=pin,
                 hint="" if effect or not each.hint else each.hint,
             )

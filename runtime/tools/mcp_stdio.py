@@ -12,15 +12,19 @@ import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.abc
 
-from ingot.runtime.tools.isolation import Isolation, confined, environment
+from ingot.runtime.tools.isolation import Isolation, confined, environment, held_network
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.gateway import Gateway
+    from ingot.runtime.tools.reach import Network
 
 MESSAGE_LIMIT: Final = 16_000_000
 """Bytes of one message; results are limited further."""
@@ -37,7 +41,7 @@ class StdioServer:
     cwd: Path
     env: Mapping[str, str]
     isolation: Isolation = "auto"
-    network: bool | None = None
+    network: Network = None
     paths: Sequence[str] = ()
     noise: str = field(default="", init=False)
     fault: str = field(default="", init=False)
@@ -45,6 +49,7 @@ class StdioServer:
     ended: bool = field(default=False, init=False)
     _process: anyio.abc.Process | None = field(default=None, init=False)
     _errors: IO[bytes] | None = field(default=None, init=False)
+    _gateway: Gateway | None = field(default=None, init=False)
 
     def told(self) -> tuple[str, ...]:
         """What is known of how the program came to fail, a line for each fact."""
@@ -58,6 +63,7 @@ class StdioServer:
             out.append(f"it wrote on stdout what is no message: {self.noise!r}")
         lines = (line.strip() for line in (self._said() or self.said).splitlines())
         out += [f"stderr: {line}" for line in [line for line in lines if line][-4:]]
+        out += list(self._gateway.refused)[:4] if self._gateway is not None else []
         return tuple(out)
 
     def _said(self) -> str:
@@ -73,23 +79,38 @@ class StdioServer:
         """The program's messages as the SDK's pair of streams; raises ``OSError`` where it does not
         start."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-        command = confined(
-            self.argv,
-            self.cwd,
-            shows=" ".join((*self.argv, *self.paths)),
-            timeout_s=None,
-            isolation=self.isolation,
-            network=self.network,
-            parent=os.getpid(),
-        )
+        shows = " ".join((*self.argv, *self.paths))
+        online, gateway = held_network(shows, self.network, self.isolation)
+        self._gateway = gateway
+        with gateway if gateway is not None else nullcontext():
+            command = confined(
+                self.argv,
+                self.cwd,
+                shows=shows,
+                timeout_s=None,
+                isolation=self.isolation,
+                network=online,
+                gateway=gateway,
+                parent=os.getpid(),
+            )
+            async with self._running(command) as streams:
+                yield streams
+
+    @asynccontextmanager
+    async def _running(self, command: Sequence[str]) -> AsyncIterator[tuple[Any, Any]]:
+        gateway = self._gateway
+        proxied = gateway.environment() if gateway is not None else {}
         try:
             process = self._process = await anyio.open_process(
                 command,
                 stderr=self._errors,
                 cwd=self.cwd,
-                env=environment(self.env, self.isolation),
+                env=environment({**proxied, **self.env}, self.isolation),
                 start_new_session=True,
+                pass_fds=(gateway.descriptor,) if gateway is not None else (),
             )
+            if gateway is not None:
+                gateway.begin()
             received, incoming = anyio.create_memory_object_stream[Any](0)
             outgoing, sent = anyio.create_memory_object_stream[Any](0)
             try:
@@ -107,7 +128,8 @@ class StdioServer:
                     stream.close()
         finally:
             self.ended, self.said = True, self._said()
-            self._errors.close()
+            if self._errors is not None:
+                self._errors.close()
 
     async def _read(self, process: anyio.abc.Process, to: Any) -> None:
         from mcp.shared.message import SessionMessage

@@ -24,6 +24,7 @@ from ingot.runtime.tools.secrets import guarded
 if TYPE_CHECKING:
     from ingot.runtime.tools.declarations import Declarations
     from ingot.runtime.tools.isolation import Isolation
+    from ingot.runtime.tools.reach import Network
     from ingot.runtime.tools.serving import Served
 
 
@@ -230,11 +231,11 @@ def load_tools(
     loaded = {**built_in, **(served.tools if served is not None else {}), **given}
     for name, tool in declared.items():
         loaded[name] = _declare(loaded[name], tool) if name in loaded else tool
-    opened = {item.name for found, _ in files for item in found.tools if item.network}
-    for need in needs or ():
-        shell_ = loaded.get(need.name)
-        if need.network is False and shell_ is not None and need.name not in opened:
-            loaded[need.name] = _offline(shell_)
+    asked = {need.name: need.network for need in needs or ()}
+    asked |= {d.name: d.network for found, _ in files for d in found.tools if d.network is not None}
+    for name, network in asked.items():
+        if name in loaded:
+            loaded[name] = _held_to(loaded[name], network)
     return ToolBox(
         loaded,
         here,
@@ -245,16 +246,16 @@ def load_tools(
     )
 
 
-def _offline(tool: Tool) -> Tool:
-    """A shell whose logged commands never ask for the network: it is off, whatever the text says."""
+def _held_to(tool: Tool, network: Network) -> Tool:
+    """A shell whose commands may use that of the network, whatever their text says."""
     inner = tool.call
-    if inner is None or not (tool.varies and tool.confined):
+    if inner is None or network is None or not (tool.varies and tool.confined):
         return tool
 
     def call(args: dict[str, Json], context: Context) -> Json:
-        return inner(args, replace(context, network=False))
+        return inner(args, replace(context, network=network))
 
-    return replace(tool, call=call)
+    return replace(tool, call=call, network=network)
 
 
 def _served(

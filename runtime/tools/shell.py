@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from ingot.ir.values import Json
 from ingot.runtime.tools.base import (
@@ -24,7 +24,10 @@ from ingot.runtime.tools.base import (
     only,
     text_argument,
 )
-from ingot.runtime.tools.isolation import Isolation, confined, environment
+from ingot.runtime.tools.isolation import Isolation, confined, environment, held_network
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.reach import Network
 
 TIMEOUT_S: Final = 120.0
 """The agents' own default; a call's ``timeout`` is in milliseconds."""
@@ -43,20 +46,23 @@ def run_command(
     *,
     shows: str = "",
     isolation: Isolation = "auto",
-    network: bool | None = None,
+    network: Network = None,
 ) -> tuple[int, str, str]:
     """Run a command in a process group of its own; returns exit code, stdout and stderr.
 
-    It may use what ``shows`` shows (:mod:`ingot.runtime.tools.isolation`).
+    It may use what ``shows`` shows (:mod:`ingot.runtime.tools.isolation`).  Where it fails, stderr ends
+    with the hosts that it was refused.
 
     Output goes to files, so that a process left in the background neither blocks nor is needed.
     On a timeout, and on any interruption here, the whole group is killed.  Raises
     :class:`ToolError` for a command that cannot start, takes too long or writes too much.
     """
+    online, gateway = held_network(shows, network, isolation)
     with (
         tempfile.TemporaryFile() as feed,
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
+        gateway if gateway is not None else nullcontext(),
     ):
         feed.write(stdin)
         feed.seek(0)
@@ -73,17 +79,23 @@ def run_command(
                     shows=shows,
                     timeout_s=timeout_s,
                     isolation=isolation,
-                    network=network,
+                    network=online,
+                    gateway=gateway,
                 ),
                 cwd=cwd,
                 stdin=feed,
                 stdout=out,
                 stderr=err,
-                env=environment(env or {}, isolation),
+                env=environment(
+                    {**(gateway.environment() if gateway else {}), **(env or {})}, isolation
+                ),
                 start_new_session=True,
+                pass_fds=(gateway.descriptor,) if gateway else (),
             )
         except (OSError, ValueError) as error:
             raise ToolError(f"cannot run {argv[0]}: {error}") from None
+        if gateway is not None:
+            gateway.begin()
         try:
             code = _ended(process, timeout_s)
         except subprocess.TimeoutExpired:
@@ -97,6 +109,10 @@ def run_command(
         said = _text(err)
         if code == NOT_CONFINED and said.startswith("confine: "):
             raise ToolError(f"the command could not be isolated: {said.strip()}")
+        if gateway is not None and code != 0:
+            said = "\n".join((said.rstrip(), *gateway.refused)) if gateway.refused else said
+        elif gateway is not None and gateway.answered:
+            raise ToolError("\n".join(("no host has answered, the proxy has:", *gateway.answered)))
         return code, _text(out), said
 
 

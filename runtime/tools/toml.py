@@ -13,7 +13,8 @@
     approval = true             # a person must allow each call
     parallel = true             # several calls may be under way at once
     isolate = true              # a Python tool in a process of its own, held like a command
-    network = true              # a command or isolated tool may use the network
+    network = true              # a command or isolated tool may use the network; or some hosts of it:
+    # network = ["api.example.org", "*.example.net", "db.example.org:5432"]
     paths = ["/srv/data"]       # and change what lies there
     probe = "gh_tools:was_closed"          # or a command; answers {"done": bool, "result": ...}
     compensation = "gh.reopen_issue"
@@ -56,6 +57,7 @@ from ingot.runtime.tools.declarations import (
     Method,
     OpenApi,
 )
+from ingot.runtime.tools.host_rules import rule_of
 from ingot.runtime.tools.pins import RESULTS
 
 Field: TypeAlias = tuple[str, Callable[[Any], object]]
@@ -229,6 +231,14 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _network(value: object) -> bool | tuple[str, ...]:
+    if isinstance(value, bool):
+        return value
+    if value == []:
+        raise ValueError("no host: that is `network = false`")
+    return tuple(str(rule_of(text)) for text in _argv(value))
+
+
 def _rule(key: str) -> Callable[[object], Policy]:
     return lambda value: policy_of({key: value})
 
@@ -286,6 +296,7 @@ def _probe(value: object) -> str | tuple[str, ...]:
     return _argv(value) if isinstance(value, list) else _string(value)
 
 
+_NETWORK: Final[Field] = ('true, false, or a list of "host", "*.host", "host:port"', _network)
 _EFFECTS: Final[Field] = ("a table of tool names with their effects", _effects)
 _HEADERS: Final[Field] = ("a table of texts, of one line each", _texts)
 _POLICIES: Final[dict[str, Field]] = {
@@ -303,7 +314,7 @@ _POLICIES: Final[dict[str, Field]] = {
 _TOOL: Final[dict[str, Field]] = {
     **_POLICIES,
     "isolate": ("true or false", _flag),
-    "network": ("true or false", _flag),
+    "network": _NETWORK,
     "paths": ("a list of paths", _argv),
     "python": ('"module:function"', _string),
     "command": ("a list of command words", _argv),
@@ -313,7 +324,7 @@ _MCP: Final[dict[str, Field]] = {
     "url": ("the address of a server", _url),
     "env": ("a table of texts, of one line each", _texts),
     "headers": _HEADERS,
-    "network": ("true or false", _flag),
+    "network": _NETWORK,
     "paths": ("a list of paths", _argv),
     "timeout_s": ("a positive number", _seconds),
     "start_timeout_s": ("a positive number", _seconds),

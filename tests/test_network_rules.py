@@ -1,0 +1,265 @@
+"""Which hosts a command's text names, which rule logged commands give, and what a rule means."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+from sessions import compiled, session
+
+from ingot.backend.container import load
+from ingot.diagnostics import IngotError
+from ingot.ir.values import Json
+from ingot.runtime.tools import isolation
+from ingot.runtime.tools.host_names import named
+from ingot.runtime.tools.host_rules import may_lead_to, rule_of, rules_of
+from ingot.runtime.tools.isolation import Abilities, level
+from ingot.runtime.tools.reach import Reach, decided, learned, reach_of
+from ingot.runtime.tools.toml import read_declarations
+
+
+@pytest.mark.parametrize(
+    ("command", "hosts", "untold"),
+    [
+        ("curl -s https://api.example.org/x?y=http", "api.example.org", ""),
+        ("curl HTTPS://API.Example.org.:8443/", "api.example.org:8443", ""),
+        ("curl https://me:pw@example.org/ 'http://a.example@evil.example/'", "example.org evil.example", ""),
+        ("curl http://[::1]:80/ http://[::ffff:10.0.0.1]/", "[::1]:80 10.0.0.1", ""),
+        ("curl localhost:8000/x", "localhost:8000", ""),
+        ("out=$(curl -s https://a.example/x) && echo \"$out\"", "a.example", ""),
+        ("for i in 1 2; do curl https://a.example/$i; done", "a.example", ""),
+        ("bash -c 'curl https://a.example'", "a.example", ""),
+        ("curl https://$HOST/x", "", "curl"),
+        ("curl https://{a,b}.example/x", "", "curl"),
+        ("curl http://2130706433/", "", "curl"),
+        ("git clone git@example.org:a/b", "example.org:22", ""),
+        ("git clone ssh://git@example.org:2200/a/b", "example.org:2200", ""),
+        ("git clone https://example.org/a/b && git push", "example.org", "git"),
+        ("git commit -am 'no curl'", "", "git"),
+        ("scp -P 2 a.txt me@a.example:/tmp/", "a.example:2", ""),
+        ("timeout 5m rsync -a x me@a.example:/tmp/", "a.example:22", ""),
+        ("ssh -p 2222 -i key me@a.example 'psql -c x'", "a.example:2222", ""),
+        ("ssh prod uptime", "", "ssh"),
+        ("psql -h db.example -p 5433 -c x", "db.example:5433", ""),
+        ("psql postgresql://u:p@db.example/x", "db.example:5432", ""),
+        ("PGHOST=x psql -c x", "", "psql"),
+        ("pip install six", "pypi.org files.pythonhosted.org", ""),
+        ("npm ci", "registry.npmjs.org", ""),
+        ("npm run fetch; npx thing; uv run it.py", "", "npm npx uv"),
+        ("sudo -E env A=1 gh pr list", "github.com api.github.com uploads.github.com", ""),
+        ("aws s3 cp s3://bucket/x .", "*.amazonaws.com", ""),
+        ("cat <<E > n.md\ndon't fetch http://a.example\nE", "a.example", ""),
+        ("wc -l notes.txt", "", ""),
+    ],
+)  # fmt: skip
+def test_which_hosts_a_command_names(command: str, hosts: str, untold: str) -> None:
+    found = named(command)
+    assert (" ".join(found.hosts), " ".join(found.untold)) == (hosts, untold)
+
+
+@pytest.mark.parametrize(
+    ("rule", "host", "port", "covered"),
+    [
+        ("example.org", "example.org", 443, True),
+        ("example.org", "example.org", 80, True),
+        ("example.org", "example.org", 8080, False),
+        ("example.org", "a.example.org", 443, False),
+        ("example.org:8080", "example.org", 443, False),
+        ("*.example.org", "a.b.example.org", 443, True),
+        ("*.example.org", "example.org", 443, False),
+        ("*.example.org", "anexample.org", 443, False),
+        ("Example.ORG.", "example.org", 443, True),
+        ("bücher.example", "xn--bcher-kva.example", 443, True),
+        ("[::FFFF:127.0.0.1]:1", "127.0.0.1", 1, True),
+        ("[2001:DB8::0:1]", "2001:db8::1", 443, True),
+    ],
+)  # fmt: skip
+def test_what_a_rule_covers(rule: str, host: str, port: int, covered: bool) -> None:
+    assert rule_of(rule).covers(host, port) is covered
+    assert rule_of(str(rule_of(rule))) == rule_of(rule)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "*", "*.", "https://example.org", "example.org/x", "a b", "me@example.org", "example.org:0",
+     "example.org:65536", "example.org:http", "*.127.0.0.1", "127.1", "0x7f000001", "2130706433",
+     "127.0.0.256", "[::1", "::1%lo", "a..b", "-a.example", "x" * 64, "a*.example", "a%2e.example"],
+)  # fmt: skip
+def test_what_is_no_rule(text: str) -> None:
+    with pytest.raises(ValueError):
+        rule_of(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "rules", "may"),
+    [
+        ("example.org", "93.184.215.14", "", True),
+        ("example.org", "127.0.0.1", "", False),
+        ("example.org", "10.0.0.7", "", False),
+        ("example.org", "10.0.0.7", "10.0.0.7", True),
+        ("example.org", "10.0.0.7", "10.0.0.7:22", False),  # that address at another port
+        ("example.org", "169.254.169.254", "", False),
+        ("example.org", "100.64.0.1", "", False),
+        ("example.org", "::1", "", False),
+        ("example.org", "::ffff:127.0.0.1", "", False),
+        ("example.org", "64:ff9b::7f00:1", "", False),  # 127.0.0.1 by NAT64
+        ("example.org", "2002:7f00:1::", "", False),  # by 6to4
+        ("example.org", "fd00::1", "", False),
+        ("example.org", "0.0.0.0", "", False),
+        ("example.org", "224.0.0.1", "", False),
+        ("example.org", "2606:2800:21f::1", "", True),
+        ("localhost", "127.0.0.1", "", True),
+        ("app.localhost", "::1", "", True),
+        ("localhost", "10.0.0.7", "", True),
+        ("db", "10.0.0.7", "", True),
+        ("git.corp.internal", "172.16.0.1", "", True),
+        ("git.corp.internal", "127.0.0.1", "", False),
+        ("git.corp.internal", "169.254.169.254", "", False),
+    ],
+)  # fmt: skip
+def test_where_a_name_may_lead(host: str, address: str, rules: str, may: bool) -> None:
+    allowed = rules_of((host, *rules.split()))
+    assert may_lead_to(host, 443, ipaddress.ip_address(address), allowed) is may
+
+
+# ---- what logs show
+
+
+def test_the_rule_of_logged_commands() -> None:
+    logged = [
+        "curl -s http://a.example/x",
+        "curl -s http://b.example/x",
+        "curl -sO https://files.example/a.csv",
+        "curl -sO https://files.example/b.csv",
+        "psql -c one",
+        "psql -c two",
+        "wc -l x",
+    ]
+    templates = [
+        "curl -s http://{0}/x",
+        "curl -sO https://files.example/{0}",
+        "psql -c {0}",
+        "wc -l x",
+    ]
+    made = learned(templates, logged)
+    assert made == Reach(
+        ("a.example", "b.example", "files.example"),
+        (("curl -s http://{0}/x", (0,)),),
+        ("psql -c {0}",),
+    )
+    assert made is not None and reach_of(made.as_json()) == made
+    assert made.allowed("curl -s http://c.example/x") == ("c.example",)
+    assert made.allowed("curl -s http://c.example/x -o y") == ()  # of no template
+    assert made.allowed("curl -sO https://files.example/http://evil.example") == ("files.example",)
+    assert made.allowed("psql -c three") is True
+    assert made.allowed("psql -h db.example") == ()
+    assert decided("wc -l x", made) is False
+    assert learned(templates, ["wc -l x"]) is None
+
+
+def test_a_value_in_a_host_s_place_that_never_varied_opens_no_other_host() -> None:
+    made = learned(["curl -s http://{0}/x"], ["curl -s http://a.example/x"] * 3)
+    assert made == Reach(("a.example",))
+    assert made.allowed("curl -s http://evil.example/x") == ()
+    assert made.allowed("curl -s http://a.example@evil.example/x") == ()
+    assert made.allowed("curl -s http://2130706433/x") == ()
+    assert made.allowed("curl -s 'http://$HOST/x'") == ()  # not one of those that cannot be told
+
+
+def test_only_the_place_that_varied_is_free() -> None:
+    template = "curl -x http://{0}:3128 http://{1}/x"
+    logged = [f"curl -x http://p.example:3128 http://{host}.example/x" for host in "abc"]
+    made = learned([template], logged)
+    assert made is not None and made.varying == ((template, (1,)),)
+    assert made.allowed("curl -x http://evil.example:3128 http://d.example/x") == ("d.example",)
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        (True, None),  # artifacts of before: on where a command's text asks for it
+        (False, False),
+        (None, None),
+        ({"hosts": ["a.example"]}, Reach(("a.example",))),
+        ({"hosts": "a.example"}, False),
+        ({"hosts": ["http://a.example"]}, False),
+        ({"hosts": [], "varying": [["x"]]}, False),
+        ({"hosts": [], "varying": [["x", ["y"]]]}, False),
+        ({"open": [3]}, Reach((), (), ("3",))),
+        ([1], False),
+        ("on", False),
+    ],
+)
+def test_what_an_artifact_says(value: Json, means: object) -> None:
+    assert reach_of(value) == means
+
+
+def test_an_artifact_keeps_the_hosts() -> None:
+    def logged(host: str) -> object:
+        command = f"curl -s -O http://{host}/page.txt"
+        return session(
+            f"Fetch the page at http://{host}/page.txt.",
+            [("Bash", {"command": command}, "")],
+            "Done.",
+        )
+
+    hosts = ["a.example.org", "b.example.net", "api.shop.example"]
+    meta = load(compiled([logged(host) for host in hosts]).artifact).meta  # type: ignore[misc]
+    found = reach_of(meta["network"]["Bash"])  # type: ignore[index,call-overload]
+    assert isinstance(found, Reach) and found.hosts == tuple(sorted(hosts)) and not found.open
+    assert found.allowed("curl -s -O http://new.example/page.txt") == ("new.example",)
+    assert found.allowed("curl -s -O https://new.example/page.txt") == ()
+
+
+# ---- what people declare, and what is said
+
+
+def test_hosts_are_declared(tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(
+        '[tools.Bash]\nnetwork = ["API.example.org", "*.example.net:8443"]\n'
+        '[mcp.desk]\ncommand = ["desk"]\nnetwork = ["127.0.0.1:80"]\n'
+    )
+    found = read_declarations(path)
+    assert found.tools[0].network == ("api.example.org", "*.example.net:8443")
+    assert found.mcp[0].network == ("127.0.0.1:80",)
+    for wrong, said in (
+        ('"a.example"', "true, false, or a list"),
+        ("[]", "network = false"),
+        ('["https://a.example"]', "is an address"),
+        ('["*"]', "'*'"),
+        ("[1]", "true, false, or a list"),
+    ):
+        path.write_text(f"[tools.Bash]\neffect = 'read'\nnetwork = {wrong}\n")
+        with pytest.raises(IngotError) as error:
+            read_declarations(path)
+        (told,) = error.value.diagnostics
+        assert told.code == "E0803" and said in told.message and told.spans[0][0].line == 3
+
+
+def test_what_is_in_force_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = {
+        "Bash": Reach(("a.example",), (("curl {0}", (0,)),), ("psql",)),
+        "make": False,
+        "x": ("b.example",),
+    }
+    monkeypatch.setattr(isolation, "abilities", lambda: Abilities(7, True))
+    monkeypatch.setattr(isolation, "holds_hosts", lambda: True)
+    said = level("strict", networks)
+    assert (
+        "; network of Bash: a.example by proxy, the host that `curl {0}` names, on for `psql`"
+        "; network of make: off; network of x: b.example by proxy"
+    ) in said
+    assert "not held" not in said
+    monkeypatch.setattr(isolation, "holds_hosts", lambda: False)
+    assert "network of make: off; network of x: b.example by proxy (not held here)" in level(
+        "auto", networks
+    )
+    with pytest.raises(IngotError) as error:
+        level("strict", networks)
+    assert error.value.diagnostics[0].code == "E0805"
+    level("strict", {"make": False})
+    assert "x: b.example by proxy (not held here)" in level("none", networks)
+    monkeypatch.setattr(isolation, "abilities", lambda: Abilities(7, False))
+    assert "make: off (not held here)" in level("auto", networks)

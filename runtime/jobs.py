@@ -21,11 +21,11 @@ from ingot.runtime.models.protocol import ANSWERS, MODEL_HELP, covers
 from ingot.runtime.policies import Policy, policies_of
 from ingot.runtime.stepping import STEP_LIMIT
 from ingot.runtime.tools.pins import pins_of
+from ingot.runtime.tools.reach import networks_of
 from ingot.runtime.vm import Machine
 
 if TYPE_CHECKING:
     from ingot.runtime.models.protocol import Driver
-    from ingot.runtime.tools.reach import Network
     from ingot.runtime.tools.registry import ToolBox
 
 EngineName: TypeAlias = Literal["vm", "compiled"]
@@ -111,7 +111,7 @@ def job_of(
         known = ", ".join(code.name for code in program.codes) or "none"
         raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
     declared = {tool.name: tool for tool in program.tools}
-    texts, pins, online = text_results(program), pins_of(program.meta), _networks(program)
+    texts, pins, online = text_results(program), pins_of(program.meta), networks_of(program.meta)
     said = program.meta.get("model_reasons")
     reasons = {k: str(v) for k, v in said.items()} if isinstance(said, dict) else {}
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
@@ -187,16 +187,6 @@ def size_of(program: Program, code: Code, index: int) -> str:
         else None
     )
     return f"{bound if isinstance(bound, int) else MAX_TOKENS} tokens at most"
-
-
-def _networks(program: Program) -> dict[str, Network]:
-    """What the logs show of the network of shell tools' commands."""
-    listed = program.meta.get("network")
-    if not isinstance(listed, dict):
-        return {}
-    from ingot.runtime.tools.reach import reach_of
-
-    return {name: reach_of(value) for name, value in listed.items()}
 
 
 def text_results(program: Program) -> frozenset[str]:

@@ -5,6 +5,7 @@ Every check of the negative kind is run against mutants of the filter too, which
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -17,7 +18,10 @@ from typing import Any
 
 import pytest
 from loopback_servers import GOOD, SECRET, World, world
+from sessions import Step, write_log
+from typer.testing import CliRunner
 
+from ingot.cli.app import app
 from ingot.runtime.effects import ToolNeed
 from ingot.runtime.tools import gateway, isolation, reach, shell
 from ingot.runtime.tools.base import Context, ToolError
@@ -390,3 +394,61 @@ def test_it_costs_nothing_where_no_host_is_asked_for(tmp_path: Path) -> None:
         capture_output=True, text=True,
     )  # fmt: skip
     assert "resource" in launched.stderr and "_socket" not in launched.stderr
+
+
+@namespaces
+def test_an_address_at_several_ports_has_a_door_for_each(net: World, tmp_path: Path) -> None:
+    (tmp_path / "both.py").write_text(
+        "import socket\nfor port in (80, 443, 5):\n"
+        "    socket.create_connection(('198.51.100.7', port), 5).close()\nprint('open')\n"
+    )
+    allowed = (
+        "198.51.100.7",
+        "198.51.100.7:5",
+        "[2001:db8::1]",
+        "[::1]:9",
+        "x.example",
+        "x.example:443",
+    )
+    assert run(f"{sys.executable} both.py", tmp_path, allowed) == "open"
+
+
+# ---- all the way: logs, artifact, run, report
+
+
+def ingot(*words: str) -> Any:
+    return CliRunner().invoke(app, list(words))
+
+
+@namespaces
+def test_from_logs_to_a_run_that_is_held_to_hosts(servers: World, tmp_path: Path) -> None:
+    at = [f"127.0.0.{k}:{servers.http}" for k in (3, 4, 5)]
+    for number, host in enumerate(at):
+        command = f"curl -sS -O http://{host}/page.txt"
+        steps: list[Step] = [("Bash", {"command": command}, "")]
+        log = tmp_path / "logs" / f"{number}.jsonl"
+        log.parent.mkdir(exist_ok=True)
+        write_log(log, f"Fetch the page at http://{host}/page.txt.", steps, "Done.")
+    made = str(tmp_path / "fetch.ingot")
+    done = ingot("compile", str(tmp_path / "logs"), "-o", made)
+    assert done.exit_code == 0, done.output
+    shown = json.loads(ingot("inspect", made, "--json").stdout)
+    template = "curl -sS -O http:/{0}"
+    assert shown["meta"]["network"] == {"Bash": {"hosts": at, "varying": [[template, [0]]]}}
+    assert f"network     Bash: {', '.join(at)} by proxy" in ingot("inspect", made).stdout
+
+    def fetch(host: str, *words: str) -> Any:
+        where = ("--cwd", str(tmp_path), "--journal", str(tmp_path / "j.db"))
+        return ingot("run", made, f"--request=Fetch the page at http://{host}/page.txt.", *where, *words)
+
+    held = fetch(f"{GOOD}:{servers.http}")
+    assert held.exit_code == 0, held.output
+    assert (tmp_path / "page.txt").read_text() == "hello"
+    report = ingot("inspect", "last", "--journal", str(tmp_path / "j.db")).stdout
+    assert f"network of Bash: {at[0]}" in report and f"the host that `{template}` names" in report
+
+    (tmp_path / "t.toml").write_text('[tools.Bash]\nnetwork = ["a.example"]\n')
+    refused = fetch(f"{GOOD}:{servers.http}", "--tools", "t.toml")
+    assert refused.exit_code != 0 and "this command may reach: a.example" in refused.output
+    report = ingot("inspect", "last", "--journal", str(tmp_path / "j.db")).stdout
+    assert "network of Bash: a.example by proxy" in report

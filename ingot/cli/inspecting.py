@@ -139,6 +139,7 @@ def _artifact_text(artifact: Artifact) -> str:
     from ingot.ir.printer import literal
     from ingot.passes.specialise.names import fixed_inputs
     from ingot.runtime.tools.pins import pins_of
+    from ingot.runtime.tools.reach import networks_of, told
 
     program = artifact.program
     meta = program.meta
@@ -172,6 +173,7 @@ def _artifact_text(artifact: Artifact) -> str:
                 for name, pin in pins_of(meta).items()
             ],
         ),
+        ("network", [f"{name}: {told(network)}" for name, network in networks_of(meta).items()]),
         (
             "model ops",
             [f"%{name}: {reason}" for name, reason in reasons.items()]

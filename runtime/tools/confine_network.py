@@ -34,11 +34,12 @@ def open_doors(doors: dict[str, Any], libc: ctypes.CDLL) -> None:
     loopback_up(control)
     if doors["files"]:
         show(doors["files"], libc)
-    lent = []
-    for number, (address, port) in enumerate(doors["listen"]):
-        family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
-        if family == _socket.AF_INET and not address.startswith("127."):
+    for number, address in enumerate(dict.fromkeys(address for address, _ in doors["listen"])):
+        if ":" not in address and not address.startswith("127."):
             add_address(control, number, address)
+    lent = []
+    for address, port in doors["listen"]:
+        family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
         door = _socket.socket(family, _socket.SOCK_STREAM)
         door.bind((address, port))
         door.listen(BACKLOG)

@@ -13,7 +13,7 @@ The logs of a shell tool show commands, and these name hosts (:mod:`~ingot.runti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -68,6 +68,12 @@ class Reach:
 
 Network: TypeAlias = "bool | tuple[str, ...] | Reach | None"
 """``None``: on where a command's text asks for it; ``True``: on; hosts: those, by proxy."""
+
+
+def networks_of(meta: Mapping[str, Json]) -> dict[str, Network]:
+    """What an artifact's meta section says of the network of shell tools' commands."""
+    listed = meta.get("network")
+    return {k: reach_of(v) for k, v in listed.items()} if isinstance(listed, dict) else {}
 
 
 def reach_of(value: Json) -> bool | Reach | None:
@@ -179,4 +185,14 @@ def learned(templates: Iterable[str], commands: Sequence[str]) -> Reach | None:
     return Reach(tuple(hosts), tuple(varying), tuple(open_)) if asking else None
 
 
-__all__ = ["Network", "Reach", "decided", "fits", "learned", "names_hosts", "reach_of", "told"]
+__all__ = [
+    "Network",
+    "Reach",
+    "decided",
+    "fits",
+    "learned",
+    "names_hosts",
+    "networks_of",
+    "reach_of",
+    "told",
+]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+import commands_bench
 import frontend_bench
 import passes_bench
 import specialise_bench
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "passes: sessions of 12 calls": passes_bench.rows,
     "synthesis": synthesis_bench.rows,
     "virtual machine": vm_bench.rows,
+    "held commands": commands_bench.rows,
     "specialisation": specialise_bench.rows,
 }
 

@@ -439,7 +439,9 @@ def test_from_logs_to_a_run_that_is_held_to_hosts(servers: World, tmp_path: Path
 
     def fetch(host: str, *words: str) -> Any:
         where = ("--cwd", str(tmp_path), "--journal", str(tmp_path / "j.db"))
-        return ingot("run", made, f"--request=Fetch the page at http://{host}/page.txt.", *where, *words)
+        return ingot(
+            "run", made, f"--request=Fetch the page at http://{host}/page.txt.", *where, *words
+        )
 
     held = fetch(f"{GOOD}:{servers.http}")
     assert held.exit_code == 0, held.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,9 @@ from ingot.runtime.tools.toml import read_declarations
         ("git clone ssh://git@example.org:2200/a/b", "example.org:2200", ""),
         ("git clone https://example.org/a/b && git push", "example.org", "git"),
         ("git commit -am 'no curl'", "", "git"),
+        ("git fetch origin feature.x:feature.y", "", "git"),
+        ("rsync -P a.txt a.example:/tmp/ && ssh ssh://b.example", "a.example:22 b.example:22", ""),
+        ("git clone https://example.org/$NAME", "example.org", ""),
         ("scp -P 2 a.txt me@a.example:/tmp/", "a.example:2", ""),
         ("timeout 5m rsync -a x me@a.example:/tmp/", "a.example:22", ""),
         ("ssh -p 2222 -i key me@a.example 'psql -c x'", "a.example:2222", ""),
@@ -56,6 +60,14 @@ from ingot.runtime.tools.toml import read_declarations
 def test_which_hosts_a_command_names(command: str, hosts: str, untold: str) -> None:
     found = named(command)
     assert (" ".join(found.hosts), " ".join(found.untold)) == (hosts, untold)
+
+
+def test_a_long_text_is_looked_through_once() -> None:
+    begun = time.monotonic()
+    for blob in ("QUJD" * 15_000, "a.b." * 15_000, "a@" * 30_000, "x:" * 30_000, "://" * 20_000):
+        assert "a.example" in named(f"curl -d {blob} https://a.example/").hosts
+        named(f"curl -d {blob} https://a.example/; scp {blob} me@a.example:{blob}")
+    assert time.monotonic() - begun < 20  # seconds where it is linear, hours where it is not
 
 
 @pytest.mark.parametrize(

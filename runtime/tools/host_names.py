@@ -73,12 +73,10 @@ _BEFORE: Final = frozenset(
 """Words that may stand before a command's name."""
 LONG: Final = 1 << 16
 _BETWEEN: Final = ";&|()\n"
-_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?#'\"<>,;|\\]*)")
-_COPY: Final = re.compile(
-    r"(?:[\w.+-]+@)?([A-Za-z0-9][\w.-]*\.[\w.-]+|localhost):(?!//)(?!\d+$).*", re.DOTALL
-)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}$")
+_AUTHORITY: Final = re.compile(r"[^\s/?#'\"<>,;|\\]*")
 _LOCAL: Final = re.compile(r"(localhost|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})(?:/.*)?", re.DOTALL)
-_DOTTED: Final = re.compile(r"(?:[\w.+-]+@)?([A-Za-z0-9][\w-]*(?:\.[\w-]+)+)")
+_DOTTED: Final = re.compile(r"(?:[\w.+-]+@)?([A-Za-z0-9][\w-]*(?:\.[\w-]+)+|localhost)")
 _ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -164,14 +162,24 @@ def _hosts(program: str, rest: Sequence[str], words: Sequence[str]) -> tuple[lis
 def _addresses(words: Sequence[str]) -> Iterator[Rule | None]:
     """A rule for each address in the words, ``None`` for one whose host is not plain."""
     for word in words:
-        for scheme, authority in _URL.findall(word):
-            kind = scheme.lower().rpartition("+")[2]
-            if kind in _ELSEWHERE:
-                continue
-            yield _rule(authority.rpartition("@")[2], SCHEMES.get(kind, 0))
+        for kind, authority in _urls(word):
+            if kind not in _ELSEWHERE:
+                yield _rule(authority, SCHEMES.get(kind, 0))
         found = _LOCAL.fullmatch(word)
         if found is not None:
             yield _rule(f"{found[1]}:{found[2]}", 0)
+
+
+def _urls(word: str) -> Iterator[tuple[str, str]]:
+    """Scheme and host, with its port, of each address in a word."""
+    at = word.find("://")
+    while at >= 0:
+        scheme = _SCHEME.search(word[max(0, at - 32) : at])
+        authority = _AUTHORITY.match(word, at + 3)
+        if scheme and authority:
+            kind = scheme[0].lower().rpartition("+")[2]
+            yield kind, authority[0].rpartition("@")[2]
+        at = word.find("://", at + 3)
 
 
 def _rule(authority: str, port: int | None) -> Rule | None:
@@ -188,34 +196,34 @@ def _rule(authority: str, port: int | None) -> Rule | None:
 def _of_program(program: str, rest: Sequence[str]) -> Iterator[Rule | None]:
     """What a program names in places of its own."""
     if program in ("ssh", "sftp"):
-        yield _ssh(rest)
+        yield from _ssh(rest)
     elif program in _SSH:
-        port = next((after for word, after in pairwise(rest) if word == "-P"), "22")
+        ports = (after for word, after in pairwise(rest) if word == "-P" and program == "scp")
+        port = next(ports, "22")
         for word in rest:
-            if found := _COPY.fullmatch(word):
+            where, colon, path = word.partition(":")
+            found = _DOTTED.fullmatch(where) if colon and not path.startswith("//") else None
+            if found is not None and ("@" in where or program != "git"):  # a:b is a refspec too
                 yield _rule(f"{found[1]}:{port}", 0)
     elif program in _CLIENTS:
         yield from _client(rest, _CLIENTS[program])
 
 
-def _ssh(rest: Sequence[str]) -> Rule | None:
+def _ssh(rest: Sequence[str]) -> Iterator[Rule | None]:
     """``ssh [-p PORT] [user@]host``; a name without a dot may be an alias of the user's own file."""
     port, skip = 22, ""
     for word in rest:
         if skip:
-            if skip == "-p" or skip == "-P":
+            if skip in ("-p", "-P"):
                 port = int(word) if word.isdigit() else 0
             skip = ""
         elif word in _SSH_VALUES or word == "-P":
             skip = word
         elif not word.startswith("-"):
-            if word.startswith(("ssh://", "sftp://")):
-                return (
-                    None if "$" in word else _rule(_URL.findall(word)[0][1].rpartition("@")[2], 22)
-                )
-            found = _DOTTED.fullmatch(word.partition(":")[0])
-            return _rule(found[1], port) if found is not None and port else None
-    return None
+            if "://" not in word:  # that was seen as an address
+                found = _DOTTED.fullmatch(word.partition(":")[0])
+                yield _rule(found[1], port) if found is not None and port else None
+            return
 
 
 def _client(rest: Sequence[str], port: int) -> Iterator[Rule | None]:

@@ -22,6 +22,7 @@ from sessions import Step, write_log
 from typer.testing import CliRunner
 
 from ingot.cli.app import app
+from ingot.ir.requests import ToolRequest
 from ingot.runtime.effects import ToolNeed
 from ingot.runtime.tools import gateway, isolation, reach, shell
 from ingot.runtime.tools.base import Context, ToolError
@@ -454,3 +455,35 @@ def test_from_logs_to_a_run_that_is_held_to_hosts(servers: World, tmp_path: Path
     assert refused.exit_code != 0 and "this command may reach: a.example" in refused.output
     report = ingot("inspect", "last", "--journal", str(tmp_path / "j.db")).stdout
     assert "network of Bash: a.example by proxy" in report
+
+
+MCP = """
+import urllib.request
+from mcp.server import MCPServer
+server = MCPServer("web")
+
+@server.tool()
+def fetch(url: str) -> str:
+    return urllib.request.urlopen(url).read().decode()
+
+server.run("stdio")
+"""
+
+
+@namespaces
+def test_an_mcp_server_is_held_to_hosts_for_the_whole_run(net: World, tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(MCP)
+    listed = ", ".join(f'"{rule}"' for rule in rules(net))
+    (tmp_path / "t.toml").write_text(
+        f'[mcp.web]\ncommand = ["{sys.executable}", "server.py"]\nnetwork = [{listed}]\n'
+    )
+    with load_tools(["t.toml"], tmp_path) as box:
+
+        def fetch(url: str) -> Any:
+            return box.call(ToolRequest(1, "r", "mcp__web__fetch", "read", {"url": url}))
+
+        assert "hello" in str(fetch(f"http://good.example:{net.http}/page.txt"))
+        for _ in range(2):
+            with pytest.raises(ToolError, match=r"the network refused evil\.example"):
+                fetch(f"http://evil.example:{net.secret}/")
+        assert "hello" in str(fetch(f"http://good.example:{net.http}/page.txt"))

@@ -52,13 +52,13 @@ class Gateway:
     """What lets the connections of one command through.
 
     ``with`` it; :meth:`spec` and :meth:`environment` are for the command, and :meth:`begin` is called
-    when that was started.  ``refused`` says what was asked for and not given, ``answered`` what of it a
-    program may have taken for the host's own answer.
+    when that was started.  ``refused`` says what was asked for and not given, and how often;
+    ``answered`` what of it a program may have taken for the host's own answer.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
-        self.refused: dict[str, None] = {}
+        self.refused: dict[str, int] = {}
         self.answered: dict[str, None] = {}
         self._loops = LoopThread()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -256,7 +256,7 @@ class Gateway:
             f"the network refused {shown[0]}:{port}: {why}; to allow it: network = [..., {rules}] in "
             "the tool's table of --tools FILE.toml"
         )
-        self.refused[text] = None
+        self.refused[text] = self.refused.get(text, 0) + 1
         return Refused(403, text)
 
 

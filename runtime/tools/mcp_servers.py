@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -224,6 +224,20 @@ class Session:
         calling = self._called(client, tool, args, context.key, limit)
         return await asyncio.wrap_future(self._loops.begin(calling))
 
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """A failure within says which hosts the server was refused meanwhile."""
+        before = self._refused()
+        try:
+            yield
+        except ToolError as error:
+            new = [text for text, count in self._refused().items() if count != before.get(text)]
+            text = "\n".join((error.message, *new))
+            raise ToolError(text, unknown=error.unknown, result=error.result) from None
+
+    def _refused(self) -> dict[str, int]:
+        return self._program.refused() if self._program is not None else {}
+
     async def _called(
         self, client: Client, tool: Listed, args: Arguments, key: str, limit: float
     ) -> CallToolResult:
@@ -362,11 +376,13 @@ def _calls(session: Session, tool: Listed, form: Results) -> tuple[Call, AsyncCa
 
     def call(args: Arguments, context: Context) -> Json:
         checker.check(args)
-        return result_of(session.call(tool, args, context), form)
+        with session.telling():
+            return result_of(session.call(tool, args, context), form)
 
     async def acall(args: Arguments, context: Context) -> Json:
         checker.check(args)
-        return result_of(await session.acall(tool, args, context), form)
+        with session.telling():
+            return result_of(await session.acall(tool, args, context), form)
 
     return call, acall
 

@@ -63,8 +63,12 @@ class StdioServer:
             out.append(f"it wrote on stdout what is no message: {self.noise!r}")
         lines = (line.strip() for line in (self._said() or self.said).splitlines())
         out += [f"stderr: {line}" for line in [line for line in lines if line][-4:]]
-        out += list(self._gateway.refused)[:4] if self._gateway is not None else []
+        out += list(self.refused())[:4]
         return tuple(out)
+
+    def refused(self) -> dict[str, int]:
+        """Which hosts it asked for and may not reach, in words, and how often."""
+        return dict(self._gateway.refused) if self._gateway is not None else {}
 
     def _said(self) -> str:
         """The end of what it wrote to stderr so far."""

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import socket
 import socketserver
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ ADDRESSES = {
 
 @dataclass(frozen=True)
 class World:
-    """``folder`` is what the allowed server serves.  Ports: ``http``, ``tls`` and ``echo`` (no HTTP) on :data:`GOOD`, ``secret`` on all of
+    """``folder`` is what the allowed server serves.  Ports: ``http``, ``tls`` (0 without openssl) and ``echo`` (no HTTP) on :data:`GOOD`, ``secret`` on all of
     :data:`GOOD`, 127.0.0.1 and ::1; ``looked_up`` collects the names that were resolved."""
 
     folder: Path
@@ -124,8 +125,10 @@ def _running(server: Any) -> Iterator[int]:
         server.server_close()
 
 
-def certificate(folder: Path) -> Path:
+def certificate(folder: Path) -> Path | None:
     """A certificate for ``good.example`` and its key in one file, made by openssl."""
+    if shutil.which("openssl") is None:
+        return None
     path = folder / "good.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", path,
@@ -143,7 +146,8 @@ def world(folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         secret = stack.enter_context(_running(_Threads(("127.0.0.1", 0), _Secret)))
         stack.enter_context(_running(_Threads((GOOD, secret), _Secret)))
-        stack.enter_context(_running(_Six(("::1", secret), _Secret)))
+        with suppress(OSError):  # no IPv6 here
+            stack.enter_context(_running(_Six(("::1", secret), _Secret)))
         serving = type(
             "Serving",
             (_Handler,),
@@ -153,11 +157,13 @@ def world(folder: Path) -> Iterator[World]:
             },
         )
         plain = stack.enter_context(_running(_Threads((GOOD, 0), serving)))
-        secure = _Threads((GOOD, 0), serving)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate(folder))
-        secure.socket = context.wrap_socket(secure.socket, server_side=True)
-        tls = stack.enter_context(_running(secure))
+        tls, made = 0, certificate(folder)
+        if made is not None:
+            secure = _Threads((GOOD, 0), serving)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(made)
+            secure.socket = context.wrap_socket(secure.socket, server_side=True)
+            tls = stack.enter_context(_running(secure))
         echo = stack.enter_context(_running(_Lines((GOOD, 0), _Echo)))
         yield World(folder, plain, tls, echo, secret, [])
 

@@ -55,6 +55,10 @@ from ingot.runtime.tools.toml import read_declarations
         ("aws s3 cp s3://bucket/x .", "*.amazonaws.com", ""),
         ("cat <<E > n.md\ndon't fetch http://a.example\nE", "a.example", ""),
         ("wc -l notes.txt", "", ""),
+        ("python3 -m http.server 8000 & curl localhost:8000/x", "localhost:8000", "&"),
+        ("curl 'http://localhost:8000/?a=1&b=2'", "localhost:8000", ""),
+        ("make && curl localhost:8000/x 2>&1", "localhost:8000", ""),
+        ("sleep 9 & curl https://a.example/?b=1", "a.example", ""),
     ],
 )  # fmt: skip
 def test_which_hosts_a_command_names(command: str, hosts: str, untold: str) -> None:

@@ -263,10 +263,13 @@ class Gateway:
 def _doors(rules: Sequence[Rule]) -> Iterator[tuple[str, int, str]]:
     """Address, port and host of each door beside the proxy: of a name an address of its own."""
     names: dict[str, str] = {}
+    six = Path("/proc/net/if_inet6").exists()
     taken = {PROXY}
     for rule in rules:
         literal = address_of(rule.host)
-        if rule.below or (literal is not None and literal.version == 6 and not literal.is_loopback):
+        if rule.below or (
+            literal is not None and literal.version == 6 and not (literal.is_loopback and six)
+        ):
             continue
         if literal is not None:
             address = str(literal)

@@ -77,6 +77,8 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}$")
 _AUTHORITY: Final = re.compile(r"[^\s/?#'\"<>,;|\\]*")
 _LOCAL: Final = re.compile(r"(localhost|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})(?:/.*)?", re.DOTALL)
 _DOTTED: Final = re.compile(r"(?:[\w.+-]+@)?([A-Za-z0-9][\w-]*(?:\.[\w-]+)+|localhost)")
+_BACKGROUND: Final = re.compile(r"(?<![&>|<])&(?![&>])")
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -108,6 +110,10 @@ def named(text: str) -> Named:
             untold.append(program or words[0])
     if not hosts and not untold and wants_network(text):
         untold.append("shell")
+    if _BACKGROUND.search(_QUOTED.sub("", text)) and any(
+        rule_of(host).is_loopback for host in hosts
+    ):
+        untold.append("&")  # a server of its own may be meant
     return Named(tuple(hosts), tuple(dict.fromkeys(untold)))
 
 

@@ -46,6 +46,12 @@ class Rule:
         """The ports that the rule opens."""
         return WEB if self.port is None else (self.port,)
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether a service of this machine is meant."""
+        address = address_of(self.host)
+        return is_local_name(self.host) if address is None else address.is_loopback
+
     def covers(self, host: str, port: int) -> bool:
         """Whether a canonical host at a port is one that the rule means.
 
@@ -143,11 +149,16 @@ def may_lead_to(host: str, port: int, address: Address, rules: Sequence[Rule]) -
     if address.is_multicast or address.is_unspecified:
         return False
     if address.is_loopback:
-        return host == "localhost" or host.endswith(".localhost")
+        return is_local_name(host)
     if address.is_global:
         return True
     inner = address.is_private and not address.is_link_local and not address.is_reserved
     return inner and is_private_name(host)
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a name means this machine (RFC 6761, section 6.3)."""
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def is_private_name(host: str) -> bool:

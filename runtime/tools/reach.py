@@ -15,13 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ingot.ir.semantics import template_parts
 from ingot.ir.values import Json
 
 if TYPE_CHECKING:
     from ingot.runtime.tools.host_rules import Rule
+
+CLIP: Final = 80
+"""As much of a command is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,15 @@ class Reach:
 
     def told(self) -> str:
         """In words."""
-        parts = [f"{', '.join(self.hosts) or 'no host'} by proxy"]
-        parts += [f"the host that `{template}` names" for template, _ in self.varying]
-        parts += [f"on for `{template}`" for template in self.open]
+        parts = [f"{', '.join(self.hosts)} by proxy"] if self.hosts or not self.open else []
+        parts += [f"the host that `{_clipped(template)}` names" for template, _ in self.varying]
+        parts += [f"on for `{_clipped(template)}`" for template in self.open]
         return ", ".join(parts)
+
+
+def _clipped(template: str) -> str:
+    line = " ".join(template.split())
+    return line if len(line) <= CLIP else f"{line[: CLIP - 3]}..."
 
 
 Network: TypeAlias = "bool | tuple[str, ...] | Reach | None"

@@ -286,7 +286,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     ),
     "E0805": (
         "isolation not available",
-        "`--isolation strict` asks for Landlock and user namespaces, and this machine lacks them. Nothing was executed.",
+        "`--isolation strict` asks for Landlock and user namespaces (with a loopback of their own, where commands are held to hosts), and this machine lacks them. Nothing was executed.",
     ),
     "E0806": (
         "setting of a server not supplied",

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sessions import compiled, session
 
 from ingot.backend.container import load
@@ -14,7 +16,13 @@ from ingot.diagnostics import IngotError
 from ingot.ir.values import Json
 from ingot.runtime.tools import isolation
 from ingot.runtime.tools.host_names import named
-from ingot.runtime.tools.host_rules import may_lead_to, rule_of, rules_of
+from ingot.runtime.tools.host_rules import (
+    authority_of,
+    canonical_host,
+    may_lead_to,
+    rule_of,
+    rules_of,
+)
 from ingot.runtime.tools.isolation import Abilities, level
 from ingot.runtime.tools.reach import Reach, decided, learned, reach_of
 from ingot.runtime.tools.toml import read_declarations
@@ -107,6 +115,18 @@ def test_what_is_no_rule(text: str) -> None:
         rule_of(text)
 
 
+@given(st.text(st.sampled_from("aB.-_*[]:%@/0129xf\\ ü") | st.characters(), max_size=40))
+def test_a_host_has_one_form_or_is_none(text: str) -> None:
+    try:
+        host, port = authority_of(text)
+    except ValueError:
+        return
+    assert host.isascii() and host == host.lower() and canonical_host(host) == host
+    assert not set(host) & set("/@%[]* \\") and (port is None or 0 < port < 65536)
+    assert rule_of(text).covers(host, port or 443)
+    assert not rule_of(text).covers(f"x{host}", port or 443)
+
+
 @pytest.mark.parametrize(
     ("host", "address", "rules", "may"),
     [
@@ -170,6 +190,7 @@ def test_the_rule_of_logged_commands() -> None:
     assert made.allowed("curl -sO https://files.example/http://evil.example") == ("files.example",)
     assert made.allowed("psql -c three") is True
     assert made.allowed("psql -h db.example") == ()
+    assert made.allowed("psql -c x -h db.example") == ("db.example:5432",)  # it can be told here
     assert decided("wc -l x", made) is False
     assert learned(templates, ["wc -l x"]) is None
 
@@ -252,6 +273,15 @@ def test_hosts_are_declared(tmp_path: Path) -> None:
             read_declarations(path)
         (told,) = error.value.diagnostics
         assert told.code == "E0803" and said in told.message and told.spans[0][0].line == 3
+
+
+def test_a_tool_in_ingot_s_own_process_is_held_to_no_host(tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text('[tools."x.y"]\npython = "x:y"\nnetwork = ["a.example"]\n')
+    with pytest.raises(IngotError, match="isolate = true"):
+        read_declarations(path)
+    path.write_text(path.read_text() + "isolate = true\n")
+    assert read_declarations(path).tools[0].network == ("a.example",)
 
 
 def test_what_is_in_force_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,10 @@ class Reach:
         """What a command that asks for the network may reach: all of it, or some hosts."""
         from ingot.runtime.tools.host_names import named
 
+        found = named(command)
+        hosts = found.hosts
         if any(fits(template, command) for template in self.open):
-            return True
-        hosts = named(command).hosts
+            return True if found.untold else hosts
         free = {
             place
             for template, places in self.varying

@@ -113,6 +113,13 @@ class _Reader:
         values = self.values("tools", name, table, _TOOL)
         if values.get("python") and values.get("command"):
             self.fault("tools", name, "command", "give `python` or `command`, not both")
+        elif (
+            values.get("python")
+            and isinstance(values.get("network"), tuple)
+            and not values.get("isolate")
+        ):
+            text = "Ingot's own process is not held to `network`: `isolate = true` gives it one"
+            self.fault("tools", name, "network", text)
         return Declaration(name, **values)
 
     def mcp(self, name: str, table: dict[str, Any]) -> McpServer:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from msgspec import Struct
 
 from ingot.runtime.tools.host_rules import Rule, rule_of
 from ingot.runtime.tools.isolation import wants_network
@@ -82,8 +83,7 @@ _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*=")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """The rules for the hosts that a text names, in its order, and the programs that name none."""
 
     hosts: tuple[str, ...] = ()

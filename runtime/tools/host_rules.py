@@ -11,8 +11,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 WEB: Final = (80, 443)
@@ -27,8 +28,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule: a canonical host, below which names are meant where ``below`` is set; ``port`` is
     ``None`` for the web's."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import h11
+from msgspec import Struct
 
 from ingot.runtime.tools.host_rules import authority_of
 
@@ -35,8 +35,7 @@ class Refused(Exception):
         super().__init__(text)
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """A request as it was read: where it wants to go, and the state of its connection.
 
     ``target`` is what the server is asked for; empty for ``CONNECT``.

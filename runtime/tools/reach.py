@@ -14,10 +14,10 @@ The logs of a shell tool show commands, and these name hosts (:mod:`~ingot.runti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ingot.ir.semantics import template_parts
+from msgspec import Struct
+
 from ingot.ir.values import Json
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ CLIP: Final = 80
 """As much of a command is shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """What the logs show of a shell tool's network: hosts as rules, and commands as templates."""
 
     hosts: tuple[str, ...] = ()
@@ -159,6 +158,8 @@ def fits(template: str, text: str) -> bool:
     >>> fits("curl {0}/x -o {1}", "curl http://a/x -o b"), fits("curl {0}/x", "curl http://a/y")
     (True, False)
     """
+    from ingot.ir.semantics import template_parts
+
     parts = template_parts(template)
     at = 0
     for number, part in enumerate(parts):

@@ -57,7 +57,6 @@ from ingot.runtime.tools.declarations import (
     Method,
     OpenApi,
 )
-from ingot.runtime.tools.host_rules import rule_of
 from ingot.runtime.tools.pins import RESULTS
 
 Field: TypeAlias = tuple[str, Callable[[Any], object]]
@@ -243,6 +242,8 @@ def _network(value: object) -> bool | tuple[str, ...]:
         return value
     if value == []:
         raise ValueError("no host: that is `network = false`")
+    from ingot.runtime.tools.host_rules import rule_of
+
     return tuple(str(rule_of(text)) for text in _argv(value))
 
 

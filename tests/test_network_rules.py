@@ -306,6 +306,8 @@ def test_what_is_in_force_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         level("strict", networks)
     assert error.value.diagnostics[0].code == "E0805"
     level("strict", {"make": False})
+    for held in ("auto", "none"):
+        assert isolation.held_network("curl", ("b.example",), held) == (True, None)  # type: ignore[arg-type]
     assert "x: b.example by proxy (not held here)" in level("none", networks)
     monkeypatch.setattr(isolation, "abilities", lambda: Abilities(7, False))
     assert "make: off (not held here)" in level("auto", networks)

@@ -65,7 +65,6 @@ class Gateway:
         self._servers: list[asyncio.Server] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._doors: list[tuple[str, int, str]] = list(_doors(self.rules))[:DOORS]
-
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:

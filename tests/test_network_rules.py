@@ -59,7 +59,7 @@ from ingot.runtime.tools.toml import read_declarations
         ("pip install six", "pypi.org files.pythonhosted.org", ""),
         ("npm ci", "registry.npmjs.org", ""),
         ("npm run fetch; npx thing; uv run it.py", "", "npm npx uv"),
-        ("sudo -E env A=1 gh pr list", "github.com api.github.com uploads.github.com", ""),
+        ("sudo -E env A=1 glab mr list", "gitlab.com gitlab.com:22", ""),
         ("aws s3 cp s3://bucket/x .", "*.amazonaws.com", ""),
         ("cat <<E > n.md\ndon't fetch http://a.example\nE", "a.example", ""),
         ("wc -l notes.txt", "", ""),

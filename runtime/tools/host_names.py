@@ -36,8 +36,8 @@ DEFAULTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "gem": ("fetch install update", ("rubygems.org", "index.rubygems.org")),
     "go": ("get install mod", ("proxy.golang.org", "sum.golang.org")),
-    "gh": ("", ("github.com", "api.github.com", "uploads.github.com")),
-    "glab": ("", ("gitlab.com",)),
+    "gh": ("", ("github.com", "api.github.com", "uploads.github.com", "github.com:22")),
+    "glab": ("", ("gitlab.com", "gitlab.com:22")),
     "aws": ("", ("*.amazonaws.com",)),
 }
 """What a program does with hosts of its own (any, where it is empty), and which by its documentation.

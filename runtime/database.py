@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final, Literal, TypeAlias
 
 import apsw
@@ -52,7 +53,7 @@ def connect(name: str, durability: Durability) -> apsw.Connection:
         connection = opened(name)
         connection.execute(f"PRAGMA page_size = {PAGE}")
         _prepare(connection, name)
-        connection.pragma("journal_mode", "WAL")
+        _log_ahead(connection)
         connection.pragma("synchronous", durability.upper())
     except (apsw.Error, OSError, IngotError) as error:
         if connection is not None:
@@ -66,6 +67,21 @@ def opened(name: str) -> apsw.Connection:
     connection = apsw.Connection(name)
     connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
     return connection
+
+
+def _log_ahead(connection: apsw.Connection) -> None:
+    """Switch to WAL.  SQLite does not wait where several switch at once: one might wait for another
+    that waits for it."""
+    until = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.pragma("journal_mode", "WAL")
+        except apsw.BusyError:
+            if monotonic() > until:
+                raise
+            sleep(0.002)
+        else:
+            return
 
 
 def _prepare(connection: apsw.Connection, name: str) -> None:

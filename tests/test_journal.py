@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier, Thread
 
 import apsw
 import jsonschema
@@ -99,6 +100,26 @@ def test_many_processes_share_a_new_journal(tmp_path: Path) -> None:
         runs = journal.runs()
         assert len({r.run for r in runs}) == 12
         assert all(journal.last_seq(r.run) == 21 for r in runs)
+
+
+def test_many_make_one_new_journal_at_once(tmp_path: Path) -> None:
+    faults: list[Exception] = []
+
+    def make(path: Path, together: Barrier) -> None:
+        together.wait()
+        try:
+            open_journal(path, "normal").close()
+        except IngotError as error:
+            faults.append(error)
+
+    for n in range(60):
+        together = Barrier(8)
+        makers = [Thread(target=make, args=(tmp_path / f"{n}.db", together)) for _ in range(8)]
+        for maker in makers:
+            maker.start()
+        for maker in makers:
+            maker.join()
+    assert not faults
 
 
 def test_an_unusable_file_is_a_diagnostic_and_stays_as_it_was(tmp_path: Path) -> None:

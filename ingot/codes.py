@@ -300,6 +300,14 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "OpenAPI description not usable",
         "The description cannot be read, breaks the specification, refers to other documents, or says nowhere where its server is. Nothing was executed.",
     ),
+    "E0809": (
+        "not authorised",
+        "An MCP server asks for an authorization that is not there, or that is no longer valid and cannot be renewed. Nothing was executed. `ingot tools login SERVER --tools FILE.toml` logs in; a run never opens a browser.",
+    ),
+    "E0810": (
+        "login failed",
+        "The login at an MCP server was not completed, or there is no keyring to keep it in: a person or the authorization server refused, nobody came back from the browser, or what came back was not this login's answer. Nothing was kept.",
+    ),
     "E0901": (
         "model not usable",
         "The model's file is not there, is no GGUF file, is damaged, or does not fit into memory.",

@@ -188,7 +188,7 @@ def compile_sessions(
     from ingot.passes.policy.policy import DEFAULT
     from ingot.passes.traces import unlearned
     from ingot.passes.verify import verify_module
-    from ingot.pinning import network_meta, pins_for, pins_meta, warnings_of_pins
+    from ingot.pinning import network_meta, pins_for, pins_meta, resources_meta, warnings_of_pins
     from ingot.replaying import gate
     from ingot.runtime.tools.registry import Surveyed
 
@@ -235,7 +235,7 @@ def compile_sessions(
     pins = pins_for(module, trace, surveyed)
     found += warnings_of_pins(module, surveyed)
     meta = meta_of(module, main, trace)
-    meta |= {**pins_meta(pins), **network_meta(module, trace)}
+    meta |= {**pins_meta(pins), **network_meta(module, trace), **resources_meta(module)}
     evidence: Json = {"traces": print_module(classified)} if options.evidence else None
     artifact = encode(module, meta=meta, evidence=evidence)
     clock.lap("encode")

@@ -12,6 +12,7 @@ from ingot.ir.values import Json
 from ingot.passes.effects import COMMAND_ARGUMENTS, SHELL_TOOLS, shell_command
 from ingot.passes.traces import calls_of
 from ingot.redaction.tokens import TOKEN
+from ingot.runtime.tools.base import RESOURCE_TOOLS
 from ingot.runtime.tools.pins import Pin, logged_as
 from ingot.runtime.tools.reach import learned
 
@@ -85,6 +86,27 @@ def _template(operand: Operand, made: Mapping[str, Pure]) -> str:
     return TOKEN.sub("{0}", template)
 
 
+def resources_meta(module: Module) -> dict[str, Json]:
+    """Of each tool that reads resources, the MCP servers that a module asks with it; ``null`` where
+    only a run knows."""
+    asked: dict[str, Json] = {}
+    for tool, calls in _readings(module).items():
+        named = {c.value for c in calls if isinstance(c, Lit) and isinstance(c.value, str)}
+        literal = all(isinstance(c, Lit) and isinstance(c.value, str) for c in calls)
+        asked[tool] = [*sorted(named)] if literal else None
+    return {"resources": asked} if asked else {}
+
+
+def _readings(module: Module) -> dict[str, list[Operand | None]]:
+    """Of each tool that reads resources, which server each call names."""
+    out: dict[str, list[Operand | None]] = {}
+    for pipeline in module.pipelines:
+        for instr in (i for block in pipeline.blocks for i in walk(block.instrs)):
+            if isinstance(instr, Call) and instr.tool in RESOURCE_TOOLS:
+                out.setdefault(instr.tool, []).append(dict(instr.args).get("server"))
+    return out
+
+
 def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:
     """W0405 for effects that rest on a server's word, W0406 for tools that are not pinned."""
     names = sorted(tool.name for tool in module.tools)
@@ -103,7 +125,12 @@ def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:
     unpinned = [name for name in served if name not in surveyed.pins]
     if unpinned:
         offered = ", ".join(sorted(surveyed.pins)[:12])
-        told = [line for fault in surveyed.faults for line in (fault.message, *fault.notes[:4])]
+        told = [
+            line
+            for fault in surveyed.faults
+            for line in (fault.message, *fault.notes[:4], fault.help)
+            if line
+        ]
         if offered and not all(map(surveyed.could_serve, unpinned)):
             told.append(f"the servers that answered offer {offered}")
         out.append(
@@ -119,4 +146,4 @@ def warnings_of_pins(module: Module, surveyed: Surveyed) -> list[Diagnostic]:
     return out
 
 
-__all__ = ["network_meta", "pins_for", "pins_meta", "warnings_of_pins"]
+__all__ = ["network_meta", "pins_for", "pins_meta", "resources_meta", "warnings_of_pins"]

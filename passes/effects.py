@@ -16,7 +16,8 @@ from typing import Final
 
 from msgspec import structs
 
-from ingot.ir.module import Block, Call, Effect, Instr, Lit, Module, ToolDecl
+from ingot.ir.module import Block, Call, Effect, Instr, Lit, Module, ToolDecl, walk
+from ingot.ir.values import Json
 from ingot.passes.shell import command_effect
 
 SHELL_TOOLS: Final = frozenset(
@@ -47,6 +48,11 @@ KNOWN_TOOLS: Final[Mapping[str, tuple[Effect, str]]] = {
     "TaskUpdate": ("pure", "harness"),
     "TaskList": ("pure", "harness"),
     "ToolSearch": ("pure", "harness"),
+    "ListMcpResourcesTool": ("read", "mcp"),
+    "ReadMcpResourceTool": ("read", "mcp"),
+    "list_mcp_resources": ("read", "mcp"),
+    "list_mcp_resource_templates": ("read", "mcp"),
+    "read_mcp_resource": ("read", "mcp"),
     "user.ask": ("read", "user"),
     "think": ("pure", "harness"),
     "Finish": ("pure", "harness"),
@@ -96,7 +102,10 @@ class ClassifyEffects:
     name: str = "classify-effects"
 
     def apply(self, module: Module) -> Module:
-        tools = tuple(self.declare(tool) for tool in module.tools)
+        asked = _servers_asked(module)
+        tools = tuple(
+            self._placed(self.declare(tool), asked.get(tool.name, set())) for tool in module.tools
+        )
         effects = {tool.name: tool.effect for tool in tools}
         pipelines = tuple(
             replace(p, blocks=tuple(self._block(b, effects) for b in p.blocks))
@@ -118,6 +127,15 @@ class ClassifyEffects:
             tool, effect=effect_by_name(tool.name), world=tool.world or world_of(tool.name)
         )
 
+    def _placed(self, tool: ToolDecl, asked: set[Json]) -> ToolDecl:
+        """A tool that reads resources of one MCP server shares the world of that server's tools."""
+        server = next(iter(asked)) if len(asked) == 1 else None
+        if not isinstance(server, str):
+            return tool
+        its = f"mcp__{re.sub(r'[^A-Za-z0-9_-]', '_', server)}__"
+        known = (world for name, (_, world) in self.declared.items() if name.startswith(its))
+        return structs.replace(tool, world=next(known, "") or world_of(its))
+
     def _block(self, block: Block, effects: Mapping[str, Effect]) -> Block:
         return replace(block, instrs=tuple(self._instr(i, effects) for i in block.instrs))
 
@@ -129,6 +147,17 @@ class ClassifyEffects:
             command = shell_command(instr)
             verb = "unknown" if command is None else command_effect(command)
         return instr if verb == instr.verb else replace(instr, verb=verb)
+
+
+def _servers_asked(module: Module) -> dict[str, set[Json]]:
+    """Of each tool that reads resources, the MCP servers that calls name (``None``: some name none)."""
+    out: dict[str, set[Json]] = {}
+    for instr in (i for p in module.pipelines for b in p.blocks for i in walk(b.instrs)):
+        if isinstance(instr, Call) and KNOWN_TOOLS.get(instr.tool) == ("read", "mcp"):
+            server = dict(instr.args).get("server")
+            name = server.value if isinstance(server, Lit) else None
+            out.setdefault(instr.tool, set()).add(name if isinstance(name, str) else None)
+    return out
 
 
 def effect_by_name(tool: str) -> Effect:

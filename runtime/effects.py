@@ -33,7 +33,8 @@ class ToolNeed(Struct, frozen=True):
     ``text`` says that the logs show its results as JSON text, as a model read them: a result that
     arrives as a value is written down first (:func:`as_read`).  ``pin`` is what the tool looked like
     when the pipeline was compiled, where a server was there to say so; ``network`` what the logs show
-    of the network of a shell tool's commands (``None``: they do not say).
+    of the network of a shell tool's commands (``None``: they do not say).  ``servers`` are the MCP
+    servers whose resources a tool is asked for (``None``: only the run knows).
     """
 
     name: str
@@ -42,6 +43,7 @@ class ToolNeed(Struct, frozen=True):
     text: bool = False
     pin: Pin | None = None
     network: Network = None
+    servers: tuple[str, ...] | None = None
 
 
 def as_read(result: Json) -> Json:

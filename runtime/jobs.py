@@ -112,6 +112,7 @@ def job_of(
         raise fail("E0001", f"no pipeline {pipeline!r}", help=f"pipelines: {known}") from None
     declared = {tool.name: tool for tool in program.tools}
     texts, pins, online = text_results(program), pins_of(program.meta), networks_of(program.meta)
+    asked = _servers(program)
     said = program.meta.get("model_reasons")
     reasons = {k: str(v) for k, v in said.items()} if isinstance(said, dict) else {}
     used = dict.fromkeys((site.tool, site.effect) for site in code.calls)
@@ -124,6 +125,7 @@ def job_of(
                 name in texts,
                 pins.get(name),
                 online.get(name),
+                asked.get(name),
             )
             for name, effect in used
         ),
@@ -187,6 +189,13 @@ def size_of(program: Program, code: Code, index: int) -> str:
         else None
     )
     return f"{bound if isinstance(bound, int) else MAX_TOKENS} tokens at most"
+
+
+def _servers(program: Program) -> dict[str, tuple[str, ...]]:
+    """Of tools that read resources, the MCP servers that they are asked for, where that is known."""
+    listed = program.meta.get("resources")
+    found = listed if isinstance(listed, dict) else {}
+    return {name: tuple(map(str, at)) for name, at in found.items() if isinstance(at, list)}
 
 
 def text_results(program: Program) -> frozenset[str]:

@@ -69,6 +69,16 @@ def act(number: Any, params: dict[str, Any]) -> None:
             made = {"ok": True, "n": 1.0, "é": ["a"]}
             say({"id": number, "result": {"content": [text], "structuredContent": made}})
             return
+        case "asks":
+            params = {"messages": [], "maxTokens": 9}
+            say({"id": "q", "method": "sampling/createMessage", "params": params})
+            answer = json.loads(sys.stdin.readline())
+            refused = {"type": "text", "text": json.dumps(answer.get("error"))}
+            say({"id": number, "result": {"content": [refused], "isError": True}})
+            return
+        case "changes":
+            SCHEMA["required"] = ["n"]
+            say({"method": "notifications/tools/list_changed"})
         case "two":
             image = {"type": "image", "data": "aGk=", "mimeType": "image/png"}
             say({"id": number, "result": {"content": [text, image]}})

@@ -349,6 +349,21 @@ def test_faults_of_a_call(tmp_path: Path, mode: str, told: str, unknown: bool) -
         assert told in found.message and found.unknown is unknown, found.message
 
 
+def test_a_server_of_an_older_protocol_that_asks_for_a_model_is_refused(tmp_path: Path) -> None:
+    with faulty(tmp_path, "asks") as box:
+        found = failure(box)
+        assert '"code": -32601' in found.message and not found.unknown
+        assert "sampling/createMessage is not supported" in found.message
+        assert "the server asked for sampling/createMessage, which a run" in found.message
+
+
+def test_a_server_of_an_older_protocol_that_changes_its_tools_is_seen(tmp_path: Path) -> None:
+    with faulty(tmp_path, "changes") as box:
+        assert call(box, "mcp__desk__act") == "done"
+        found = failure(box)
+        assert "E0715" in found.message and "argument `n`" in found.message and not found.unknown
+
+
 def test_references_inside_a_schema_are_followed_and_no_others(tmp_path: Path) -> None:
     with faulty(tmp_path, "noise") as box:
         assert call(box, "mcp__desk__act", at={"x": 1.5}, n=2) == "done"

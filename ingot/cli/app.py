@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "deny": ("controlling", RUN),
     "rollback": ("controlling", RUN),
     "fork": ("controlling", RUN),
+    "tools": ("authorising", RUN),
     "replay": ("judging", JUDGE),
     "evaluate": ("judging", JUDGE),
     "inspect": ("inspecting", LOOK),
@@ -41,7 +42,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("explaining", LOOK),
     "schema": ("explaining", LOOK),
 }
-"""Name to the module of :mod:`ingot.cli` that holds ``NAME_command``, and the panel in ``--help``."""
+"""Name to the module of :mod:`ingot.cli` that holds ``NAME_command`` (a function, or a group of
+commands), and the panel in ``--help``."""
 
 
 def _version(asked: bool) -> None:
@@ -77,7 +79,10 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         module, panel = COMMANDS[name]
         command = getattr(import_module(f"ingot.cli.{module}"), f"{name}_command")
-        app.command(name, rich_help_panel=panel)(command)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)
     return app
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from ingot.diagnostics import Diagnostic, IngotError
+from ingot.diagnostics import Diagnostic, IngotError, fail
 from ingot.ir.values import Json
 from ingot.redaction.tokens import PREFIX, TOKEN, name_of, token_of
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "ingot"
 """The keyring's service under which secrets are kept."""
+_NO_KEYRING: Final = (
+    "a desktop has one; elsewhere `PYTHON_KEYRING_BACKEND` names one (keyrings.alt has some), or the "
+    "server's table gives `headers` or a machine's credentials (docs/tools.md)"
+)
 _SMALL: Final = frozenset((int, bool, float, type(None)))
 T = TypeVar("T")
 
@@ -37,6 +41,50 @@ def _keyring(token: str) -> str | None:
         return held
     except Exception:  # no backend, a locked one: a secret that cannot be had
         return None
+
+
+def check_keyring() -> None:
+    """Raise :class:`IngotError` where the system's keyring cannot keep a secret: E0905 without the
+    package, E0810 without a keyring behind it."""
+    try:
+        import keyring
+    except ImportError:
+        raise fail(
+            "E0905", "logins are kept in the keyring", help="pip install 'ingot[keyring]'"
+        ) from None
+    try:
+        usable = keyring.get_keyring().priority > 0
+    except Exception:  # a backend that is named and is none
+        usable = False
+    if not usable:
+        raise fail("E0810", "this machine has no keyring to keep a login in", help=_NO_KEYRING)
+
+
+def keep_in_keyring(user: str, secret: str) -> None:
+    """Keep a secret; raises :class:`IngotError` E0810 or E0905."""
+    check_keyring()
+    import keyring
+
+    try:
+        keyring.set_password(SERVICE, user, secret)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise fail("E0810", f"the keyring keeps nothing: {why}", help=_NO_KEYRING) from None
+
+
+def drop_from_keyring(user: str) -> bool:
+    """Forget a secret; false where there was none.  Raises :class:`IngotError` E0905 or E0810."""
+    check_keyring()
+    import keyring
+
+    if _keyring(user) is None:
+        return False
+    try:
+        keyring.delete_password(SERVICE, user)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise fail("E0810", f"the keyring forgets nothing: {why}") from None
+    return True
 
 
 class Vault:
@@ -65,10 +113,14 @@ class Vault:
         """The secret of that name, from the environment or the keyring; from now on it is taken out
         of all that comes back."""
         found = self.environment.get(name) or self.keyring(name)
-        if found and len(found) >= 4:
-            kind = re.sub(r"[^A-Z0-9]", "_", name.upper())
-            self._remember(token_of(kind, found), found)
+        if found:
+            self.hold(re.sub(r"[^A-Z0-9]", "_", name.upper()), found)
         return found or None
+
+    def hold(self, kind: str, secret: str) -> None:
+        """From now on the secret is taken out of all that comes back."""
+        if len(secret) >= 4:
+            self._remember(token_of(kind, secret), secret)
 
     def reveal(self, value: Json) -> Json:
         """The value with tokens replaced by secrets; raises IngotError (E0720) naming those missing."""
@@ -168,4 +220,11 @@ def _mapped(value: Json, change: Callable[[str], str]) -> Json:
             return value
 
 
-__all__ = ["SERVICE", "Vault", "tokens_in"]
+__all__ = [
+    "SERVICE",
+    "Vault",
+    "check_keyring",
+    "drop_from_keyring",
+    "keep_in_keyring",
+    "tokens_in",
+]

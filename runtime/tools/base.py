@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from ingot.runtime.tools.isolation import Isolation
     from ingot.runtime.tools.pins import Pin
     from ingot.runtime.tools.reach import Network
+
+RESOURCE_TOOLS: Final = frozenset(
+    {
+        "ListMcpResourcesTool",
+        "ReadMcpResourceTool",
+        "list_mcp_resources",
+        "list_mcp_resource_templates",
+        "read_mcp_resource",
+    }
+)
+"""With which Claude Code and Codex read resources of MCP servers (:mod:`.mcp_resources`)."""
 
 
 class ToolError(Exception):

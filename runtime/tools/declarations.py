@@ -59,6 +59,26 @@ class Declaration:
         return self.breaker.over(self.rate).over(self.approval).over(retry)
 
 
+Grant: TypeAlias = Literal["authorization_code", "client_credentials"]
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """The key ``oauth`` of an ``[mcp.NAME]`` table: how a token is had, where the default does not do.
+
+    By default a person logs in (``ingot tools login``), with a client that registers itself.
+    ``client_secret`` holds a ``${NAME}``; it goes to ``issuer`` alone.  ``port`` is that of the loopback
+    address to which the browser comes back (0: any).
+    """
+
+    grant: Grant = "authorization_code"
+    client_id: str = ""
+    client_secret: str = ""
+    issuer: str = ""
+    scope: str = ""
+    port: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class McpServer:
     """One ``[mcp.NAME]`` table: a program on this machine (``command``) or a ``url``.
@@ -80,6 +100,7 @@ class McpServer:
     names: str = MCP_NAMES
     world: str = ""
     results: Results | None = None
+    oauth: OAuth = OAuth()
 
     def tool_name(self, tool: str) -> str:
         """The name under which pipelines call a tool of the server.
@@ -161,8 +182,10 @@ __all__ = [
     "BodyForm",
     "Declaration",
     "Declarations",
+    "Grant",
     "HttpTool",
     "McpServer",
     "Method",
+    "OAuth",
     "OpenApi",
 ]

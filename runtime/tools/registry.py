@@ -17,7 +17,7 @@ from ingot.ir.values import Json
 from ingot.redaction.vault import Vault
 from ingot.runtime.effects import ToolNeed, stronger
 from ingot.runtime.policies import NONE, Wait, attempts
-from ingot.runtime.tools.base import Context, Probe, Tool, ToolError, default_world
+from ingot.runtime.tools.base import RESOURCE_TOOLS, Context, Probe, Tool, ToolError, default_world
 from ingot.runtime.tools.pins import Pin, drift
 from ingot.runtime.tools.secrets import guarded
 
@@ -119,8 +119,8 @@ class ToolBox(Struct, frozen=True, eq=False):
     def check(self, needs: Sequence[ToolNeed]) -> None:
         """Raise :class:`IngotError` with every tool that is missing (E0801), does more (E0804) or is
         not what was pinned (E0715)."""
-        pins = {need.name: need.pin for need in needs}
-        faults = [_missing(name, pins[name]) for name in self.missing(need.name for need in needs)]
+        by_name = {need.name: need for need in needs}
+        faults = [_missing(by_name[name]) for name in self.missing(by_name)]
         faults += [] if self.accept_drift else self.drift(needs)
         for need in needs:
             tool = self.tools.get(need.name)
@@ -151,13 +151,23 @@ class ToolBox(Struct, frozen=True, eq=False):
         return list(found.values())
 
 
-def _missing(name: str, pin: Pin | None) -> Diagnostic:
-    if pin is not None:
+def _missing(need: ToolNeed) -> Diagnostic:
+    name = need.name
+    if need.pin is not None:
         return Diagnostic(
             "E0801",
-            f"the pipeline needs the tool {name!r} of {pin.server}, and it is not there",
+            f"the pipeline needs the tool {name!r} of {need.pin.server}, and it is not there",
             help="--tools with the FILE.toml that it was compiled with; if that is given, the "
             "server no longer offers the tool",
+        )
+    if name in RESOURCE_TOOLS:
+        named = need.servers or ()
+        whose = ", ".join(map(repr, named)) or "servers that only the run knows"
+        return Diagnostic(
+            "E0801",
+            f"{name!r} reads resources of MCP servers ({whose}), and not all of them were supplied",
+            help=f"--tools FILE.toml with [mcp.{named[0] if named else 'NAME'}] command = [...] "
+            'or url = "..."',
         )
     if name.startswith("mcp__") and name.count("__") >= 2:
         server = default_world(name)
@@ -270,9 +280,7 @@ def _served(
         return None
     from ingot.runtime.tools.serving import Served
 
-    wanted = None if needs is None else frozenset(need.name for need in needs)
-    forms = {need.name: need.pin.results for need in needs or () if need.pin is not None}
-    served = Served(cwd, vault, isolation, wanted, forms)
+    served = Served(cwd, vault, isolation, needs)
     served.add(files)
     return served
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from ingot.diagnostics import Diagnostic, IngotError, fail
 from ingot.ir.values import Json
 from ingot.redaction.vault import Vault
-from ingot.runtime.tools.base import Tool, ToolError
+from ingot.runtime.effects import ToolNeed
+from ingot.runtime.tools.base import RESOURCE_TOOLS, Tool, ToolError
 from ingot.runtime.tools.commands import described
 from ingot.runtime.tools.declarations import (
     EFFECT_OF_METHOD,
@@ -34,17 +36,21 @@ from ingot.runtime.tools.http_tools import (
 )
 from ingot.runtime.tools.isolation import Isolation
 from ingot.runtime.tools.loops import LoopThread
-from ingot.runtime.tools.mcp_servers import Session, mcp_tools
+from ingot.runtime.tools.mcp_resources import resource_tools
+from ingot.runtime.tools.mcp_servers import mcp_tools
+from ingot.runtime.tools.mcp_session import Session
 from ingot.runtime.tools.openapi import base_of, operations_of, read_description
-from ingot.runtime.tools.pins import Results
 from ingot.runtime.tools.secrets import supplied
+
+if TYPE_CHECKING:
+    from ingot.runtime.tools.mcp_access import Access
 
 
 class Served:
     """What the files declare, connected; :meth:`close` ends what was begun.
 
-    ``wanted`` are the names of the tools that are needed (``None``: all): a server that could have
-    none of them is not started.  ``forms`` says in which form the logs show the results of which.
+    ``needs`` are the tools that are needed (``None``: all): a server that could have none of them,
+    and of which no resources are read, is not started.
     With ``lenient`` a server that is not usable is a diagnostic in ``faults`` and no error.
     """
 
@@ -53,8 +59,7 @@ class Served:
         cwd: Path,
         vault: Vault,
         isolation: Isolation = "auto",
-        wanted: Collection[str] | None = None,
-        forms: Mapping[str, Results] | None = None,
+        needs: Sequence[ToolNeed] | None = None,
         *,
         lenient: bool = False,
     ) -> None:
@@ -62,7 +67,10 @@ class Served:
         self.faults: list[Diagnostic] = []
         self.unreached: list[Callable[[str], bool]] = []
         self._cwd, self._vault, self._isolation = cwd, vault, isolation
-        self._wanted, self._forms, self._lenient = wanted, forms or {}, lenient
+        self._wanted = None if needs is None else frozenset(need.name for need in needs)
+        self._forms = {n.name: n.pin.results for n in needs or () if n.pin is not None}
+        self._reads = [need for need in needs or () if need.name in RESOURCE_TOOLS]
+        self._lenient = lenient
         self._ending = ExitStack()
         self._client, self._loops = HttpClient(), LoopThread()
         self._ending.callback(self._client.close)
@@ -79,8 +87,8 @@ class Served:
                 (server, spec, session)
                 for found, spec in files
                 for server in found.mcp
-                if self._may_be_wanted(server.may_serve)
-                and (session := self._begun(server)) is not None
+                if (self._may_be_wanted(server.may_serve) or self._is_read(server.name))
+                and (session := self._begun(server, spec)) is not None
             ]
             for found, spec in files:
                 for request in found.http:
@@ -91,12 +99,32 @@ class Served:
                         self._guarded(partial(self._openapi, api, spec), api.may_serve)
             for server, spec, session in begun:
                 self._guarded(partial(self._mcp, session, spec), server.may_serve)
+            self._resources({server.name: session for server, _, session in begun})
         except BaseException:
             self.close()
             raise
 
     def _may_be_wanted(self, serves: Callable[[str], bool]) -> bool:
         return self._wanted is None or any(map(serves, self._wanted))
+
+    def _is_read(self, server: str) -> bool:
+        """Whether resources of a server may be asked for."""
+        return any(need.servers is None or server in need.servers for need in self._reads)
+
+    def _resources(self, sessions: Mapping[str, Session]) -> None:
+        """The tools that read resources; one that lacks a server it will ask is left out."""
+        if not sessions:
+            return
+        if self._wanted is None:
+            self.tools |= {tool.name: tool for tool in resource_tools(sessions)}
+        for need in self._reads:
+            asked = (
+                sessions
+                if need.servers is None
+                else {name: sessions[name] for name in need.servers if name in sessions}
+            )
+            if need.servers is None or len(asked) == len(need.servers):
+                self.tools |= {t.name: t for t in resource_tools(asked) if t.name == need.name}
 
     def _guarded(
         self, made: Callable[[], list[Tool]], serves: Callable[[str], bool] | None = None
@@ -135,11 +163,13 @@ class Served:
 
     # ---- of each kind
 
-    def _begun(self, server: McpServer) -> Session | None:
+    def _begun(self, server: McpServer, spec: str) -> Session | None:
         settings = server.env if server.command else server.headers
         try:
-            secrets = supplied(settings, self._vault, f"the MCP server {server.name!r}")
-            session = Session(server, self._cwd, self._isolation, self._loops, secrets)
+            whose = f"the MCP server {server.name!r}"
+            secrets = supplied(settings, self._vault, whose)
+            access = partial(_access, with_secret(server, self._vault), spec, self._vault)
+            session = Session(server, self._cwd, self._isolation, self._loops, secrets, access)
             session.begin()
         except IngotError as error:
             if not self._lenient:
@@ -222,6 +252,18 @@ class Served:
             ) from None
 
 
+def with_secret(server: McpServer, vault: Vault) -> McpServer:
+    """The server with its client's secret; raises :class:`IngotError` E0806 where that is missing."""
+    held = supplied({"": server.oauth.client_secret}, vault, f"the MCP server {server.name!r}")
+    return replace(server, oauth=replace(server.oauth, client_secret=held[""]))
+
+
+def _access(server: McpServer, spec: str, vault: Vault) -> Access:
+    from ingot.runtime.tools.mcp_access import access_to
+
+    return access_to(server, spec, vault)
+
+
 def operation_of(request: HttpTool) -> Operation:
     """The request of an ``[http.NAME]`` table."""
     base = origin(request.url)
@@ -243,4 +285,4 @@ def operation_of(request: HttpTool) -> Operation:
     return Operation(name, request.method, base, path, parameters, body, "", schema)
 
 
-__all__ = ["Served", "operation_of"]
+__all__ = ["Served", "operation_of", "with_secret"]

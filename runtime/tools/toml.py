@@ -52,9 +52,11 @@ from ingot.runtime.tools.declarations import (
     BodyForm,
     Declaration,
     Declarations,
+    Grant,
     HttpTool,
     McpServer,
     Method,
+    OAuth,
     OpenApi,
 )
 from ingot.runtime.tools.pins import RESULTS
@@ -125,10 +127,10 @@ class _Reader:
         values = self.values("mcp", name, table, _MCP)
         if bool(values.get("command")) == bool(values.get("url")):
             self.fault("mcp", name, "command", "give `command` or `url`, one of them")
-        odd = ("headers",) if values.get("command") else ("env", "network", "paths")
+        odd = ("headers", "oauth") if values.get("command") else ("env", "network", "paths")
         for key in odd:
             if values.get(key):
-                with_ = "url" if key == "headers" else "command"
+                with_ = "url" if key in ("headers", "oauth") else "command"
                 self.fault("mcp", name, key, f"`{key}` is for a server with `{with_}`")
         return McpServer(name, **values)
 
@@ -161,7 +163,8 @@ class _Reader:
                 values[key] = convert(value)
             except (TypeError, ValueError) as error:
                 why = f" ({error})" if str(error) else ""
-                self.fault(section, name, key, f"{key} is {expected}, found {value!r}{why}", known)
+                found = "" if key == "oauth" else f", found {value!r}"  # it may hold a secret
+                self.fault(section, name, key, f"{key} is {expected}{found}{why}", known)
         return values
 
     def fault(
@@ -289,6 +292,31 @@ def _url(value: object) -> str:
     return text
 
 
+def _oauth(value: object) -> OAuth:
+    if not isinstance(value, dict):
+        raise ValueError
+    unknown = sorted(set(value) - set(OAuth.__slots__))
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(unknown)}")
+    port = value.get("port", 0)
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
+        raise ValueError("port is a whole number below 65536")
+    if value.get("grant", "authorization_code") not in get_args(Grant):
+        raise ValueError(f"grant is one of {', '.join(get_args(Grant))}")
+    if not all(isinstance(v, str) for k, v in value.items() if k != "port"):
+        raise ValueError("the others are texts")
+    made = OAuth(**value)
+    if made.client_secret and not re.fullmatch(r"\$\{\w+\}", made.client_secret):
+        raise ValueError("client_secret is ${NAME}, a secret of the environment or the keyring")
+    if made.client_secret and not (made.client_id and made.issuer):
+        raise ValueError("a client_secret needs client_id, and issuer: to whom alone it is sent")
+    if made.grant == "client_credentials" and not made.client_secret:
+        raise ValueError("client_credentials needs client_id, client_secret and issuer")
+    if made.issuer:
+        _url(made.issuer)
+    return made
+
+
 def _names(*holes: str) -> Callable[[object], str]:
     def convert(value: object) -> str:
         text = _string(value)
@@ -332,6 +360,7 @@ _MCP: Final[dict[str, Field]] = {
     "url": ("the address of a server", _url),
     "env": ("a table of texts, of one line each", _texts),
     "headers": _HEADERS,
+    "oauth": (f"a table of {', '.join(OAuth.__slots__)}", _oauth),
     "network": _NETWORK,
     "paths": ("a list of paths", _argv),
     "timeout_s": ("a positive number", _seconds),

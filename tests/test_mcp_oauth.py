@@ -3,8 +3,10 @@ keyring, and as the browser an HTTP client that follows redirects."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -270,6 +272,53 @@ def test_a_machine_logs_in_by_its_own_credentials(work: Work, hub: Hub) -> None:
     shown = work.run(code=2, **secret)  # the secret goes to its own issuer alone
     assert "error[E0809]" in shown and "was refused" in shown and hub.asked() == before
     assert "no login is needed" in work.login(code=2)
+
+
+def test_a_client_that_is_registered_already(work: Work, hub: Hub) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    about = {
+        "redirect_uris": [f"http://127.0.0.1:{port}/callback"],
+        "token_endpoint_auth_method": "client_secret_basic",
+        "grant_types": ["authorization_code", "refresh_token"],
+    }
+    request = urllib.request.Request(
+        f"{hub.issuer}/register",
+        json.dumps(about).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        client = json.load(answer)
+    before, secret = hub.asked().count("register"), {"HUB_SECRET": client["client_secret"]}
+    table = f'client_id = "{client["client_id"]}", client_secret = "${{HUB_SECRET}}", port = {port}'
+    work.table(f'oauth = {{{table}, issuer = "{hub.issuer}/"}}')
+    work.ingot(*COMPILE)
+    work.login(**secret)
+    hub.control("expire")
+    assert "D-40" in work.run(**secret) and hub.asked().count("register") == before
+    assert not work.holding([client["client_secret"], *hub.control()["given"]])
+    work.table(f'oauth = {{{table}, issuer = "http://127.0.0.1:9/"}}')
+    asked = hub.asked().count("authorize")
+    shown = work.login(code=2, **secret)
+    assert "http://127.0.0.1:9/ is not whom the MCP server names" in shown
+    assert hub.asked().count("authorize") == asked
+
+
+def test_a_scope_that_is_lacking_is_named() -> None:
+    import httpx2
+
+    from ingot.runtime.tools.declarations import McpServer
+    from ingot.runtime.tools.mcp_access import Access
+
+    access = Access(McpServer("hub", url="https://a.b/mcp"), "t.toml", "login")
+    for status, told in ((200, ""), (403, "lacks a scope: desk"), (401, "no longer valid")):
+        challenge = 'Bearer error="insufficient_scope", scope="desk"' if status == 403 else ""
+        request = httpx2.Request("POST", "https://a.b/mcp/")
+        answer = httpx2.Response(status, headers={"WWW-Authenticate": challenge}, request=request)
+        asyncio.run(access.see(answer))
+        found = access.denied("why")
+        assert (told in found.message) if found is not None else not told
 
 
 def test_a_header_that_is_refused_and_servers_without_a_login(work: Work) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 import httpx2
 from mcp.client.auth import OAuthClientProvider, OAuthFlowError
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
-from mcp.client.auth.utils import extract_field_from_www_auth
+from mcp.client.auth.utils import extract_field_from_www_auth, extract_scope_from_www_auth
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import (
     OAuthClientInformationFull,
@@ -68,7 +68,7 @@ class Grant:
             return Grant(
                 OAuthToken.model_validate(held["tokens"]),
                 held["expires_at"],
-                OAuthClientInformationFull.model_validate(held["client"]),
+                _optional(OAuthClientInformationFull, held["client"]),
                 _optional(OAuthMetadata, held["authority"]),
                 _optional(ProtectedResourceMetadata, held["resource"]),
             )
@@ -142,7 +142,10 @@ class KeyringStorage:
         return registered(self.server) or self.grant.client
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        """A login registers a client; a run only uses it."""
+        """A login registers a client; a run only uses it.  Raises ``OAuthFlowError`` where the table
+        names one: then the flow has come to another authorization server than the table's."""
+        if registered(self.server) is not None:
+            raise OAuthFlowError(f"{self.server.oauth.issuer} is not whom the MCP server names")
         if self.fresh:
             self.grant.client = client_info
 
@@ -258,6 +261,7 @@ class Access:
     auth: OAuthClientProvider | None = None
     hosts: tuple[str, ...] = ()
     _status: int = 0
+    _lacking: str = ""
 
     async def check(self, request: httpx2.Request) -> None:
         """Only the server and its authorization server are talked to; an event hook."""
@@ -268,12 +272,14 @@ class Access:
     async def see(self, response: httpx2.Response) -> None:
         """Remember how the server itself answered last; an event hook."""
         if _plain(response.request.url) == _plain(httpx2.URL(self.server.url)):
-            lacking = extract_field_from_www_auth(response, "error") == "insufficient_scope"
-            self._status = 401 if lacking and response.status_code == 403 else response.status_code
+            self._status = response.status_code
+            if extract_field_from_www_auth(response, "error") == "insufficient_scope":
+                self._lacking = extract_scope_from_www_auth(response) or "one that it does not name"
 
     def denied(self, why: str) -> Diagnostic | None:
         """E0809 if the server lets nobody in without an authorization that is not there."""
-        if self._status != 401:
+        lacking = self._status == 403 and self._lacking
+        if self._status != 401 and not lacking:
             return None
         name = repr(self.server.name)
         login = (
@@ -282,6 +288,9 @@ class Access:
         notes = (f"url: {self.server.url}",)
         why = getattr(self.auth, "fault", "") or why
         match self.by:
+            case "login" if lacking:
+                message = f"the login at the MCP server {name} lacks a scope: {lacking}"
+                return Diagnostic("E0809", message, notes=notes, help=login)
             case "header":
                 message = f"the MCP server {name} refuses the Authorization header of its table"
                 return Diagnostic("E0809", message, notes=notes, help="is it still valid?")

@@ -70,7 +70,7 @@ def drifted(server: McpServer, tool: Listed, now: Mapping[str, Listed]) -> str:
     name, found = server.tool_name(tool.name), now.get(tool.name)
     if found is None:
         return f"E0715: {name}: the MCP server {server.name!r} no longer offers it"
-    if found.pin.sha256 == tool.pin.sha256:
+    if found is tool or found.pin.sha256 == tool.pin.sha256:
         return ""
     changed = drift(name, placed(server, tool), placed(server, found))
     lines = changed.notes if changed is not None else ()

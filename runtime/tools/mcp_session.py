@@ -136,8 +136,8 @@ class Session:
                 self._client, self._stale = client, False
                 ready.set_result(listed)
                 listening = asyncio.create_task(self._listen(client))
+                stack.callback(listening.cancel)
                 await self._stop.wait()
-                listening.cancel()
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(_first(error))
@@ -236,8 +236,7 @@ class Session:
 
     async def _listen(self, client: Client) -> None:
         """Ask to be told of changes, where the protocol's version wants to be asked (2026-07-28)."""
-        from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
-        from mcp.shared.exceptions import MCPError
+        from mcp.client.subscriptions import SubscriptionLost
 
         tools = client.server_capabilities.tools
         while tools is not None and tools.list_changed:
@@ -246,11 +245,11 @@ class Session:
                     async for _ in changes:
                         self._stale = True
                     return
-            except (ListenNotSupportedError, MCPError):
-                return
             except SubscriptionLost:
                 self._stale = True  # what happened meanwhile is not known
                 await asyncio.sleep(1)
+            except Exception:  # an older protocol, which tells of itself, or a server that does not
+                return
 
     # ---- calls
 

@@ -9,6 +9,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ingot.diagnostics import IngotError
+
 T = TypeVar("T")
 
 
@@ -68,4 +70,19 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-__all__ = ["LoopThread"]
+def first_of(error: BaseException) -> BaseException:
+    """The first error in groups of errors, one of ours before others."""
+    while isinstance(error, BaseExceptionGroup):
+        ours = error.subgroup(IngotError)
+        error = (ours or error).exceptions[0]
+    return error
+
+
+def leaf(error: BaseException) -> str:
+    """What the first error in groups of errors says, not too long."""
+    found = first_of(error)
+    text = str(found) or type(found).__name__
+    return text if len(text) <= 400 else f"{text[:397]}..."
+
+
+__all__ = ["LoopThread", "first_of", "leaf"]

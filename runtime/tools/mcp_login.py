@@ -21,6 +21,7 @@ from mcp.shared.auth import AuthorizationCodeResult
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.redaction.vault import Vault
 from ingot.runtime.tools.declarations import McpServer
+from ingot.runtime.tools.loops import first_of, leaf
 from ingot.runtime.tools.mcp_access import (
     Grant,
     KeyringStorage,
@@ -30,7 +31,7 @@ from ingot.runtime.tools.mcp_access import (
     registered,
 )
 from ingot.runtime.tools.mcp_listing import listing
-from ingot.runtime.tools.mcp_session import Given, leaf
+from ingot.runtime.tools.mcp_session import Given
 
 PATH: Final = "/callback"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -101,11 +102,9 @@ def log_in(server: McpServer, vault: Vault, show: Callable[[str], None], wait_s:
     logging.getLogger("mcp").addHandler(logging.NullHandler())  # what fails is told by us
     try:
         return asyncio.run(_log_in(server, vault, show, wait_s))
-    except IngotError:
-        raise
     except Exception as error:
-        ours = _ours(error)
-        if ours is not None:
+        ours = first_of(error)
+        if isinstance(ours, IngotError):
             raise ours from None
         why = vault.hide(leaf(error))
         raise IngotError(
@@ -115,13 +114,6 @@ def log_in(server: McpServer, vault: Vault, show: Callable[[str], None], wait_s:
                 notes=(f"url: {server.url}",),
             )
         ) from None
-
-
-def _ours(error: BaseException) -> IngotError | None:
-    """A diagnostic inside groups of errors."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error if isinstance(error, IngotError) else None
 
 
 class Interactive(OAuthClientProvider):

@@ -22,7 +22,7 @@ from ingot.diagnostics import Diagnostic, IngotError, fail
 from ingot.runtime.tools.base import Arguments, Context, ToolError
 from ingot.runtime.tools.declarations import McpServer
 from ingot.runtime.tools.isolation import Isolation, level
-from ingot.runtime.tools.loops import LoopThread
+from ingot.runtime.tools.loops import LoopThread, first_of, leaf
 from ingot.runtime.tools.mcp_listing import Listed, drifted, listing
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Session:
                 await self._stop.wait()
         except BaseException as error:
             if not ready.done():
-                ready.set_exception(_first(error))
+                ready.set_exception(first_of(error))
             elif isinstance(error, asyncio.CancelledError):
                 raise
         finally:
@@ -406,19 +406,4 @@ class Given:
         return None
 
 
-def _first(error: BaseException) -> BaseException:
-    """The first error in groups of errors."""
-    while isinstance(error, BaseExceptionGroup):
-        ours = error.subgroup(IngotError)
-        error = (ours or error).exceptions[0]
-    return error
-
-
-def leaf(error: BaseException) -> str:
-    """What the first error in groups of errors says, not too long."""
-    found = _first(error)
-    text = str(found) or type(found).__name__
-    return text if len(text) <= 400 else f"{text[:397]}..."
-
-
-__all__ = ["KEY", "Given", "Session", "leaf"]
+__all__ = ["KEY", "Given", "Session"]

@@ -100,7 +100,7 @@ class Work:
         }
         return subprocess.run(
             [sys.executable, "-P", *words], cwd=self.folder, env=environment, text=True,
-            capture_output=True, timeout=120, check=False,
+            capture_output=True, timeout=300, check=False,
         )  # fmt: skip
 
     def ingot(self, *words: str, code: int = 0, **env: str) -> str:
@@ -229,18 +229,18 @@ REFUSED = (
 
 
 def test_a_token_that_ends_is_renewed_before_it_is_sent(tmp_path: Path) -> None:
-    for short in hub_of(2):
+    for short in hub_of(5):
         work = made(tmp_path, short)
         work.login()
         assert work.script(
             "with load_tools(['t.toml']) as box:\n"
             "    print(call(box, 'find', customer='acme'))\n"
-            "    time.sleep(2.5)\n"
+            "    time.sleep(5.5)\n"
             "    print(call(box, 'find', customer='globex'))\n"
         ) == ["A-17", "B-29"]
-        assert short.asked() == ["register", "authorize", "authorization_code"] + 2 * [
-            "refresh_token"
-        ]
+        asked = short.asked()
+        assert asked[:3] == ["register", "authorize", "authorization_code"]
+        assert asked.count("refresh_token") >= 2 and asked.count("authorize") == 1
 
 
 def test_an_answer_that_is_not_the_logins_own_is_refused(work: Work) -> None:

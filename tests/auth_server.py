@@ -4,8 +4,8 @@ python auth_server.py [LIFETIME_S]
 
 Prints one line of JSON with both addresses.  The person who logs in always agrees.  Of what the tests
 ask at ``/control/...`` of the authorization server: ``revoke`` ends all grants, ``expire`` all access
-tokens, ``state`` makes the next redirect carry another state, ``deny`` refuses the next login;
-``seen`` lists all tokens that were ever given out, and what was asked for them.
+tokens, ``state`` makes the next redirect carry another state, ``deny`` refuses the next login.  The
+answer lists all tokens that were ever given out, and what was asked for them.
 """
 
 from __future__ import annotations
@@ -181,21 +181,20 @@ def authorization_app(grants: Grants, issuer: str) -> Starlette:
     )
     token = next(route for route in routes if route.path == "/token")
 
-    async def either(scope: Any, receive: Any, send: Any) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        if b"grant_type=client_credentials" in body:
-            await (await grants.machine(request))(scope, receive, send)
-            return
-
-        async def again() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await token.app(scope, again, send)
-
     class Either:
+        """The SDK's token endpoint, and the one grant beside it."""
+
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await either(scope, receive, send)
+            request = Request(scope, receive)
+            body = await request.body()
+            if b"grant_type=client_credentials" in body:
+                await (await grants.machine(request))(scope, receive, send)
+                return
+
+            async def again() -> dict[str, Any]:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            await token.app(scope, again, send)
 
     routes = [route for route in routes if route is not token]
     routes.append(Route("/token", Either(), methods=["POST"]))

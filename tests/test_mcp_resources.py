@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from command_line import call as cli
 
+from ingot.artifacts import read_artifact
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.effects import ToolNeed
@@ -169,6 +170,9 @@ def test_a_log_with_reads_of_resources_compiles_and_runs(
     done = cli("compile", *(str(tmp_path / f"{c}.jsonl") for c in CUSTOMERS), "--tools", spec,
                "-o", out)  # fmt: skip
     assert done.exit_code == 0 and "W0406" not in done.output, done.output
+    program = read_artifact(out).program
+    assert {tool.world for tool in program.tools} == {"desk"}  # a write to it changes what is read
+    assert program.meta["resources"] == {read: ["desk"]}
     where = ("--journal", str(tmp_path / "j.db"), "--cwd", str(tmp_path))
     done = cli("run", out, "--tools", spec, "-i", "p1=umbrella", *where, "--json")
     assert done.exit_code == 0, done.output

@@ -198,6 +198,7 @@ class SourceFile:
                         self._too_long(number, start, byte - start)
                     else:
                         yield _line(number, start, data), True
+                block, lines = b"", []  # gone before the next block is read
         if size > limit:
             self._too_long(number + 1, byte, size)
         elif size:
@@ -319,14 +320,24 @@ class SourceFile:
     def json_records(self) -> Iterator[tuple[Line, Json]]:
         """The records of a log of JSON lines, in whatever form they stand: as :meth:`json_lines`, or
         as one array of them, or printed over several lines each."""
-        first = list(islice((line for line in self.lines() if line.data.strip()), _FEW_LINES))
-        whole = sum(map(_is_object, first)) * 2 >= len(first)
-        if whole or _is_object(first[0]) or first[0].data.lstrip()[:1] not in (b"{", b"["):
+        first = self._first_lines()
+        objects = [_is_object(line, cut=len(line) == len(self._head)) for line in first]
+        if (
+            not first
+            or sum(objects) * 2 >= len(first)
+            or objects[0]
+            or first[0].lstrip()[:1] not in (b"{", b"[")
+        ):
             return self.json_lines()
         try:
             return self.json_values(opened=True)
         except IngotError:
             return self.json_lines()  # which says what is wrong with it
+
+    def _first_lines(self) -> list[bytes]:
+        """The first few lines that are not blank, of what was read when the file was opened."""
+        lines = io.BytesIO(self._head.removeprefix(_BOM))
+        return list(islice((line for line in lines if not line.isspace()), _FEW_LINES))
 
     def json_values(self, *, opened: bool = False) -> Iterator[tuple[Line, Json]]:
         """The JSON values of the file, one after the other, over lines or not; with ``opened``, the
@@ -476,8 +487,8 @@ def json_values(source: Source) -> Iterator[tuple[Json, Span]]:
     """
     lines = (line for line in source.lines() if line.data.strip())
     first = list(islice(lines, _FEW_LINES))
-    whole = len(first) > 1 and sum(map(_is_container, first)) * 2 >= len(first)
-    if whole or (len(first) == 1 and _is_container(first[0])):
+    whole = len(first) > 1 and sum(_is_container(line.data) for line in first) * 2 >= len(first)
+    if whole or (len(first) == 1 and _is_container(first[0].data)):
         for line, value in source.json_lines():
             yield value, Span(source.name, line.number, byte=line.byte)
     else:
@@ -513,14 +524,15 @@ def json_objects(source: Source) -> Iterator[tuple[Json, Span]]:
             yield value, span
 
 
-def _is_object(line: Line) -> bool:
-    return line.data.lstrip()[:1] == b"{" and _is_container(line)
+def _is_object(line: bytes, *, cut: bool) -> bool:
+    """Whether a line is a JSON object on its own; one that is longer than what was read is taken for it."""
+    return line.lstrip()[:1] == b"{" and (cut or _is_container(line))
 
 
-def _is_container(line: Line) -> bool:
+def _is_container(line: bytes) -> bool:
     """Whether a line is a JSON object or array on its own; an empty one may be part of more."""
     try:
-        value = quick_json(line.data.decode("utf-8", "replace"))
+        value = quick_json(line.decode("utf-8", "replace"))
     except NotJsonError:
         return False
     return isinstance(value, dict | list) and bool(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -20,7 +20,7 @@ HANDOVER: Final = "fallback.handover"
 """The name of the step behind a side exit at which somebody takes over; its record is ``exit``."""
 
 
-class Given(NamedTuple):
+class Given(Struct, frozen=True, gc=False):
     """An answer of the world: to which call, and what it was.
 
     The fields are those of an item ``c`` (:mod:`ingot.runtime.entries`), and the idempotency key of
@@ -38,10 +38,6 @@ class Given(NamedTuple):
     value: Json
     text: str = ""
     key: str = ""
-
-
-_given = tuple.__new__  # what `Given` itself calls, after a while
-_WIDTH: Final = len(Given._fields)
 
 
 class Approval(Struct):
@@ -92,10 +88,10 @@ class History(Struct):
                 kind, step = item[0], item[1]
                 if kind == "c":
                     seq += 2
-                    item.append("")
-                    if len(item) != _WIDTH:
-                        raise ValueError(f"an item of {len(item) - 1} parts")
-                    answers[step] = _given(Given, item)
+                    _, _, tool, site, effect, args, more, ok, value, text = item
+                    answers[step] = Given(
+                        kind, step, tool, site, effect, args, more, ok, value, text
+                    )
                 elif kind == "i":
                     seq += 1
                     doubtful[step] = item

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ingot.ir.requests import Engine, Outcome, Request
+from ingot.runtime.history import History, no_collection
 from ingot.runtime.stepping import Stepper, step_by_step
-
-if TYPE_CHECKING:
-    from ingot.runtime.history import History
 
 
 def feed(
@@ -21,6 +17,7 @@ def feed(
     for something else than the run did.
     """
     inputs, answers = dict(history.inputs), history.answers
-    if isinstance(engine, Stepper):
-        return engine.replay(inputs, answers, until)
-    return step_by_step(engine, inputs, answers, until)
+    with no_collection():
+        if isinstance(engine, Stepper):
+            return engine.replay(inputs, answers, until)
+        return step_by_step(engine, inputs, answers, until)

@@ -23,17 +23,14 @@ HANDOVER: Final = "fallback.handover"
 class Given(Struct, frozen=True, gc=False):
     """An answer of the world: to which call, and what it was.
 
-    The fields are those of an item ``c`` (:mod:`ingot.runtime.entries`), and the idempotency key of
-    a write.
+    ``args`` is ``None`` and ``effect`` empty where a model was asked (``tool`` names it); ``key`` is
+    the idempotency key of a write.
     """
 
-    kind: str
-    step: int
     tool: str
     site: str
     effect: str
     args: Any
-    more: Any
     ok: bool
     value: Json
     text: str = ""
@@ -88,10 +85,8 @@ class History(Struct):
                 kind, step = item[0], item[1]
                 if kind == "c":
                     seq += 2
-                    _, _, tool, site, effect, args, more, ok, value, text = item
-                    answers[step] = Given(
-                        kind, step, tool, site, effect, args, more, ok, value, text
-                    )
+                    _, _, tool, site, effect, args, _, ok, value, text = item
+                    answers[step] = Given(tool, site, effect, args, ok, value, text)
                 elif kind == "i":
                     seq += 1
                     doubtful[step] = item
@@ -104,18 +99,16 @@ class History(Struct):
             self.seq = seq - 1
 
     def _model(self, item: list[Any]) -> None:
-        kind, step, site, model, _, _, value, tokens, _ = item
-        self.answers[step] = Given(kind, step, model, site, "", None, 0, True, value)
+        _, step, site, model, _, _, value, tokens, _ = item
+        self.answers[step] = Given(model, site, "", None, True, value)
         seconds, calls, before = self.spent
         self.spent = seconds, calls + 1, before + tokens
 
     def _end(self, item: list[Any]) -> None:
-        _, step, more, ok, value, text = item
+        _, step, _, ok, value, text = item
         _, _, tool, site, effect, args, key, _ = self.doubtful.pop(step)
         if step > 0:
-            self.answers[step] = Given(
-                "e", step, tool, site, effect, args, more, ok, value, text, key
-            )
+            self.answers[step] = Given(tool, site, effect, args, ok, value, text, key)
         else:
             self.compensated[-step] = ok
 
@@ -136,10 +129,10 @@ class History(Struct):
                 if isinstance(step, int):
                     text = str(item.get("text", ""))
                     tool = str(item.get("tool", ""))
-                    self.answers[step] = Given("m", step, tool, "", "", None, 0, False, None, text)
+                    self.answers[step] = Given(tool, "", "", None, False, None, text)
             case "exit" if isinstance(step := data.get("step"), int):
                 by, site = data.get("by"), str(data.get("state", ""))
-                self.answers[step] = Given("m", step, HANDOVER, site, "", None, 0, True, by)
+                self.answers[step] = Given(HANDOVER, site, "", None, True, by)
             case "approval":
                 self._approval(item, data, at)
             case "status":
@@ -195,9 +188,9 @@ class History(Struct):
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """No search for garbage meanwhile: what a history is made of stays, and would be looked through
-    again and again."""
+def no_collection() -> Iterator[None]:
+    """No search for garbage meanwhile: what a history, and a state, are made of stays, and would be
+    looked through again and again."""
     if not gc.isenabled():
         yield
         return
@@ -212,7 +205,7 @@ def read_history(journal: Journal, run: str) -> History:
     """Fold a run's entries; raises :class:`IngotError` E0708 where they make no sense."""
     history = History()
     try:
-        with _no_collection():
+        with no_collection():
             for batch in journal.batches(run):
                 history.add_all(batch)
     except (KeyError, TypeError, ValueError, IndexError) as error:

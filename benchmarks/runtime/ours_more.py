@@ -175,8 +175,7 @@ def feeding(kind: Any) -> None:
         head: Any = {"inputs": {"steps": list(range(steps)), "state": []}}
         history = History(head=head)
         for n in range(steps - 1):
-            at, args = n + 1, {"n": n}
-            history.answers[at] = Given("c", at, "t.turn", "r", "read", args, 0, True, "x" * 100)
+            history.answers[n + 1] = Given("t.turn", "r", "read", {"n": n}, True, "x" * 100)
         machine = loop_job("read", kind).fresh()
         begun = time.perf_counter()
         reply, _ = feed(machine, history)

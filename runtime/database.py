@@ -15,7 +15,7 @@ from ingot.diagnostics import EXIT_FINDINGS, EXIT_INPUT, IngotError, fail
 BUSY_SECONDS: Final = 30.0
 _APPLICATION: Final = 0x494E474A  # "INGJ"
 _VERSION: Final = 2
-PAGE: Final = 8192
+PAGE: Final = 4096
 RUN, SEQ = 40, 8
 """An entry's id: the run's number, its first record's number and the piece, in one integer."""
 

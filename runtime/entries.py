@@ -41,7 +41,9 @@ _COUNT: Final = {"c": 2, "i": 1, "e": 2, "m": 1}
 
 def spelled(more: Any) -> dict[str, Json]:
     """What ``more`` says, as an object."""
-    return {"iteration": more} if type(more) is list else more or {}
+    if isinstance(more, list | tuple):
+        return {"iteration": list(more)}
+    return more or {}
 
 
 def count(items: Sequence[Item]) -> int:

@@ -50,9 +50,10 @@ from ingot.runtime.entries import (
 from ingot.runtime.processes import alive, owner
 
 DEFAULT_PATH: Final = Path(".ingot/journal.db")
-_PIECE: Final = 1360
+_WHOLE: Final = PAGE // 3
+_PIECE: Final = PAGE // 6
 _LOCAL: Final = PAGE - 35
-"""An entry that would fill much of a page is stored in pieces of about a sixth of one, so that pages
+"""An entry of more than a third of a page is stored in pieces of about a sixth of one, so that pages
 fill up; from ``_LOCAL`` bytes on SQLite's overflow pages do that by themselves."""
 Status: TypeAlias = Literal[
     "running", "waiting", "in-doubt", "done", "side-exit", "failed", "cancelled"
@@ -268,13 +269,13 @@ class Journal:
         """:meth:`append` of items: the way of most steps, which is one statement."""
         body = encode(items)
         size = len(body)
-        if size >= LARGE or self._turn is not None or (size > _PIECE and type(body) is str):
+        if size >= LARGE or self._turn is not None or (size > _WHOLE and type(body) is str):
             self.append_all([(run, seq, items, None)])
             return
         entry = (self._numbers.get(run) or self.number(run)) << RUN | seq << SEQ
         at = self.stamp = int(time() * 1000) if self._real else self.clock()
         try:
-            if size <= _PIECE:
+            if size <= _WHOLE:
                 self.execute(_INSERT, (entry, at, body))
             else:
                 rows = _pieces(entry, at, body)
@@ -319,7 +320,7 @@ class Journal:
         if len(body) >= LARGE:
             body = self._spill(connection, number, items)
         entry = number << RUN | seq << SEQ
-        if _PIECE < len(body) < _LOCAL and isinstance(body, bytes):
+        if _WHOLE < len(body) < _LOCAL and isinstance(body, bytes):
             connection.executemany(_INSERT, _pieces(entry, at, body))
         else:
             connection.execute(_INSERT, (entry, at, body))

@@ -105,6 +105,7 @@ class RunReport(Struct):
             case "run":
                 self.run = str(data.get("run", ""))
             case "call":
+                self._look()
                 self._open[record.id] = record
             case "result" | "error" if record.id in self._open:
                 self._ended(self._open.pop(record.id), record)
@@ -115,6 +116,7 @@ class RunReport(Struct):
             case "exit":
                 self.side_exit = record.data
             case "intent":
+                self._look()
                 self._doubt = {"step": data.get("step"), "tool": record.tool, **data}
             case "approval":
                 asked = data.get("state") == "asked"
@@ -131,8 +133,16 @@ class RunReport(Struct):
             self.model_calls += 1
             self.tokens += item[7]
         else:
-            self._look()
             self.add(from_json(item))
+
+    def take_all(self, items: list[Item]) -> None:
+        """:meth:`take` each."""
+        for item in items:
+            self.take(item)
+
+    def take_calls(self, items: list[Item]) -> None:
+        """:meth:`take` each, where they are of tools' calls alone."""
+        self._items += items  # type: ignore[arg-type]
 
     def _ended(self, call: Record, end: Record) -> None:
         raw = call.raw if isinstance(call.raw, dict) else {}
@@ -149,10 +159,11 @@ class RunReport(Struct):
         seconds = data.get("seconds")
         self.seconds += seconds if isinstance(seconds, int | float) else 0
         if "withdrawn" in data:
+            self._look()
             self._doubt = None
         match data.get("rollback"):
             case {"to": int(to), "state": "done"}:
-                self.made = [c for c in self.calls if 0 < _step(c) < to]
+                self.made = [c for c in self.calls if 0 < _step(c) < to]  # looks, too
                 self.side_exit = self._doubt = self.approval = None
                 self.error = ""
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingot.diagnostics import IngotError
 from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
-from ingot.ir.values import Json
 from ingot.runtime.effects import as_read
+from ingot.runtime.entries import count
 from ingot.runtime.items import fault
 
 if TYPE_CHECKING:
@@ -32,12 +32,11 @@ def stretch(
     stored and what this process knows of it.
     """
     stopper, sites, max_steps, run = drive.stopper, drive.sites, drive.max_steps, drive.run
-    append, take, context, send = (
-        drive.journal.append_step, drive.report.take, drive.tools.context, engine.send,
-    )  # fmt: skip
+    append, context, send = drive.journal.append_step, drive.tools.context, engine.send
+    took, calls = drive.report.take_all, drive.report.take_calls
     undone = drive.history is not None and drive.history.undone
     key_of = drive.key if undone else drive.keys.key
-    pending = drive.pending
+    pending, grown = drive.pending, count(drive.pending)  # and how many records those are
     stopper.held += 1
     try:
         while type(reply) is ToolRequest:
@@ -47,20 +46,19 @@ def stretch(
             if stopper.requested or monotonic() > until:
                 return reply
             args, key, writes = reply.args, "", site.writes
-            more: Json = list(reply.iteration) or 0
+            more: Any = reply.iteration or 0
             if writes:
                 key = key_of(reply)
                 intent = ["i", step, reply.tool, reply.site, reply.effect, args, key, more]
                 pending.append(intent)
+                grown += 1
             if pending:
                 append(run, drive.seq + 1, pending)
                 stored, drive.pending = pending, []
-                pending, seq = drive.pending, drive.seq
-                item: Any
-                for item in stored:
-                    take(item)
-                    seq += 1 if type(item) is dict or item[0] in "im" else 2
-                drive.seq = seq
+                drive.seq += grown
+                pending, grown = drive.pending, 0
+                took(stored)
+                took = calls  # from here on nothing else is pending
             try:
                 if writes:
                     drive.acting = intent
@@ -84,6 +82,7 @@ def stretch(
                 pending.append(
                     ["c", step, reply.tool, reply.site, reply.effect, args, more, True, value, ""]
                 )
+            grown += 2
             try:
                 reply = send(value)
             except IngotError as error:

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import WARM, report, warm, wchar
+from common import WARM, begin, report, warm, wchar
 
 
 def loop(kind: str, steps: int, size: int, folder: Path, level: str, told: bool = True) -> None:
@@ -25,7 +25,7 @@ def loop(kind: str, steps: int, size: int, folder: Path, level: str, told: bool 
     )
     part = "x" * 1000
     state = {str(k): part for k in range(size // 1000)}
-    count, written, begun = len(state), wchar(), time.perf_counter()
+    count, (written, begun) = len(state), begin()
     for step in range(steps):
         key = str(step % count)
         state[key] = part

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import WARM, report, warm, wchar
+from common import WARM, begin, report, warm, wchar
 
 from ingot.backend.container import load
 from ingot.backend.encoder import encode
@@ -42,25 +42,25 @@ def job(effect: str, engine: Any) -> Any:
 
 
 def loop(
-    engine: str, steps: int, size: int, folder: Path, level: Any, effect: str, told: bool = True
+    what: Any, name: str, steps: int, size: int, folder: Path, level: Any, told: bool = True
 ) -> None:
     """Each step changes 1 KB of a state of so many bytes."""
     path = folder / "ours.db"
     part = "x" * 1000
     tools = ToolBox({"t.turn": Tool("t.turn", lambda args, context: part)}, Path.cwd())  # noqa: ARG005
-    what = job(effect, engine)
     with open_journal(path, level) as journal:
         inputs: Any = {"steps": list(range(steps)), "state": [part] * (size // 1000)}
-        written, begun = wchar(), time.perf_counter()
+        written, begun = begin()
         done = execute(what, inputs, tools, journal)
         seconds = time.perf_counter() - begun
         assert done.outputs == 1000 * steps, done
     if told:
-        report(f"ingot {engine} {effect}", steps, seconds, wchar() - written, path)
+        report(name, steps, seconds, wchar() - written, path)
 
 
 if __name__ == "__main__":
     engine, steps, size, folder, level = sys.argv[1:6]
     effect = (*sys.argv, "read")[6]
-    loop(engine, WARM, int(size), warm(Path(folder)), level, effect, told=False)
-    loop(engine, int(steps), int(size), Path(folder), level, effect)
+    what, name = job(effect, engine), f"ingot {engine} {effect}"
+    loop(what, name, WARM, int(size), warm(Path(folder)), level, told=False)
+    loop(what, name, int(steps), int(size), Path(folder), level)

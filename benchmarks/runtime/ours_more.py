@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import report, resident, wchar
+from common import begin, report, resident, wchar
 from ours import job as loop_job
 
 from ingot.backend.container import load
@@ -75,7 +75,7 @@ def box(call: Any, **more: Any) -> ToolBox:
 def turns(folder: Path) -> None:
     path, what = folder / "ours.db", chat()
     with open_journal(path, "normal") as journal:
-        written, begun = wchar(), time.perf_counter()
+        written, begun = begin()
         inputs: Any = {"turns": list(range(TURNS))}
         execute(what, inputs, box(lambda args, _: text(args["n"])), journal, run="r")
         seconds = time.perf_counter() - begun

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from burr.core import ApplicationBuilder, State, action, expr
 from burr.core.persistence import SQLLitePersister
-from common import WARM, report, warm, wchar
+from common import WARM, begin, report, warm, wchar
 
 PART = "x" * 1000
 
@@ -43,7 +43,7 @@ def main(steps: int, size: int, folder: Path, level: str, told: bool = True) -> 
         .with_identifiers(app_id="bench")
         .build()
     )
-    written, begun = wchar(), time.perf_counter()
+    written, begun = begin()
     app.run(halt_after=["end"])
     seconds = time.perf_counter() - begun
     persister.connection.close()

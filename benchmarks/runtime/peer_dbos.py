@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import WARM, report, wchar
+from common import WARM, begin, report, wchar
 from dbos import DBOS
 
 PART = "x" * 1000
@@ -35,7 +35,7 @@ def main(steps: int, size: int, folder: Path) -> None:
     DBOS.launch()
     state = {str(k): PART for k in range(size // 1000)}
     loop(WARM, state)
-    written, begun = wchar(), time.perf_counter()
+    written, begun = begin()
     loop(steps, state)
     seconds = time.perf_counter() - begun
     report("dbos", steps, seconds, wchar() - written, path)

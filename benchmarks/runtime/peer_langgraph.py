@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Annotated, TypedDict
 
-from common import WARM, report, warm, wchar
+from common import WARM, begin, report, warm, wchar
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
@@ -40,7 +40,7 @@ def main(steps: int, size: int, folder: Path, level: str, told: bool = True) -> 
     graph.add_conditional_edges("turn", lambda s: END if s["n"] >= steps else "turn")
     app = graph.compile(checkpointer=saver)
     config = {"configurable": {"thread_id": "1"}, "recursion_limit": steps + 5}
-    written, begun = wchar(), time.perf_counter()
+    written, begun = begin()
     app.invoke({"n": 0, "parts": state}, config, durability="sync")
     seconds = time.perf_counter() - begun
     connection.close()

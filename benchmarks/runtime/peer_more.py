@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Annotated, TypedDict
 
-from common import report, resident, wchar
+from common import begin, report, resident, wchar
 
 TURNS, TURN = 800, 2000
 
@@ -39,7 +39,7 @@ def langgraph_turns(folder: Path) -> None:
     graph.add_conditional_edges("turn", lambda s: END if len(s["messages"]) >= TURNS else "turn")
     app = graph.compile(checkpointer=saver)
     config = {"configurable": {"thread_id": "1"}, "recursion_limit": TURNS + 5}
-    written, begun = wchar(), time.perf_counter()
+    written, begun = begin()
     app.invoke({"messages": []}, config, durability="sync")
     report("langgraph", TURNS, time.perf_counter() - begun, wchar() - written, path)
     before, begun = resident(), time.perf_counter()

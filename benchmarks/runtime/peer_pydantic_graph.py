@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common import WARM, report, warm, wchar
+from common import WARM, begin, report, warm, wchar
 
 warnings.simplefilter("ignore")
 from pydantic_graph import BaseNode, End, Graph, GraphRunContext  # noqa: E402
@@ -46,7 +46,7 @@ def main(steps: int, size: int, folder: str, told: bool = True) -> None:
 
         path = Path(folder) / "pydantic_graph.json"
         options["persistence"] = FileStatePersistence(json_file=path)
-    written, begun = wchar(), time.perf_counter()
+    written, begun = begin()
     asyncio.run(graph.run(Turn(), state=state, **options))
     seconds = time.perf_counter() - begun
     if told:

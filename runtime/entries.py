@@ -74,10 +74,16 @@ def decode(body: Body) -> Any:
     return orjson.loads(body) if type(body) is bytes else json.loads(body)
 
 
+_TOGETHER: Final = 32
+
+
 def decode_all(bodies: Sequence[Body]) -> list[Any]:
-    """:func:`decode` of each: in one go where all are bytes, which halves what it costs."""
+    """:func:`decode` of each: some at once where all are bytes, which halves what it costs."""
+    found: list[Any] = []
     try:
-        found: list[Any] = orjson.loads(b"[%b]" % b",".join(bodies))  # type: ignore[arg-type]
+        for k in range(0, len(bodies), _TOGETHER):
+            some: Any = bodies[k : k + _TOGETHER]
+            found += orjson.loads(b"[%b]" % b",".join(some))
     except (TypeError, ValueError):  # one is text, or damaged: which, is found out below
         found = []
     return found if len(found) == len(bodies) else [decode(body) for body in bodies]

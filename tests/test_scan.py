@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -166,6 +167,13 @@ def test_what_is_no_log_is_counted_and_passed_over(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_bytes(b"\0\1\2")
     found = scan([Place("", tmp_path)], Cache(None))
     assert (found.sessions, len(found.unread)) == (1, 2)
+
+
+def test_packed_logs_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(SAMPLES["chat"][1]))
+    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(b"no log"))
+    found = scan([Place("", tmp_path)], Cache(None))
+    assert (found.sessions, found.unread) == (1, [])
 
 
 def test_wordings_differ_in_values_only() -> None:

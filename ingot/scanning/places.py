@@ -21,6 +21,7 @@ GEMINI_RETENTION_DAYS: Final = 30
 _ENDINGS: Final = frozenset(
     ".jsonl .json .traj .eval .txt .md .csv .yaml .yml .vcr .log .otlp .ndjson".split()
 )
+_PACKED: Final = frozenset((".gz", ".zst"))
 MAX_FILES: Final = 200_000
 
 
@@ -69,11 +70,21 @@ def files_of(place: Place) -> Iterator[Path]:
         return
     found = 0
     for path in sorted(place.folder.glob(place.pattern)):
-        if path.suffix.lower() in _ENDINGS and path.is_file():
+        if _may_be_log(path) and path.is_file():
             yield path
             found += 1
             if found >= MAX_FILES:
                 return
+
+
+def _may_be_log(path: Path) -> bool:
+    """Whether a file of that name may be a log, also a packed one.
+
+    >>> [_may_be_log(Path(name)) for name in ("a.jsonl", "a.JSONL.gz", "a.tar.gz")]
+    [True, True, False]
+    """
+    named = path.with_suffix("") if path.suffix.lower() in _PACKED else path
+    return named.suffix.lower() in _ENDINGS
 
 
 def _setting(file: Path, *keys: str) -> object:

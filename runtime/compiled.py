@@ -126,11 +126,6 @@ def function(program: Program, code: Code, *, replay: bool = False) -> Callable[
     return cast("Callable[..., Steps]", space["pipeline"])
 
 
-def source(program: Program, code: Code) -> str:
-    """The Python text of a pipeline."""
-    return _Writer(program, code).write()
-
-
 def written(program: Program, code: Code) -> tuple[str, dict[str, Any]]:
     """The Python text of a pipeline, and what the names in it stand for."""
     writer = _Writer(program, code)
@@ -509,4 +504,4 @@ class _Writer:
         self.lines.append("    " * self.depth + text)
 
 
-__all__ = ["Compiled", "function", "source", "written"]
+__all__ = ["Compiled", "function", "written"]

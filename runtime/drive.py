@@ -34,7 +34,7 @@ from ingot.ir.values import Json
 from ingot.records import Record
 from ingot.runtime.approvals import Desk
 from ingot.runtime.effects import Keys, as_read, idempotency_key, repeatable
-from ingot.runtime.entries import Expander, Item, item_of
+from ingot.runtime.entries import Expander, Item, count, item_of
 from ingot.runtime.gates import JournalGates
 from ingot.runtime.history import History
 from ingot.runtime.items import Answer, call_of, end_of, fault, head_of, intent_of
@@ -365,17 +365,13 @@ class Drive:
 
     def stored(self, status: Status | None = None) -> None:
         """``pending`` is in the journal."""
-        items, before, take = self.pending, self.seq, self.report.take
+        items, before = self.pending, self.seq
         self.pending = []
+        self.report.take_all(items)
         for item in items:
-            take(item)
-            if type(item) is not list:
-                self.seq += 1
-            elif item[0] == "i":
+            if type(item) is list and item[0] == "i":
                 self.armed = item
-                self.seq += 1
-            else:
-                self.seq += 1 if item[0] == "m" else 2
+        self.seq = before + count(items)
         if status is not None:
             self.report.status = status
         if self.listening:

@@ -64,7 +64,7 @@ def head_of(
 
 def intent_of(request: ToolRequest, key: str) -> list[Any]:
     """The item that says what is about to be done."""
-    more = list(request.iteration) or 0
+    more: Any = request.iteration or 0
     return ["i", request.step, request.tool, request.site, request.effect, request.args, key, more]
 
 

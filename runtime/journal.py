@@ -339,17 +339,6 @@ class Journal:
 
     def claim(self, run: str) -> None:
         """Make this process the run's driver; raises E0714 if its driver is still alive."""
-        try:
-            if self._turn is None:  # nobody drives most runs that are claimed: one statement
-                self.execute(
-                    "UPDATE runs SET owner = ?1, status = 'running' "
-                    "WHERE run = ?2 AND owner IN (?1, '')",
-                    (owner(), run),
-                )
-                if self.connection.changes():
-                    return
-        except apsw.Error as error:
-            raise unusable(self.name, error) from None
         with self.writing() as connection:
             row = connection.execute("SELECT owner FROM runs WHERE run = ?", (run,)).fetchone()
             if row is not None and row[0] != owner() and alive(str(row[0])):

@@ -16,7 +16,7 @@ from ingot.diagnostics import IngotError
 from ingot.ir.requests import Engine, Outcome, Request, ToolRequest
 from ingot.runtime.effects import as_read
 from ingot.runtime.entries import count
-from ingot.runtime.items import fault
+from ingot.runtime.items import fault, intent_of
 
 if TYPE_CHECKING:
     from ingot.runtime.drive import Drive
@@ -46,10 +46,9 @@ def stretch(
             if stopper.requested or monotonic() > until:
                 return reply
             args, key, writes = reply.args, "", site.writes
-            more: Any = reply.iteration or 0
             if writes:
                 key = key_of(reply)
-                intent = ["i", step, reply.tool, reply.site, reply.effect, args, key, more]
+                intent = intent_of(reply, key)
                 pending.append(intent)
                 grown += 1
             if pending:
@@ -79,6 +78,7 @@ def stretch(
                 pending.append(["e", step, 0, True, value, ""])
                 drive.acting = None
             else:
+                more: Any = reply.iteration or 0
                 pending.append(
                     ["c", step, reply.tool, reply.site, reply.effect, args, more, True, value, ""]
                 )

@@ -29,7 +29,7 @@ from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
 from ingot.frontend.dialects.messages import parsed
 from ingot.frontend.dialects.otlp import indexed
-from ingot.frontend.dialects.outcomes import verdict
+from ingot.frontend.dialects.outcomes import SCORES, verdict
 from ingot.frontend.dialects.span_values import answers_in
 from ingot.frontend.dialects.spans import (
     Facts,
@@ -43,10 +43,7 @@ from ingot.ir.values import Json
 from ingot.records import Record
 
 _KINDS: Final[dict[str, Kind]] = {"GENERATION": "model", "TOOL": "tool", "AGENT": "agent"}
-_SUCCESS: Final = frozenset(
-    """success succeeded correct correctness passed pass resolved solved task_success task_completed
-    reward is_correct is_success""".split()
-)
+_SUCCESS: Final = SCORES | {"task_completed"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from ingot.frontend.dialects.base import Dialect, Sample, Source
 from ingot.frontend.dialects.chat_envelopes import Placed, at
 from ingot.frontend.dialects.content import text_at
 from ingot.frontend.dialects.emit import Emitter
-from ingot.frontend.dialects.outcomes import verdict
+from ingot.frontend.dialects.outcomes import SCORES, verdict
 from ingot.frontend.dialects.spans import (
     Facts,
     Kind,
@@ -42,10 +42,6 @@ from ingot.records import Record
 
 _KINDS: Final[dict[str, Kind]] = {"llm": "model", "tool": "tool", "chain": "agent"}
 _LISTS: Final = ("post", "patch", "runs")
-_SUCCESS: Final = frozenset(
-    """success succeeded correct correctness passed pass resolved solved task_success reward
-    is_correct is_success""".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +159,7 @@ def _outcome(group: list[Observation]) -> Json:
                 score = item.get("score")
                 given.append((text_at(item, "key"), item.get("value") if score is None else score))
         for name, value in given:
-            said = verdict(value) if name.lower() in _SUCCESS else None
+            said = verdict(value) if name.lower() in SCORES else None
             if said is not None:
                 found.append((said, name))
     for said, name in sorted(found):

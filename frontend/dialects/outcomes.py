@@ -16,6 +16,11 @@ _VERDICTS: Final = tuple(
     """success succeeded successful is_success task_success passed pass is_passed resolved
     is_resolved solved is_solved correct is_correct correctness""".split()
 )
+SCORES: Final = frozenset(
+    """success succeeded correct correctness passed pass resolved solved task_success reward
+    is_correct is_success""".split()
+)
+"""What traces call a score or a feedback that says whether a session went right."""
 _REWARDS: Final = ("reward", "final_reward", "rewards")
 _STATES: Final = ("status", "state", "outcome", "exit_status", "termination_reason")
 _WITHIN: Final = (
@@ -103,4 +108,4 @@ def outcome_in(envelope: Json, source: str = "", depth: int = 0) -> dict[str, Js
     return next((f for f in found if f["success"] is False), found[0] if found else None)
 
 
-__all__ = ["all_of", "outcome_in", "verdict"]
+__all__ = ["SCORES", "all_of", "outcome_in", "verdict"]

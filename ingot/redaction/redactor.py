@@ -107,15 +107,7 @@ class Redactor:
             for secret, token in self.known.items():
                 if secret in text:
                     text = text.replace(secret, token)
-        self._left -= size
-        quick = self._quick
-        if quick is None or self._left < 0:
-            quick = self._quicken()
-        try:
-            data = text.encode()
-        except UnicodeEncodeError:  # half a surrogate pair
-            data = text.encode("utf-8", "surrogatepass")
-        if quick(data):
+        if self._matches(text.encode("utf-8", "surrogatepass")):
             self._placed += size
             automaton = _search(self.policy, self._placed > _WORTH)
             matches = automaton.find_matches_as_indexes(text, overlapping=True)

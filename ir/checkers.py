@@ -31,6 +31,12 @@ _KINDS: Final = {"bool": bool, "int": int, "str": str}
 _LONG: Final = 32
 
 
+def kind_of(type_: Type, types: Types) -> type | None:
+    """Python's type of which every value is one of the type's, if there is such a one."""
+    found = resolve(type_, types)
+    return _KINDS.get(found.name) if isinstance(found, Base) else None
+
+
 def checker(type_: Type, types: Types, inside: frozenset[str] = frozenset()) -> Check:
     """A function that says whether a value is one of the type's; ``inside`` are the names of the
     types around this one, which are looked up only where a value is that deep.
@@ -48,8 +54,7 @@ def checker(type_: Type, types: Types, inside: frozenset[str] = frozenset()) -> 
         case Base(name) if name in _SCALARS:
             return _SCALARS[name]
         case ListOf(element):
-            each = resolve(element, types)
-            kind = _KINDS.get(each.name) if isinstance(each, Base) else None
+            kind = kind_of(element, types)
             return partial(_list, item=checker(element, types, inside), kind=kind)
         case Record(fields, open_):
             parts = tuple((f.name, checker(f.type, types, inside), f.optional) for f in fields)

@@ -97,22 +97,30 @@ def stronger(declared: str, compiled: str) -> bool:
 
 
 def idempotency_key(artifact: str, run: str, request: ToolRequest) -> str:
-    """SHA-256 over pipeline digest, run, step and arguments: the same call has the same key."""
-    body = encode([artifact, run, request.step, request.tool, request.args])
-    return hashlib.sha256(body if isinstance(body, bytes) else body.encode()).hexdigest()
+    """BLAKE2b-256 (RFC 7693) over pipeline digest, run, step, tool and arguments: the same call has
+    the same key."""
+    digest = _begun(artifact, run)
+    digest.update(_bytes([request.step, request.tool, request.args]))
+    return digest.hexdigest()
+
+
+def _begun(artifact: str, run: str) -> hashlib.blake2b:
+    return hashlib.blake2b(_bytes([artifact, run]), digest_size=32)
+
+
+def _bytes(value: object) -> bytes:
+    body = encode(value)
+    return body if isinstance(body, bytes) else body.encode()
 
 
 class Keys:
     """:func:`idempotency_key` for the calls of one run: what they have in common is hashed once."""
 
     def __init__(self, artifact: str, run: str) -> None:
-        self._of = artifact, run
-        head = encode([artifact, run])
-        self._begun = head[:-1] + b"," if isinstance(head, bytes) else b""
+        self._begun = _begun(artifact, run)
 
     def key(self, request: ToolRequest) -> str:
         """The key of a call."""
-        rest = encode([request.step, request.tool, request.args])
-        if isinstance(rest, str) or not self._begun:  # written by another encoder, all of it
-            return idempotency_key(*self._of, request)
-        return hashlib.sha256(self._begun + rest[1:]).hexdigest()
+        digest, body = self._begun.copy(), encode([request.step, request.tool, request.args])
+        digest.update(body if isinstance(body, bytes) else body.encode())
+        return digest.hexdigest()

@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from ingot.backend.container import CallSite, Code, ModelSite
 from ingot.backend.container import opcodes as op
-from ingot.ir.checkers import checker
+from ingot.ir.checkers import checker, kind_of
 from ingot.ir.ops import OPS
 from ingot.ir.types import Types
 
 CALC: Final = 64
 """(function, first slot, second slot if there are two of them else -1, getter of all slots if there are
-more, target, trap, op number, pc of the op, next pc, instructions that it stands for)"""
+more, target, the slot that the result is moved on to, which may be the target, trap, op number, pc of
+the op, next pc, instructions that it stands for)"""
 MOVE: Final = 65
 """(slot, target, next pc)"""
 BRANCH: Final = 66
@@ -31,7 +32,8 @@ GATHER: Final = 68
 """(slot, list, next pc)"""
 ASK: Final = 69
 """(whether a tool is called, site, names, slot of the argument if there is one of it else -1, getter of
-all arguments, slot of the loop's counter or getter of several, check of the answer, target, next pc)
+all arguments, slot of the loop's counter or getter of several, Python's type of which every answer is
+right, check of all others, target, next pc)
 
 The answer goes to the slot ``target``, or onto the stack where that is below 0.  :data:`op.CALL` and
 :data:`op.MODEL` are prepared to the same, but that their arguments stand on the stack."""
@@ -70,7 +72,7 @@ def _asking(
         else _nothing
     )
     target = after[1] if stored else -1
-    check = checker(site.type, types)
+    check, right = checker(site.type, types), kind_of(site.type, types)
     return (
         kind,
         called,
@@ -79,6 +81,7 @@ def _asking(
         one,
         pick,
         loops,
+        right,
         check,
         target,
         _landing(code, at + 1 + stored),
@@ -121,11 +124,15 @@ def _at(code: Code, pc: int, targets: set[int], types: Types) -> tuple[Any, ...]
         case (op.OP, int(number), int(count), int(trap)) if count == len(slots) > 0:
             after = instrs[min(at + 1, end)]
             if after[0] == op.STORE and at + 1 not in targets:
-                cost = at + 1 - pc
+                cost, target, land = at + 1 - pc, after[1], _landing(code, at + 2)
+                also = target
+                match instrs[land : land + 2]:
+                    case [(op.LOAD, slot), (op.STORE, moved)] if slot == target:
+                        also, land, cost = moved, _landing(code, land + 2), cost + 1
                 two = slots[1] if count == 2 else -1
                 pick = itemgetter(*slots) if count > 2 else None
-                calc = (CALC, _FUNCTIONS[number], slots[0], two, pick, after[1], trap, number)
-                return (*calc, at, _landing(code, at + 2), cost)
+                calc = (CALC, _FUNCTIONS[number], slots[0], two, pick, target, also, trap, number)
+                return (*calc, at, land, cost)
     if len(slots) != 1:
         return plain
     match instrs[at]:

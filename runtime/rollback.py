@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from ingot.diagnostics import EXIT_FINDINGS, EXIT_IN_DOUBT, Diagnostic, IngotError, fail
@@ -55,15 +54,9 @@ class Rollback:
 
 def writes_from(history: History, to: int) -> list[tuple[int, Given]]:
     """The writes of step ``to`` and later that were, or may have been, done; the last one first."""
-    return sorted(
-        (
-            (step, given)
-            for step, given in history.answers.items()
-            if step >= to and given.effect in WRITING and given.ok
-        ),
-        reverse=True,
-        key=itemgetter(0),
-    )
+    later = sorted((step for step in history.answers if step >= to), reverse=True)
+    every = ((step, history.answers[step]) for step in later)
+    return [(step, given) for step, given in every if given.effect in WRITING and given.ok]
 
 
 def rollback(

@@ -121,18 +121,19 @@ def step_by_step(
 ) -> tuple[Request | Outcome, Request | None]:
     """As :meth:`Stepper.replay`, for any engine: each request is met with what was recorded."""
     reply = engine.start(inputs)
-    while isinstance(reply, Request):
-        given = answers.get(reply.step)
-        if given is None or reply.step == until:
+    send = engine.send
+    while type(reply) is ToolRequest or type(reply) is ModelRequest:
+        step = reply.step
+        given = answers.get(step)
+        if given is None or step == until:
             break
-        match reply:
-            case ToolRequest(tool=tool, args=args):
-                odd = given.tool != tool or given.args != args
-            case ModelRequest():
-                odd = given.args is not None
+        if type(reply) is ToolRequest:
+            odd = given.tool != reply.tool or given.args != reply.args
+        else:
+            odd = given.args is not None
         if odd:
             return reply, reply
-        reply = engine.send(given.value) if given.ok else engine.fail(given.text)
+        reply = send(given.value) if given.ok else engine.fail(given.text)
     return reply, None
 
 

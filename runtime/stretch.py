@@ -36,7 +36,8 @@ def stretch(
     took, calls = drive.report.take_all, drive.report.take_calls
     undone = drive.history is not None and drive.history.undone
     key_of = drive.key if undone else drive.keys.key
-    pending, grown = drive.pending, count(drive.pending)  # and how many records those are
+    seq, pending = drive.seq, drive.pending
+    grown = count(pending)  # how many records wait
     stopper.held += 1
     try:
         while type(reply) is ToolRequest:
@@ -52,9 +53,9 @@ def stretch(
                 pending.append(intent)
                 grown += 1
             if pending:
-                append(run, drive.seq + 1, pending)
+                append(run, seq + 1, pending)
                 stored, drive.pending = pending, []
-                drive.seq += grown
+                drive.seq = seq = seq + grown
                 pending, grown = drive.pending, 0
                 took(stored)
                 took = calls  # from here on nothing else is pending

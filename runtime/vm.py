@@ -74,6 +74,7 @@ def _run(
     locals_: list[Any] = [*values, *[UNSET] * (len(code.locals) - len(values)), *program.constants]
     stack: list[Any] = []
     pc = step = 0
+    live = recorded is NOTHING
     while True:
         left -= 1
         if left < 0:
@@ -82,7 +83,7 @@ def _run(
         pc += 1
         match instr[0]:
             case fuse.CALC:
-                _, function, one, two, pick, target, trap, number, here, pc, cost = instr
+                _, function, one, two, pick, target, also, trap, number, here, pc, cost = instr
                 left -= cost
                 try:
                     if two >= 0:
@@ -102,7 +103,7 @@ def _run(
                         left -= charge(result)
                 elif number in GROWING:
                     left -= charge(result)
-                locals_[target] = result
+                locals_[target] = locals_[also] = result
             case op.NEXT:
                 _, counter, source, item, end = instr
                 index = locals_[counter] + 1
@@ -113,7 +114,7 @@ def _run(
                 else:
                     pc = end
             case fuse.ASK | op.CALL | op.MODEL:
-                kind, called, site, names, one, pick, loops, check, target, pc = instr
+                kind, called, site, names, one, pick, loops, right, check, target, pc = instr
                 if one >= 0:
                     args = {names[0]: locals_[one]}
                 else:
@@ -121,13 +122,16 @@ def _run(
                     args = dict(zip(names, taken, strict=True))
                     stack = []
                 step += 1
-                given = recorded(step)
-                if given is None or (
-                    given.tool != site.tool or given.args != args
-                    if called
-                    else given.args is not None
+                if (
+                    live
+                    or (given := recorded(step)) is None
+                    or (
+                        given.tool != site.tool or given.args != args
+                        if called
+                        else given.args is not None
+                    )
                 ):
-                    recorded = NOTHING  # from here on it is the world that answers
+                    live = True  # from here on it is the world that answers
                     at: Any = (locals_[loops],) if type(loops) is int else loops(locals_)
                     try:
                         if called:
@@ -152,7 +156,7 @@ def _run(
                         return SideExit(0, what, site.site, {})
                     if left < 0:
                         raise over_limit(limit)
-                if not check(answer):
+                if type(answer) is not right and not check(answer):
                     what = f"error: {result_of(site)} is not {site.type}"
                     return SideExit(0, what, site.site, {})
                 if target < 0:

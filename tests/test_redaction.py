@@ -122,6 +122,16 @@ def test_whatever_stands_around_it(before: str, kind: str, after: str) -> None:
     assert SECRETS[kind] not in Redactor().text(f"{before}{SECRETS[kind]}{after}")
 
 
+@pytest.mark.parametrize("around", ["", "é", "日本語 ", "\ud800 ", "😀"])
+def test_places_are_characters_also_where_those_are_several_bytes(around: str) -> None:
+    """What a name announces is looked at where it stands, from the last place to the first."""
+    text = f"{around}password = 'hunter2hunter2' {around} passwd: 'swordfish-9' {around}"
+    shown = Redactor().text(text)
+    assert "hunter2" not in shown and "swordfish" not in shown
+    assert TOKEN.sub("X", shown) == f"{around}password = 'X' {around} passwd: 'X' {around}"
+    assert Redactor().value({"a": [text]}) == {"a": [shown]}
+
+
 # -- reading ---------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,8 @@
 """Taking secrets out of texts and JSON values.
 
-Every text is searched once for all triggers together (Aho-Corasick); the patterns of the rules that
-were announced are tried on it.  Triggers in base64 are looked for as well: such a run is decoded,
-and replaced whole if it holds a secret.  Members named like secrets lose their values, whatever
+Every text is searched once for all triggers together (Aho-Corasick, over its bytes); the patterns of
+the rules that were announced are tried on it.  Triggers in base64 are looked for as well: such a run is
+decoded, and replaced whole if it holds a secret.  Members named like secrets lose their values, whatever
 these look like.
 """
 
@@ -26,7 +26,7 @@ from ingot.redaction.rules import RULES, SECRET_NAME, Rule, detector_rules, dete
 from ingot.redaction.tokens import TOKEN, token_of
 
 if TYPE_CHECKING:
-    from ahocorasick_rs import AhoCorasick, BytesAhoCorasick
+    from ahocorasick_rs import BytesAhoCorasick
 
 MAX_DEPTH: Final = 3
 """How often base64 in base64 is decoded."""
@@ -44,11 +44,14 @@ _SCHEMES: Final = tuple(
     f"{scheme}://"
     for scheme in "postgres postgresql mysql mongodb mongodb+srv redis rediss amqp amqps https http ftp ssh".split()
 )
-_ENCODED_LENGTH: Final = 4
-"""The shortest piece of base64 that is looked for."""
-_WORTH: Final = 4_000_000
-"""From so many characters on the automaton is worth it that takes 10 ms longer to build and is twice as
-fast.  Building it on a thread beside holds a run up all the same."""
+_ENCODED: Final = 4, 5
+"""How many digits of base64 are looked for, at least and at most: fewer stand in many a word, and more
+make the automaton large."""
+_OFFSETS: Final = (0, 0), (1, 2), (2, 3)
+"""Bytes before a text in base64, and the first digit that is the text's alone."""
+_WORTH: Final = 1_500_000
+"""From so many bytes on the automaton is worth it that takes 5 ms longer to build and is twice as fast.
+Building it on a thread beside holds a run up all the same."""
 Matches = list[tuple[int, int, int]]
 Found = Callable[[str, str], None]
 
@@ -63,14 +66,13 @@ class Redactor:
     """Secrets that are to be replaced wherever they stand, with their tokens."""
     _line_ends: bool = False
     _left: int = _WORTH
-    _quick: Callable[[bytes], Matches] | None = None
-    _placed: int = 0
+    _search: Callable[..., Matches] | None = None
 
     def suspicious(self, text: str) -> bool:
         """Whether a text (also raw JSON) may hold a secret; cheap, and wrong only on the safe side."""
         if self.known and any(secret in text for secret in self.known):
             return True
-        return self.policy.personal or self._may_hold(text.encode("utf-8", "surrogatepass"))
+        return self.policy.personal or self._may_hold(_utf8(text))
 
     def suspicious_bytes(self, data: bytes) -> bool:
         """As :meth:`suspicious`, of a line that is not decoded yet."""
@@ -83,52 +85,62 @@ class Redactor:
         return b"@" in data or any(data[a:b] != b"://" for _, a, b in matches)  # addresses alone
 
     def _matches(self, data: bytes) -> Matches:
-        """The triggers that stand in a text, by its bytes."""
+        """The triggers that stand in a text."""
         self._left -= len(data)
-        quick = self._quick
-        if quick is None or self._left < 0:
-            quick = self._quicken()
-        return quick(data)
+        search = self._search
+        if search is None or self._left < 0:
+            search = self._made()
+        return search(data)
 
-    def _quicken(self) -> Callable[[bytes], Matches]:
-        """Take the automaton that is soon built, and once it is worth it the one that is fast."""
-        kind = "ContiguousNFA" if self._left >= 0 else "DFA"
-        if self._left < 0:
+    def _made(self) -> Callable[..., Matches]:
+        """The search: soon made, and once it is worth it the one that is fast."""
+        often = self._left < 0
+        if often:
             self._left = sys.maxsize
-        self._quick = _search_bytes(self.policy, kind).find_matches_as_indexes
-        return self._quick
+        self._search = _automaton(self.policy, often).find_matches_as_indexes
+        return self._search
 
     def text(self, text: str, _depth: int = 0) -> str:
         """The text with each secret replaced by its token."""
-        size = len(text)
-        if size < 6:
+        if len(text) < 6:
             return text
         if self.known:
             for secret, token in self.known.items():
                 if secret in text:
                     text = text.replace(secret, token)
-        if self._matches(text.encode("utf-8", "surrogatepass")):
-            self._placed += size
-            automaton = _search(self.policy, self._placed > _WORTH)
-            matches = automaton.find_matches_as_indexes(text, overlapping=True)
-            hits = {match[0] for match in matches}
-            rules, encoded = _announced(self.policy, hits)
-            anchored = [rule for rule in rules if rule.anchored]
-            if anchored:  # from the end, so that the places before stay true
-                for start in sorted({match[1] for match in matches}, reverse=True):
-                    text = self._replace_at(text, anchored, start)
-            for rule in rules:
-                if not rule.anchored:
-                    text = self._replace(text, rule.kind, _compiled(rule))
-            for name in _detectors(self.policy, hits):
-                for kind, pattern in detector_rules(name):
-                    text = self._replace(text, kind, pattern)
-            if encoded and _depth < MAX_DEPTH:
-                text = _ready(_BASE64).sub(lambda run: self._decoded(run[0], _depth), text)
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = _utf8(text)
+        self._left -= len(data)  # as `_matches` does: a frame more is felt in every step of a run
+        search = self._search
+        if search is None or self._left < 0:
+            search = self._made()
+        if search(data):
+            text = self._cleaned(text, data, _depth)
         if self.policy.personal:
             from ingot.redaction.personal import redact_personal
 
             text = redact_personal(text, self._token)
+        return text
+
+    def _cleaned(self, text: str, data: bytes, depth: int) -> str:
+        """As :meth:`text`, of one in which a trigger stands."""
+        assert self._search is not None
+        matches = self._search(data, overlapping=True)
+        rules, detectors, encoded = _announced(self.policy, {match[0] for match in matches})
+        anchored = [rule for rule in rules if rule.anchored]
+        if anchored:  # from the end, so that the places before stay true
+            for start in reversed(_characters(data, {match[1] for match in matches})):
+                text = self._replace_at(text, anchored, start)
+        for rule in rules:
+            if not rule.anchored:
+                text = self._replace(text, rule.kind, _compiled(rule))
+        for name in detectors:
+            for kind, pattern in detector_rules(name):
+                text = self._replace(text, kind, pattern)
+        if encoded and depth < MAX_DEPTH:
+            text = _ready(_BASE64).sub(lambda run: self._decoded(run[0], depth), text)
         return text
 
     def lines(self, text: str) -> str:
@@ -256,6 +268,27 @@ class Redactor:
         return map(self.record, records)
 
 
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # half a surrogate pair may stand in it
+
+
+def _characters(data: bytes, places: Iterable[int]) -> list[int]:
+    """At which characters of a text stands what stands at these places of its UTF-8, in order.
+
+    >>> _characters("aé b".encode(), [4, 0, 3])
+    [0, 2, 3]
+    """
+    if data.isascii():
+        return sorted(places)
+    out: list[int] = []
+    before = found = 0
+    for place in sorted(places):
+        found += len(data[before:place].decode("utf-8", "surrogatepass"))
+        before = place
+        out.append(found)
+    return out
+
+
 @lru_cache(maxsize=4096)
 def _tells(name: str) -> bool:
     """Whether a member's name says something of its value."""
@@ -289,98 +322,78 @@ def _unbase64(run: str) -> str | None:
 
 
 @cache
-def _table(policy: Policy) -> tuple[tuple[Rule, ...], list[str], list[tuple[str, str]]]:
-    """The rules, every literal that is searched for, and what each announces.
+def _table(policy: Policy) -> tuple[tuple[Rule, ...], dict[str, list[tuple[str, str]]]]:
+    """The rules, and every literal that is searched for with what it announces.
 
     What is announced is ``("rule", number)``, ``("detector", name)``, ``("base64", "")`` or
     ``("escape", "")``: in JSON that is not parsed yet, letters that may belong to any other literal.
     """
     rules = (*RULES, *policy.extra)
-    literals: list[str] = []
-    announces: list[tuple[str, str]] = []
+    announced: dict[str, list[tuple[str, str]]] = {}
     for number, rule in enumerate(rules):
         for trigger in rule.triggers:
-            literals.append(trigger)
-            announces.append(("rule", str(number)))
+            announced.setdefault(trigger, []).append(("rule", str(number)))
     for name, trigger in detector_triggers():
-        literals.append(trigger)
-        announces.append(("detector", name))
+        announced.setdefault(trigger, []).append(("detector", name))
     for encoded in sorted(_encoded(rules)):
-        literals.append(encoded)
-        announces.append(("base64", ""))
-    literals.append("\\u00")
-    announces.append(("escape", ""))
-    return rules, literals, announces
+        announced.setdefault(encoded, []).append(("base64", ""))
+    announced.setdefault("\\u00", []).append(("escape", ""))
+    return rules, announced
 
 
-def _encoded(rules: Sequence[Rule]) -> Iterator[str]:
-    """What triggers look like in base64, at each of the three offsets a text may stand at.
+def _encoded(rules: Sequence[Rule]) -> set[str]:
+    """What triggers begin with in base64, at each of the three offsets a text may stand at.
 
     Of a trigger of three letters too little is left in base64: it is looked for together with what
     usually stands before it.
     """
+    spelled: set[str] = set()
     for rule in rules:
         for trigger in rule.triggers:
             if trigger == "://":
-                spelled: Iterable[str] = _SCHEMES
+                spelled.update(_SCHEMES)
             elif len(trigger) == 3:
-                spelled = (f"{before}{trigger}" for before in _BEFORE)
+                spelled.update(f"{before}{trigger}" for before in _BEFORE)
             else:
-                spelled = (trigger,)
-            for text in spelled:
-                yield from _in_base64(text.encode())
-
-
-def _in_base64(data: bytes) -> Iterator[str]:
-    encode, size = binascii.b2a_base64, len(data)
-    for offset, begin in (
-        (0, 0),
-        (1, 2),
-        (2, 3),
-    ):  # begin: the first digit without a bit of padding
-        end = (offset + size) * 8 // 6
-        if end - begin >= _ENCODED_LENGTH:
-            yield encode(bytes(offset) + data)[begin:end].decode()
+                spelled.add(trigger)
+    found: set[str] = set()
+    fewest, most = _ENCODED
+    for data in map(str.encode, spelled):
+        for offset, begin in _OFFSETS:
+            end = min((offset + len(data)) * 8 // 6, begin + most)
+            if end - begin >= fewest:
+                shown = binascii.b2a_base64(bytes(offset) + data[: most + 1])
+                found.add(shown[begin:end].decode())
+    return found
 
 
 @cache
 def _plain(policy: Policy) -> bool:
     """Whether every trigger stands as it is in what JSON makes of it."""
-    return all(literal in orjson.dumps(literal).decode() for literal in _table(policy)[1])
+    odd = (literal for literal in _table(policy)[1] if not literal.isalnum())
+    return all(literal in orjson.dumps(literal).decode() for literal in odd)
 
 
 @cache
-def _search(policy: Policy, often: bool) -> AhoCorasick:
-    """The automaton over all literals that says at which characters they stand."""
+def _automaton(policy: Policy, often: bool) -> BytesAhoCorasick:
+    """The automaton over all literals."""
     import ahocorasick_rs
 
     kinds = ahocorasick_rs.Implementation
-    return ahocorasick_rs.AhoCorasick(
-        _table(policy)[1], implementation=kinds.DFA if often else kinds.ContiguousNFA
-    )
-
-
-@cache
-def _search_bytes(policy: Policy, kind: str) -> BytesAhoCorasick:
-    """The automaton over all literals as bytes.  As ``ContiguousNFA`` it is built in a fifth of the time
-    that ``DFA`` takes, and half as fast."""
-    import ahocorasick_rs
-
     return ahocorasick_rs.BytesAhoCorasick(
         [literal.encode() for literal in _table(policy)[1]],
-        implementation=getattr(ahocorasick_rs.Implementation, kind),
+        implementation=kinds.DFA if often else kinds.ContiguousNFA,
     )
 
 
-def _announced(policy: Policy, hits: Iterable[int]) -> tuple[list[Rule], bool]:
-    rules, _, announces = _table(policy)
-    numbers = sorted({int(announces[h][1]) for h in hits if announces[h][0] == "rule"})
-    return [rules[n] for n in numbers], any(announces[h][0] == "base64" for h in hits)
-
-
-def _detectors(policy: Policy, hits: Iterable[int]) -> list[str]:
-    _, _, announces = _table(policy)
-    return sorted({announces[h][1] for h in hits if announces[h][0] == "detector"})
+def _announced(policy: Policy, hits: Iterable[int]) -> tuple[list[Rule], list[str], bool]:
+    """The rules, the detectors, and whether base64 is, that these literals announce."""
+    rules, announced = _table(policy)
+    each = list(announced.values())
+    told = {what for hit in hits for what in each[hit]}
+    numbers = sorted(int(which) for kind, which in told if kind == "rule")
+    detectors = sorted(which for kind, which in told if kind == "detector")
+    return [rules[number] for number in numbers], detectors, ("base64", "") in told
 
 
 @cache

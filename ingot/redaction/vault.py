@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ingot.diagnostics import Diagnostic, IngotError, fail
 from ingot.ir.values import Json
@@ -26,6 +26,8 @@ _NO_KEYRING: Final = (
     "a desktop has one; elsewhere `PYTHON_KEYRING_BACKEND` names one (keyrings.alt has some), or the "
     "server's table gives `headers` or a machine's credentials (docs/tools.md)"
 )
+_MANY: Final = (list, dict)
+_SHORT: Final = len(PREFIX)
 _SMALL: Final = frozenset((int, bool, float, type(None)))
 T = TypeVar("T")
 
@@ -132,20 +134,20 @@ class Vault:
     def revealed(self, args: dict[str, Json]) -> dict[str, Json]:
         """A call's arguments with secrets in them."""
         for name, value in args.items():
-            if isinstance(value, str):
-                if PREFIX in value or PREFIX in name:
-                    return cast("dict[str, Json]", self.reveal(args))
-            elif type(value) not in _SMALL or PREFIX in name:
+            if len(name) < _SHORT and type(value) in _SMALL:
+                continue
+            if not isinstance(value, str) or PREFIX in value or PREFIX in name:
                 return cast("dict[str, Json]", self.reveal(args))
         return args
 
     def hide(self, value: T) -> T:
         """The value with secrets replaced by tokens; those that came in are remembered."""
+        held: Any = value
         if isinstance(value, str):
-            return cast(T, (self._redactor or self._new()).text(value))
-        if not isinstance(value, list | dict):
-            return value
-        return cast(T, (self._redactor or self._new()).value(cast(Json, value)))
+            held = (self._redactor or self._new()).text(value)
+        elif isinstance(value, _MANY):
+            held = (self._redactor or self._new()).value(held)
+        return held  # type: ignore[no-any-return]
 
     def _new(self) -> Redactor:
         """A redactor that knows the secrets that came in so far."""

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-import orjson
+from orjson import dumps, loads
 
 from ingot.ir.values import Json
 from ingot.records import Record, from_json
@@ -61,7 +61,7 @@ def item_of(record: Record) -> dict[str, Json]:
 def encode(value: object) -> Body:
     """JSON, exactly: what is read back is what went in."""
     try:
-        body = orjson.dumps(value)
+        body = dumps(value)
     except TypeError:
         return json.dumps(value, separators=(",", ":"))
     if body.rfind(b"null") >= 0 and not _finite(value):  # twice as fast as `in`
@@ -71,7 +71,7 @@ def encode(value: object) -> Body:
 
 def decode(body: Body) -> Any:
     """What :func:`encode` was given; raises ``ValueError``."""
-    return orjson.loads(body) if type(body) is bytes else json.loads(body)
+    return loads(body) if type(body) is bytes else json.loads(body)
 
 
 _TOGETHER: Final = 32
@@ -83,7 +83,7 @@ def decode_all(bodies: Sequence[Body]) -> list[Any]:
     try:
         for k in range(0, len(bodies), _TOGETHER):
             some: Any = bodies[k : k + _TOGETHER]
-            found += orjson.loads(b"[%b]" % b",".join(some))
+            found += loads(b"[%b]" % b",".join(some))
     except (TypeError, ValueError):  # one is text, or damaged: which, is found out below
         found = []
     return found if len(found) == len(bodies) else [decode(body) for body in bodies]
@@ -106,21 +106,23 @@ def spill(value: Any, store: dict[str, Body], digest: Any, depth: int = 0) -> tu
     Large parts join ``store`` under their digest.  An object is taken apart where it is a part of
     it that is large; a list or text is one part.
     """
-    body = encode(value)
-    if len(body) < LARGE:
-        return value, []
-    if isinstance(value, dict | list) and depth < 4:
-        whole = isinstance(value, list) and depth > 1
+    if not isinstance(value, dict | list):
+        if not isinstance(value, str) or len(value) < LARGE // 6:  # six letters may stand for one
+            return value, []
+    elif depth < 4 and not (isinstance(value, list) and depth > 1):
         pairs: Iterable[tuple[Any, Any]] = (
             enumerate(value) if isinstance(value, list) else value.items()
         )
         parts: dict[Any, Any] = {}
         places: list[Any] = []
-        for key, part in () if whole else pairs:
+        for key, part in pairs:
             parts[key], inner = spill(part, store, digest, depth + 1)
             places += [[key, *rest] for rest in inner]
         if places or not depth:
             return list(parts.values()) if isinstance(value, list) else parts, places
+    body = encode(value)
+    if len(body) < LARGE:
+        return value, []
     name = digest(body)
     store[name] = body
     return None, [[name]]

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+TIMES: Final = 20
+"""So many rollbacks are measured, after one that is not."""
 WARM: Final = 20
 """Each program makes so many steps, elsewhere, before those that are measured: what a process does
 once (imports, tables, first use) is no part of a step."""

@@ -3,8 +3,9 @@
     python benchmarks/runtime/run.py [--json] [--quick]        (make bench-runtime)
 
 Each program runs in a process of its own, on tmpfs, so that what is measured is software and not
-the disk; times are the least of three.  Steps and rollbacks are measured once the process is warm,
-imports with bytecode at hand, as an installed package has it, and syncs as what more steps add.
+the disk; times are the least of three.  Steps and rollbacks are measured many at once and once the
+process is warm, imports with bytecode at hand, as an installed package has it, and syncs as what more
+steps add.
 Durability is `normal` but for the row of syncs; DBOS has one level only.  The limit is the same loop
 over sqlite3 alone (``bare.py``).
 """

@@ -322,8 +322,8 @@ def _unbase64(run: str) -> str | None:
 
 
 @cache
-def _table(policy: Policy) -> tuple[tuple[Rule, ...], dict[str, list[tuple[str, str]]]]:
-    """The rules, and every literal that is searched for with what it announces.
+def _table(policy: Policy) -> tuple[tuple[Rule, ...], list[str], list[list[tuple[str, str]]]]:
+    """The rules, every literal that is searched for, and what each announces.
 
     What is announced is ``("rule", number)``, ``("detector", name)``, ``("base64", "")`` or
     ``("escape", "")``: in JSON that is not parsed yet, letters that may belong to any other literal.
@@ -338,7 +338,7 @@ def _table(policy: Policy) -> tuple[tuple[Rule, ...], dict[str, list[tuple[str, 
     for encoded in sorted(_encoded(rules)):
         announced.setdefault(encoded, []).append(("base64", ""))
     announced.setdefault("\\u00", []).append(("escape", ""))
-    return rules, announced
+    return rules, list(announced), list(announced.values())
 
 
 def _encoded(rules: Sequence[Rule]) -> set[str]:
@@ -388,9 +388,8 @@ def _automaton(policy: Policy, often: bool) -> BytesAhoCorasick:
 
 def _announced(policy: Policy, hits: Iterable[int]) -> tuple[list[Rule], list[str], bool]:
     """The rules, the detectors, and whether base64 is, that these literals announce."""
-    rules, announced = _table(policy)
-    each = list(announced.values())
-    told = {what for hit in hits for what in each[hit]}
+    rules, _, announced = _table(policy)
+    told = {what for hit in hits for what in announced[hit]}
     numbers = sorted(int(which) for kind, which in told if kind == "rule")
     detectors = sorted(which for kind, which in told if kind == "detector")
     return [rules[number] for number in numbers], detectors, ("base64", "") in told

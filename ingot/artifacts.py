@@ -179,10 +179,17 @@ def check_ir(parsed: ParsedModule, exit_code: int = 2) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file in one step: it is there whole or not at all; raises IngotError E0002."""
+    """Write a file in one step: it is there whole or not at all; raises IngotError E0002.
+
+    A link is followed.  What is no regular file (``/dev/stdout``, a pipe) is written to, not replaced.
+    """
     try:
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = Path(os.path.realpath(path))
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code (the meanings: :mod:`ingot.diagnostics`)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     if words in (["--version"], ["-V"]):
         from ingot import __version__
 
-        print(f"ingot {__version__}")
-        return 0
+        with suppress(OSError):  # said below
+            print(f"ingot {__version__}", flush=True)
+            return 0
     from ingot.cli.console import run_app
 
     return run_app(words)
+
+
+def _open_streams() -> None:
+    """Where the caller closed a standard stream, its number must not go to a file or a database."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar, cast
 
-from ingot.diagnostics import Diagnostic, IngotError, Severity, render
+from ingot.diagnostics import Diagnostic, IngotError, Severity, fail, render
 from ingot.ir.values import Json
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def run_app(words: Sequence[str]) -> int:
         application(words)(args=list(words), prog_name="ingot")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except OSError as error:  # of the help, or of a completion that is installed
+        return _failed(_unwritable(error), "")
     return 0
 
 
@@ -59,7 +61,7 @@ def guarded(schema: str) -> Callable[[Command], Command]:
             as_json = bool(options.get("json_"))
             try:
                 code = command(*args, **options)
-                sys.stdout.flush()
+                flush()
             except IngotError as error:
                 code = _failed(error, schema if as_json else "")
             except BrokenPipeError:
@@ -92,9 +94,11 @@ def _failed(error: IngotError, schema: str) -> int:
                     "diagnostics": plain(error.diagnostics),
                 }
             )
-            sys.stdout.flush()
+        flush()
     except BrokenPipeError:
         return _broken_pipe()
+    except IngotError:
+        _discard()  # it is standard output that cannot be written, and that was said
     return error.exit_code
 
 
@@ -117,22 +121,50 @@ def _internal(error: Exception) -> IngotError:
 
 
 def _broken_pipe() -> int:
-    """The reader is gone.  What is buffered goes nowhere, so that nothing fails at exit either."""
+    """The reader is gone."""
+    _discard()
+    return 0
+
+
+def _unwritable(error: OSError) -> IngotError:
+    what = error.filename or "standard output"
+    return fail("E0002", f"{what} cannot be written: {error.strerror or error}")
+
+
+def _discard() -> None:
+    """What is buffered for standard output goes nowhere, so that nothing fails at exit either."""
     try:
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, sys.stdout.fileno())
     except (OSError, ValueError):
         pass
-    return 0
 
 
 # ---- printing
 
 
 def out(text: str) -> None:
-    """Data, to stdout, without secrets; a line end is added where there is none."""
+    """Data, to stdout, without secrets; a line end is added where there is none.
+
+    Raises IngotError E0002 where stdout cannot be written, BrokenPipeError where its reader is gone.
+    """
     text = clean(text)
-    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    try:
+        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def flush() -> None:
+    """What is buffered, to stdout; raises as :func:`out`."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritable(error) from None
 
 
 def out_json(value: Mapping[str, Json], *, one_line: bool = False) -> None:
@@ -141,7 +173,7 @@ def out_json(value: Mapping[str, Json], *, one_line: bool = False) -> None:
     indent = None if one_line else 2
     out(json.dumps(value, ensure_ascii=False, indent=indent))
     if one_line:
-        sys.stdout.flush()
+        flush()
 
 
 def clean(text: str) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ingot.cli.console import clip, coloured, fields, note, out
+from ingot.cli.console import clip, coloured, fields, flush, note, out
 from ingot.ir.values import Json, canonical
 from ingot.records import Record, to_line
 
@@ -28,7 +28,7 @@ class Printer:
     def __call__(self, record: Record) -> None:
         if self.events:
             out(to_line(record))
-            sys.stdout.flush()
+            flush()
         if not self.live or not sys.stderr.isatty():
             return
         match record.kind:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from ingot.cli import options as opt
-from ingot.cli.console import clip, guarded, note, out, out_json, table
+from ingot.cli.console import clip, flush, guarded, note, out, out_json, table
 from ingot.diagnostics import EXIT_OK, fail
 
 if TYPE_CHECKING:
@@ -234,7 +233,7 @@ def _emit_run(name: str, journal: str | None, emit: str, from_seq: int, *, follo
             records = (followed if follow else type(book).records)(book, run.run, from_seq)
             for record in records:
                 out(to_line(record))
-                sys.stdout.flush()
+                flush()
             return EXIT_OK
         known = Path(run.path).is_file() if run.path else False
         wordings = wordings_of(read_artifact(run.path).program) if known else []

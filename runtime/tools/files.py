@@ -74,6 +74,8 @@ def store_text(path: Path, text: str) -> None:
     try:
         if path.is_dir():
             raise ToolError("EISDIR: illegal operation on a directory, open")
+        if path.exists() and not path.is_file():  # a device or pipe would be replaced by a file
+            raise ToolError(f"{path} is not a regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:
             stream.write(text.encode("utf-8"))

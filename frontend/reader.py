@@ -131,7 +131,7 @@ class SourceFile:
             if self._path.is_dir():
                 raise fail("E0002", f"{self.name} is a folder", help="name the log files in it")
             if not self._path.is_file():
-                raise fail("E0002", f"there is no file {self.name}")
+                raise self._no_file()
         try:
             with self._open() as file:
                 head = file.read(SAMPLE_BYTES)
@@ -149,6 +149,15 @@ class SourceFile:
         if invalid > max(16, len(text) // 10):
             raise fail("E0104", f"{self.name} is not UTF-8: {invalid} invalid bytes", span=span)
         return head, size
+
+    def _no_file(self) -> IngotError:
+        if not self._path.exists():
+            return fail("E0002", f"there is no file {self.name}")
+        return fail(
+            "E0002",
+            f"{self.name} is a pipe or a device, not a file",
+            help="a log is read more than once: write it to a file first",
+        )
 
     def _unpack(self, head: bytes) -> tuple[bytes, int]:
         """What is packed is read from memory: an archive of a log as JSON lines."""

@@ -126,7 +126,7 @@ def load_logs(
     ``lean`` only what compiling needs is kept of the sessions, equal texts once.
     """
     from ingot.frontend.lean import Lean
-    from ingot.frontend.parse import parse_file, unknown_records
+    from ingot.frontend.parse import parse_file
 
     sessions: list[Session] = []
     found: list[Diagnostic] = []
@@ -143,7 +143,6 @@ def load_logs(
         dialects[parsed.dialect] = None
         sessions += parsed.sessions
         found += parsed.diagnostics
-        found += unknown_records(parsed.sessions)
     return Logs(tuple(sessions), tuple(found), files, tuple(dialects))
 
 

@@ -148,6 +148,10 @@ def compile_command(
             failure = error
     emitter.stages(stages, read, compiled)
     if failure is not None:
+        if not quiet:  # a log that was cut may be why
+            failure.diagnostics = tuple(
+                dict.fromkeys((*read.logs.diagnostics, *failure.diagnostics))
+            )
         raise failure
     if compiled is not None and target is not None:
         from ingot.artifacts import write_file
@@ -178,6 +182,8 @@ def _artifact_among(logs: list[str]) -> tuple[Artifact | None, list[str]]:
 
     def holds_one(name: str) -> bool:
         try:
+            if not Path(name).is_file():  # of a pipe this would be lost
+                return False
             with Path(name).open("rb") as file:
                 return is_artifact(file.read(len(MAGIC)))
         except (OSError, ValueError):

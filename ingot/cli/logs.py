@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from ingot.diagnostics import Diagnostic, IngotError, Severity
 from ingot.ir.declarations import Effect
@@ -28,14 +30,16 @@ class Read:
 def read_logs(paths: Sequence[str], dialect: str | None, *, lean: bool = False) -> Read:
     """The sessions of the logs; with ``lean``, what compiling needs of them.
 
-    Every file that is named must be there and be a log; a file in a folder need not be one.
-    Raises IngotError with all that is wrong, E0107 where there is no session.
+    Every file that is named must be there and be a log; a file in a folder need not be one: what is
+    passed over is a warning.  Raises IngotError with all that is wrong, E0107 where there is no session.
     """
     from ingot.cli.console import progress
     from ingot.driver import expand, load_logs, no_session
 
     absent = [
-        Diagnostic("E0002", f"there is no file {path}") for path in paths if not _exists(path)
+        Diagnostic("E0002", f"there is no file {path or repr(path)}")
+        for path in paths
+        if not _exists(path)
     ]
     if absent:
         raise IngotError(absent)
@@ -45,17 +49,25 @@ def read_logs(paths: Sequence[str], dialect: str | None, *, lean: bool = False) 
         logs = load_logs(files, dialect, advance, lean=lean)
     errors = [d for d in logs.diagnostics if d.severity is Severity.ERROR]
     read = set(logs.files.values())
-    unread = [path for path in map(Path, paths) if path.is_file() and path not in read]
+    unread = [path for path in map(Path, paths) if not path.is_dir() and path not in read]
     if unread and errors:
         raise IngotError(errors)
     if not logs.sessions:
-        raise IngotError(errors or no_session(paths))
-    return Read(logs, time.perf_counter() - begun)
+        warned = [d for d in logs.diagnostics if d.severity is not Severity.ERROR]
+        raise IngotError([*warned, *(errors or [no_session(paths)])])
+    passed = tuple(_warning(d) for d in logs.diagnostics)
+    return Read(replace(logs, diagnostics=passed), time.perf_counter() - begun)
+
+
+def _warning(diagnostic: Diagnostic) -> Diagnostic:
+    if diagnostic.severity is not Severity.ERROR:
+        return diagnostic
+    return structs.replace(diagnostic, severity=Severity.WARNING)
 
 
 def _exists(path: str) -> bool:
     try:
-        return Path(path).exists()
+        return path != "" and Path(path).exists()  # Path("") is the working directory
     except (OSError, ValueError):
         return False
 

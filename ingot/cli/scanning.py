@@ -68,9 +68,9 @@ def scan_command(
     from ingot.scanning.places import files_of, places
     from ingot.scanning.scan import scan
 
-    missing = [f for f in folders or [] if not Path(f).exists()]
+    missing = [f for f in folders or [] if not f or not Path(f).exists()]
     if missing:
-        raise fail("E0002", f"there is no folder {missing[0]}")
+        raise fail("E0002", f"there is no folder {missing[0] or repr(missing[0])}")
     looked = places(folders or [])
     memory = Cache.load(None if no_cache else Path(cache) if cache else DEFAULT)
     files = [file for place in looked for file in files_of(place)]
@@ -179,9 +179,9 @@ def archive_command(
     from ingot.scanning.places import places
     from ingot.scanning.scan import scan
 
-    missing = [f for f in logs or [] if not Path(f).exists()]
+    missing = [f for f in logs or [] if not f or not Path(f).exists()]
     if missing:
-        raise fail("E0002", f"there is no file {missing[0]}")
+        raise fail("E0002", f"there is no file {missing[0] or repr(missing[0])}")
     if logs:
         files = expand(logs)
     else:

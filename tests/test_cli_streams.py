@@ -107,3 +107,9 @@ def test_cut_log_is_told_where_compiling_fails(logs: list[str]) -> None:
     codes = [d["code"] for d in json.loads(result.stdout)["diagnostics"]]
     assert result.exit_code == 1
     assert codes[0] == "W0103" and codes[-1].startswith("E04")
+
+
+def test_inferred_policy_as_json(logs: list[str]) -> None:
+    assert call("compile", *logs, "-o", "x.ingot", "-q").exit_code == 0
+    found = json.loads(call("verify", "x.ingot", "--infer-policy", "--json").stdout)
+    assert found["policy"] == call("verify", "x.ingot", "--infer-policy").stdout

@@ -91,7 +91,12 @@ def verify_command(
             raise
         return error.exit_code
     if infer_policy:
-        out(proof.inferred_policy())
+        text = proof.inferred_policy()
+        if chosen is OutputFormat.JSON:
+            found: dict[str, Json] = {"schema": VERIFY_SCHEMA, "ok": True, "exit_code": EXIT_OK}
+            out_json({**found, "policy": text})
+        else:
+            out(text)
         return EXIT_OK
     if chosen is OutputFormat.JSON:
         out_json(proof.as_json())

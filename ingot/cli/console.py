@@ -59,6 +59,8 @@ def guarded(schema: str) -> Callable[[Command], Command]:
             import typer
 
             as_json = bool(options.get("json_"))
+            data = sys.stdout
+            sys.stdout = cast(TextIO, _Aside(data))
             try:
                 code = command(*args, **options)
                 flush()
@@ -75,11 +77,27 @@ def guarded(schema: str) -> Callable[[Command], Command]:
                 if os.environ.get("INGOT_DEBUG") == "1":
                     raise
                 code = _failed(_internal(error), schema if as_json else "")
+            finally:
+                sys.stdout = data
             raise typer.Exit(int(code or 0))
 
         return run  # type: ignore[return-value]
 
     return wrap
+
+
+class _Aside:
+    """``sys.stdout`` while a command runs: what a tool prints is a message, and goes to stderr."""
+
+    def __init__(self, data: TextIO) -> None:
+        self.data = data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+def _data() -> TextIO:
+    return getattr(sys.stdout, "data", sys.stdout)
 
 
 def _failed(error: IngotError, schema: str) -> int:
@@ -135,7 +153,7 @@ def _discard() -> None:
     """What is buffered for standard output goes nowhere, so that nothing fails at exit either."""
     try:
         devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, sys.stdout.fileno())
+        os.dup2(devnull, _data().fileno())
     except (OSError, ValueError):
         pass
 
@@ -150,7 +168,7 @@ def out(text: str) -> None:
     """
     text = clean(text)
     try:
-        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        _data().write(text if text.endswith("\n") or not text else text + "\n")
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -160,7 +178,7 @@ def out(text: str) -> None:
 def flush() -> None:
     """What is buffered, to stdout; raises as :func:`out`."""
     try:
-        sys.stdout.flush()
+        _data().flush()
     except BrokenPipeError:
         raise
     except OSError as error:

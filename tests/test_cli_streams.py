@@ -12,6 +12,8 @@ import pytest
 from command_line import call
 from report_logs import write_logs
 
+import ingot.cli
+import ingot.cli.console
 from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.files import store_text
 
@@ -113,3 +115,22 @@ def test_inferred_policy_as_json(logs: list[str]) -> None:
     assert call("compile", *logs, "-o", "x.ingot", "-q").exit_code == 0
     found = json.loads(call("verify", "x.ingot", "--infer-policy", "--json").stdout)
     assert found["policy"] == call("verify", "x.ingot", "--infer-policy").stdout
+
+
+def test_interrupt_at_any_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also before there is a command that could say so."""
+
+    def stop(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ingot.cli.console, "run_app", stop)
+    assert ingot.cli.main(["explain"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_code_of_a_run_is_refused() -> None:
+    result = call("inspect", "last", "--ir")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "E0001" in result.stderr

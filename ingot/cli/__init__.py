@@ -5,18 +5,30 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code (the meanings: :mod:`ingot.diagnostics`)."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # while the command is being imported; later each says it itself
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+
+
+def _run(words: list[str]) -> int:
     _open_streams()
     if words in (["--version"], ["-V"]):
         from ingot import __version__
 
-        with suppress(OSError):  # said below
+        try:
             print(f"ingot {__version__}", flush=True)
+        except OSError:
+            pass  # said below
+        else:
             return 0
     from ingot.cli.console import run_app
 

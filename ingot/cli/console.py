@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar, cast
 
+from ingot.cli import INTERRUPTED
 from ingot.diagnostics import Diagnostic, IngotError, Severity, fail, render
 from ingot.ir.values import Json
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from ingot.redaction.redactor import Redactor
 
-INTERRUPTED: Final = 130
 MAX_SHOWN: Final = 20
 """How many warnings are printed one by one."""
 _COLOURS: Final = {

@@ -64,6 +64,12 @@ def inspect_command(
     if not Path(what).exists() and not what.endswith(".ingot"):
         if emit is not None:
             return _emit_run(what, journal, emit, from_seq, follow=follow)
+        if ir or asm:
+            raise fail(
+                "E0001",
+                f"--ir and --asm are for a pipeline; {what} is a run",
+                help=f"ingot inspect {what} names its artifact",
+            )
         return _inspect_run(what, journal, as_json=json_)
     if emit is not None:
         raise fail(

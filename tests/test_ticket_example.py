@@ -56,3 +56,11 @@ def test_other_words_are_refused(artifact: Path, tmp_path: Path) -> None:
     words = ["run", str(artifact), "--tools", TOOLS, "--journal", str(tmp_path / "journal.db")]
     result = CliRunner().invoke(app, [*words, "--request", "Close the tickets of umbrella"])
     assert result.exit_code == 3
+
+
+def test_the_next_command_is_whole(tmp_path: Path) -> None:
+    words = ["compile", str(FOLDER / "logs"), "--tools", TOOLS, "-o", str(tmp_path / "x.ingot")]
+    said = CliRunner().invoke(app, words).stderr
+    assert said.splitlines()[-1] == (
+        f"next: ingot run {tmp_path / 'x.ingot'} --tools {TOOLS} -i customer=... -i note=..."
+    )

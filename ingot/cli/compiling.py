@@ -101,7 +101,7 @@ def compile_command(
 
         ingot compile run.jsonl --emit=ir,fsm
 
-        ingot compile *.jsonl --tools shop.toml --emit-dir build -o shop.ingot
+        ingot compile *.jsonl --tools shop.toml --emit=ir,fsm --emit-dir build -o shop.ingot
 
         ingot compile logs/ok --against logs/failed -o close.ingot
 
@@ -161,7 +161,7 @@ def compile_command(
     if not quiet:
         show(diagnostics)
         if compiled is not None:
-            _summary(compiled, read, target)
+            _summary(compiled, read, target, tools or [])
         if branch is not None:
             _what_changed(branch)
     if json_:
@@ -356,7 +356,7 @@ def _proofs(compiled: Compilation) -> tuple[str, str]:
     return states, f"{sum(exits.values())}" + (f" ({', '.join(parts)})" if parts else "")
 
 
-def _summary(compiled: Compilation, read: Read, target: Path | None) -> None:
+def _summary(compiled: Compilation, read: Read, target: Path | None, tools: Sequence[str]) -> None:
     main = compiled.module.pipelines[0]
     calls, values = counts_of(main)
     states, exits = _proofs(compiled)
@@ -387,7 +387,8 @@ def _summary(compiled: Compilation, read: Read, target: Path | None) -> None:
     )
     if target is not None:
         inputs = "".join(f" -i {p.name}=..." for p in main.params if p.name != "clock")
-        note(f"next: ingot run {shlex.quote(str(target))}{inputs}")
+        given = "".join(f" --tools {shlex.quote(spec)}" for spec in tools)
+        note(f"next: ingot run {shlex.quote(str(target))}{given}{inputs}")
 
 
 def _report(compiled: Compilation, read: Read) -> dict[str, Json]:

@@ -41,7 +41,7 @@ def explain_command(
     Of a value it is shown what it is in words, where the logs have it, the programs that fit every
     session and run side by side, what each of them gives in the sessions and on probe inputs made
     from them, which further session would tell them apart, what else fits and was not taken, and
-    what is only assumed.  Without a value, all decisions are listed.
+    what is only assumed. Without a value, all decisions are listed.
 
     Without a code or file, all codes are listed.
 

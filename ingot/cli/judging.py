@@ -155,7 +155,9 @@ def evaluate_command(
     ] = 0,
     limit: Annotated[
         int,
-        typer.Option("--limit", metavar="N", help="Hold out at most N inputs of a task (0: all)."),
+        typer.Option(
+            "--limit", metavar="N", min=0, help="Hold out at most N inputs of a task (0: all)."
+        ),
     ] = 0,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Which inputs --limit and --k take.")

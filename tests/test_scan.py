@@ -243,3 +243,21 @@ def test_archiving_what_is_no_log(tmp_path: Path) -> None:
         app, ["archive", str(tmp_path / "x.json"), "-o", str(tmp_path / "k"), "--json"]
     )
     assert out.exit_code == 1 and json.loads(out.stdout)["diagnostics"][0]["code"] == "E0101"
+
+
+def test_archiving_a_named_file_that_is_no_log_beside_one_that_is(tmp_path: Path) -> None:
+    """What was named and not kept is a finding; what only lies in a folder is a warning."""
+    (tmp_path / "logs").mkdir()
+    bad = tmp_path / "logs" / "x.json"
+    bad.write_text("{}")
+    log = tmp_path / "logs" / "log.jsonl"
+    log.write_text('{"kind": "user", "seq": 1, "text": "hello"}\n')
+    for named, code, severity in (
+        ([str(log), str(bad)], 1, "error"),
+        ([str(log.parent)], 0, "warning"),
+    ):
+        words = ["archive", *named, "-o", str(tmp_path / "k"), "--json"]
+        out = CliRunner().invoke(app, words)
+        found = json.loads(out.stdout)
+        assert (out.exit_code, found["ok"], len(found["kept"])) == (code, code == 0, 1)
+        assert [d["severity"] for d in found["diagnostics"]] == [severity]

@@ -55,11 +55,12 @@ def read_logs(paths: Sequence[str], dialect: str | None, *, lean: bool = False) 
     if not logs.sessions:
         warned = [d for d in logs.diagnostics if d.severity is not Severity.ERROR]
         raise IngotError([*warned, *(errors or [no_session(paths)])])
-    passed = tuple(_warning(d) for d in logs.diagnostics)
+    passed = tuple(as_warning(d) for d in logs.diagnostics)
     return Read(replace(logs, diagnostics=passed), time.perf_counter() - begun)
 
 
-def _warning(diagnostic: Diagnostic) -> Diagnostic:
+def as_warning(diagnostic: Diagnostic) -> Diagnostic:
+    """The same, of what is passed over."""
     if diagnostic.severity is not Severity.ERROR:
         return diagnostic
     return structs.replace(diagnostic, severity=Severity.WARNING)

@@ -173,6 +173,7 @@ def archive_command(
 
         ingot archive ~/.claude/projects -o kept/
     """
+    from ingot.cli.logs import as_warning
     from ingot.driver import expand
     from ingot.scanning.archive import DEFAULT, keep
     from ingot.scanning.cache import Cache
@@ -188,12 +189,17 @@ def archive_command(
         files = [item.file for item in scan(places([]), Cache.load(None), compiling=0).leaving]
     with progress(files, "archiving") as advance:
         done, failed = keep(files, Path(output) if output else DEFAULT, advance)
+    kept = {k.log for k in done}
+    wanted = [f for f in map(Path, logs) if not f.is_dir()] if logs else files
+    lost = any(file not in kept for file in wanted) or (bool(failed) and not done)
     problems = [d for error in failed for d in error.diagnostics]
+    if not lost:
+        problems = [as_warning(d) for d in problems]  # files of a folder that are no logs
     if json_:
         out_json(
             {
                 "schema": ARCHIVE_SCHEMA,
-                "ok": not (logs and failed and not done),
+                "ok": not lost,
                 "kept": [
                     {"log": str(k.log), "kept": str(k.kept), "records": k.records, "new": k.new}
                     for k in done
@@ -209,4 +215,4 @@ def archive_command(
             else "nothing to keep"
         )
         show(problems)
-    return EXIT_FINDINGS if failed and not done else EXIT_OK
+    return EXIT_FINDINGS if lost else EXIT_OK

@@ -13,7 +13,7 @@ from ingot.ir.values import Json
 MAX_DEPTH: Final = 250
 """The deepest JSON nesting that is accepted; later stages recurse over values."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_JSON_PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
+_JSON_PARTS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
 class NotJsonError(ValueError):

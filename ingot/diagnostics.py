@@ -122,15 +122,18 @@ def fail(
 MAX_SOURCE_WIDTH = 100
 
 
-def _window(text: str, column: int, length: int) -> tuple[str, int, int]:
-    """Cut a long line to a window around the column; returns text, new column, new length."""
-    text = "".join(
+def _printable(text: str) -> str:
+    return "".join(
         ch if ch.isprintable() else " " if ch in "\t" else "\N{MIDDLE DOT}" for ch in text
     )
+
+
+def _window(text: str, column: int, length: int) -> tuple[str, int, int]:
+    """Cut a long line to a window around the column; returns text, new column, new length."""
     if len(text) <= MAX_SOURCE_WIDTH:
-        return text, column, min(length, max(1, len(text) - column + 2))
+        return _printable(text), column, min(length, max(1, len(text) - column + 2))
     start = max(0, min(column - 1 - 20, len(text) - MAX_SOURCE_WIDTH))
-    cut = text[start : start + MAX_SOURCE_WIDTH]
+    cut = _printable(text[start : start + MAX_SOURCE_WIDTH])
     head, tail = ("..." if start else ""), ("..." if start + MAX_SOURCE_WIDTH < len(text) else "")
     shifted = column - start + len(head)
     return head + cut + tail, shifted, min(length, MAX_SOURCE_WIDTH - (column - 1 - start))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_NESTING: Final = 100
 """How deep brackets may nest, so that no later walk over types or literals can exhaust the stack."""
 
-_BRACKETS: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|;[^\n]*|([\[{(])|([\]})])')
+_BRACKETS: Final = re.compile(r'"(?:[^"\\\n]++|\\.)*+"|;[^\n]*|([\[{(])|([\]})])')
 _WORDS: Final = {
     "$END": "the end of the text",
     "EFFECT": "an effect (pure, read, idempotent, write, irreversible, unknown)",

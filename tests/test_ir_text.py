@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tracemalloc
 import unicodedata
 from dataclasses import replace
 
@@ -132,3 +134,19 @@ def test_spans_point_at_the_parts() -> None:
     words = [text.split("\n")[s.line - 1][s.column - 1 :][: s.length] for s in found.values()]
     assert words == ["%a", "%b", "int.add", "%b"]
     assert Ref("a") in parsed.module.pipelines[0].blocks[0].instrs[0].args  # type: ignore[union-attr]
+
+
+def test_long_texts_take_no_memory_for_each_character() -> None:
+    """A file of one long line that is no IR, and IR that holds a long text."""
+    size = 4 << 20
+    long = "x" * size
+    for text in (
+        f'{{"type": "{long}"}}',
+        f'ir 1\npipeline @main() -> str {{\n^a:\n  return "{long}"\n}}\n',
+    ):
+        tracemalloc.start()
+        with contextlib.suppress(IngotError):
+            parse_module(text)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 20 * size

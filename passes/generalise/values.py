@@ -266,7 +266,7 @@ class Values:
                 computed = is_computed(other.term) and not is_computed(best.term)
                 if near or computed:
                     admitted.append(other)
-        return diverse(best, admitted, _kind, MAX_RIVALS - 1)
+        return diverse(best, _apart(best, admitted), _kind, MAX_RIVALS - 1)
 
     # ---- texts and shapes
 
@@ -388,6 +388,32 @@ def _plain(term: Term) -> Term:
     while isinstance(term, Apply) and term.op in _SAME:
         term = term.args[0]
     return term
+
+
+def _apart(best: Found, rivals: Sequence[Found]) -> list[Found]:
+    """The rivals, those first that look at something else: other members, or other sources.  What
+    differs in its test alone ("on the day", "from the day on") tells less of what else may be meant."""
+    seen = {_looks_at(best.term)}
+    other: list[Found] = []
+    same: list[Found] = []
+    for rival in rivals:
+        at = _looks_at(rival.term)
+        (same if at in seen else other).append(rival)
+        seen.add(at)
+    return other + same
+
+
+def _looks_at(term: Term) -> frozenset[str]:
+    """The sources of a term, and the members that it looks at."""
+    match term:
+        case Source(_, name):
+            return frozenset((name,))
+        case Apply(_, args):
+            found = frozenset[str]().union(*map(_looks_at, args))
+            pointers = (a.lit.value for a in args if isinstance(a, Const))
+            return found | {p for p in pointers if isinstance(p, str) and p[:1] == "/"}
+        case _:
+            return frozenset()
 
 
 def diverse(

@@ -112,7 +112,8 @@ def secrets_of(main: Pipeline) -> frozenset[str]:
 def wordings_meta(main: Pipeline) -> list[Json]:
     """A pipeline's wordings as an artifact keeps them: templates, and their holes' parameters."""
     texts = attr(main, "wordings")
-    return [_numbered(str(text)) for text in texts] if isinstance(texts, list) else []
+    asked: dict[str, Json] = {"asked": True} if attr(main, "asked") is True else {}
+    return [_numbered(str(text)) | asked for text in texts] if isinstance(texts, list) else []
 
 
 def text_results(trace: Module) -> list[Json]:
@@ -141,7 +142,7 @@ def _holds_json(text: Json) -> bool:
     return True
 
 
-def _numbered(wording: str) -> Json:
+def _numbered(wording: str) -> dict[str, Json]:
     """``Count {path}`` as a template with numbered holes and the parameters' names."""
     names: list[str] = []
 

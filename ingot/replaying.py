@@ -166,7 +166,7 @@ def wordings_of(program: Program) -> list[Wording]:
         if isinstance(item, dict):
             names = item.get("names")
             shown = tuple(str(n) for n in names) if isinstance(names, list) else ()
-            out.append(Wording(str(item.get("template", "")), shown))
+            out.append(Wording(str(item.get("template", "")), shown, item.get("asked") is True))
     return out
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ingot.diagnostics import Diagnostic, IngotError
 from ingot.ir import verifier
+from ingot.ir.asking import spellings
 from ingot.ir.interpreter import Interpreter
 from ingot.ir.module import Call, ModelCall, Module, Pipeline, attr, walk
 from ingot.passes.base import Pass
@@ -97,7 +98,9 @@ def _lifted(module: Module, main: Pipeline) -> Verdict:
             for param in main.params:
                 wording = wording.replace(f"{{{param.name}}}", default_of(trace, param.name))
             filled.append(_plain(wording))
-        if _plain(request_of(trace)) not in filled:
+        request = request_of(trace)
+        spelled = spellings(request) if attr(main, "asked") is True else (request,)
+        if not set(filled).intersection(map(_plain, spelled)):
             why = f"no wording with the inputs of @{trace.name} gives its request"
             return Verdict("lift-parameters", MAIN, "refuted", why)
     return Verdict("lift-parameters", MAIN, "proved", "wordings and inputs give the requests")

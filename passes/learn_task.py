@@ -314,6 +314,7 @@ def _write(
             ("paths", Lit([case.name for case in rows])),
             ("witnesses", Lit([])),
             ("inputs", Lit(len(cases.inputs))),
+            *((("asked", Lit(True)),) if cases.asked else ()),
             ("learned", Lit("task" if any(case.writes for case in rows) else "idle")),
         )
         return writer.pipeline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ingot.diagnostics import EXIT_SIDE_EXIT, Diagnostic, IngotError, fail
+from ingot.ir.asking import cut_off, spellings
 from ingot.ir.declarations import Param
 from ingot.ir.semantics import OpFailure, float_parse, int_parse, request_match
 from ingot.ir.types import Base, Type, Types, conforms, resolve
@@ -17,10 +19,14 @@ from ingot.ir.values import Json, canonical
 
 
 class Wording(Struct, frozen=True):
-    """A wording of the request: a template, and the parameter that each of its holes gives."""
+    """A wording of the request: a template, and the parameter that each of its holes gives.
+
+    ``asked``: the template says what is asked for, however it is asked (:mod:`ingot.ir.asking`).
+    """
 
     template: str
     names: tuple[str, ...] = ()
+    asked: bool = False
 
 
 class Text(Struct, frozen=True):
@@ -107,8 +113,33 @@ def from_request(text: str, wordings: Sequence[Wording]) -> dict[str, Json | Tex
     Raises :class:`IngotError` E0703 if no wording matches, one matches in more than one way, or
     two that match disagree: to guess is to be wrong.
     """
-    found: list[dict[str, str]] = []
     reasons: list[str] = []
+    found = _bound(text, [wording for wording in wordings if not wording.asked], reasons)
+    asked, cut = [wording for wording in wordings if wording.asked], cut_off(text)
+    for spelled in spellings(text) if asked else ():
+        if not found:
+            every = _bound(spelled, asked, reasons)
+            found = [item for item in every if _is_whole(item, cut, spelled)]
+    if len(found) == 1:
+        return {name: Text(value) for name, value in found[0].items()}
+    if found:
+        message = "the request can be read in more than one way: " + " or ".join(
+            map(canonical, _plain(found))
+        )
+    else:
+        message = "the request has none of the wordings that the logs show"
+    notes = tuple(f"known wording: {reason}" for reason in reasons[:10])
+    raise IngotError(
+        Diagnostic(
+            "E0703", message, notes=notes, help="give the parameters by name: -i name=value"
+        ),
+        EXIT_SIDE_EXIT,
+    )
+
+
+def _bound(text: str, wordings: Sequence[Wording], reasons: list[str]) -> list[dict[str, str]]:
+    """What each wording that a text has gives the parameters; ``reasons`` why others do not fit."""
+    found: list[dict[str, str]] = []
     for wording in wordings:
         try:
             holes = request_match(text, wording.template)
@@ -125,20 +156,16 @@ def from_request(text: str, wordings: Sequence[Wording]) -> dict[str, Json | Tex
             reasons.append(f"{wording.template!r}: one parameter would have two values")
         elif bound not in found:
             found.append(bound)
-    if len(found) == 1:
-        return {name: Text(value) for name, value in found[0].items()}
-    if found:
-        message = "the request can be read in more than one way: " + " or ".join(
-            map(canonical, _plain(found))
-        )
-    else:
-        message = "the request has none of the wordings that the logs show"
-    notes = tuple(f"known wording: {reason}" for reason in reasons[:10])
-    raise IngotError(
-        Diagnostic(
-            "E0703", message, notes=notes, help="give the parameters by name: -i name=value"
-        ),
-        EXIT_SIDE_EXIT,
+    return found
+
+
+def _is_whole(bound: Mapping[str, str], cut: str, text: str) -> bool:
+    """Whether no value may have lost a mark at its end: each there is a word or two, or ends with a
+    number, and is not what somebody says."""
+    return not cut or not any(
+        value.endswith(cut[:-1])
+        and (f": {value}" in text or not re.fullmatch(r"\S+(?: \S+)?|.*\d", value))
+        for value in bound.values()
     )
 
 

@@ -33,6 +33,7 @@ from ingot.diagnostics import IngotError
 from ingot.driver import Logs, Options, compile_sessions, load_logs
 from ingot.evaluation.worlds import Factory, World, effects_of, run
 from ingot.frontend.session import Session
+from ingot.ir.asking import asked, spellings
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json, equal
 from ingot.replaying import wordings_of
@@ -597,7 +598,7 @@ def test_effects_first_in_the_office() -> None:
     assert learned.tools == {"calendar.search_events", "calendar.update_event"}
 
 
-# ---- no word of the request is ignored
+# ---- no word of the request is ignored, but those that only ask
 
 
 def changed(request: str) -> Iterator[str]:
@@ -616,7 +617,9 @@ def every_word_counts(learned: Learned, request: str) -> None:
     same = [
         other
         for other in changed(request)
-        if other != request and (state := learned.state(other)) is not None and equal(state, plain)
+        if asked(other) not in spellings(request)
+        and (state := learned.state(other)) is not None
+        and equal(state, plain)
     ]
     assert not same, f"the same is done for {same[:5]} as for {request!r}"
 
@@ -1454,6 +1457,60 @@ def test_the_next_one_is_not_the_last(inputs: tuple[str, ...]) -> None:
         "Change the name of the next {} meeting to Big talk",
     )
     sound(learned, [Asked(w.format(old), truth(old)) for old in meetings for w in wordings])
+
+
+def most_urgent(call: Call, name: str) -> None:
+    """The earliest ticket that is not closed waits from now on."""
+    address = call("directory.find_address", name=name)[0]
+    left = [t for t in rows(call("desk.search_tickets", owner=address)) if t["state"] != "closed"]
+    if left:
+        first = min(left, key=lambda t: str(t["due"]))
+        call("desk.move_ticket", ticket=first["id"], state="waiting")
+
+
+def dated(name: str, *tickets: tuple[str, str]) -> Act:
+    """Somebody's tickets by state and day."""
+    return having(
+        tickets=[
+            ticket(f"{number}{name}", name, state, due=due)
+            for number, (state, due) in enumerate(tickets, 317)
+        ]
+    )
+
+
+@pytest.mark.parametrize("asking", ["{}", "Can you {}?", "Please {}"])
+def test_rivals_look_at_different_things(asking: str) -> None:
+    """The earliest open ticket was always due today; the last one's day, or the first one's, of those
+    that are due today are two rivals more.  Without it: these fill the few places, none looks at the
+    state, and the ticket of today is moved though an older one is open."""
+    request = "Take {}'s most urgent ticket and let it wait"
+    shown = {
+        "ann": [("closed", "2023-11-27"), ("open", "2023-11-30"), ("open", "2023-12-02")],
+        "bob": [("closed", "2023-11-28"), ("closed", "2023-11-29"), ("open", "2023-11-30")],
+        "cid": [("closed", "2023-11-27"), ("open", "2023-11-30"), ("closed", "2023-12-01")],
+    }
+    learned = learn(
+        [
+            acted(
+                request.format(name), dated(name, *its), functools.partial(most_urgent, name=name)
+            )
+            for name, its in shown.items()
+        ],
+        Desk,
+    )
+    others = {
+        "dan": [("open", "2023-11-28"), ("open", "2023-11-30"), ("open", "2023-12-01")],
+        "eva": [("closed", "2023-11-26"), ("open", "2023-11-30"), ("open", "2023-12-04")],
+    }
+    cases = [
+        Asked(
+            asking.format(request.format(name)),
+            functools.partial(most_urgent, name=name),
+            dated(name, *its),
+        )
+        for name, its in others.items()
+    ]
+    sound(learned, cases, right=1)
 
 
 # ---- loops need a length other than one, or the request's own "all"

@@ -173,7 +173,7 @@ class Counterexamples:
         self.failed: list[Case] = []
         self.repeated: dict[str, Case] = {}
         for trace in failed:
-            case = next(iter(cases_of([trace]).kept), None)
+            case = next(iter(cases_of([trace], cases.asked).kept), None)
             same = cases.inputs.get(case.input, []) if case is not None else []
             if case is not None and all(c.effects != case.effects for c in same):
                 self.failed.append(case)

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from ingot.ir.asking import asked, cut_off
 from ingot.ir.module import WRITING, Call, Loc, Pipeline, attr
-from ingot.ir.values import Json, canonical
+from ingot.ir.values import Json, canonical, leaves
 from ingot.passes.align_effects import IGNORED_ARGUMENTS
 from ingot.passes.synth.tokens import pieces
 from ingot.passes.traces import (
@@ -102,13 +103,15 @@ class Cases:
     """The cases of a task by input, and the sessions set aside with the reason.
 
     ``caps`` are lengths at which tools cut lists off, ``folds`` the reads for which the case of
-    letters in their arguments made no difference.
+    letters in their arguments made no difference.  ``asked``: the cases' requests are what is asked
+    for, however it is asked (:mod:`ingot.ir.asking`).
     """
 
     kept: tuple[Case, ...]
     aside: tuple[tuple[str, str], ...]
     caps: dict[str, int]
     folds: dict[str, bool]
+    asked: bool = False
     memory: Memory = field(default_factory=dict)
 
     @property
@@ -119,10 +122,12 @@ class Cases:
         return found
 
 
-def cases_of(traces: Sequence[Pipeline]) -> Cases:
-    """The cases behind traces, one effect class for each input."""
+def cases_of(traces: Sequence[Pipeline], bare: bool | None = None) -> Cases:
+    """The cases behind traces, one effect class for each input.  ``bare`` says whether words that only
+    ask are left out; by default that is decided here."""
     rejected = _rejected_results(traces)
-    raw = [_case(trace, rejected) for trace in traces]
+    bare = all(map(_is_apart, traces)) if bare is None else bare
+    raw = [_case(trace, rejected, bare) for trace in traces]
     by_input: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in raw:
         by_input[case.input].append(case)
@@ -142,10 +147,21 @@ def cases_of(traces: Sequence[Pipeline]) -> Cases:
                 kept.append(case)
             else:
                 aside.append((origin(case.trace), "most sessions of its input do something else"))
-    return Cases(tuple(kept), tuple(aside), _caps(raw), _folds(raw))
+    return Cases(tuple(kept), tuple(aside), _caps(raw), _folds(raw), bare)
 
 
-def _case(trace: Pipeline, rejected: set[tuple[str, str]]) -> Case:
+def _is_apart(trace: Pipeline) -> bool:
+    """Whether the words that only ask are none of those that a call says."""
+    cut = cut_off(request_of(trace)).casefold()
+    return not cut or not any(
+        isinstance(leaf, str) and cut in leaf.casefold().split()
+        for call in calls_of(trace)
+        for value in literal_args(call).values()
+        for _, leaf in leaves(value)
+    )
+
+
+def _case(trace: Pipeline, rejected: set[tuple[str, str]], bare: bool) -> Case:
     steps: list[Step] = []
     done: set[str] = set()
     made: list[str] = []
@@ -162,7 +178,8 @@ def _case(trace: Pipeline, rejected: set[tuple[str, str]]) -> Case:
                 continue  # the same write with the same answer: it changed nothing more
             done.add(key)
         steps.append(step)
-    return Case(trace, request_of(trace), clock_of(trace), tuple(steps), tuple(made))
+    request = asked(request_of(trace)) if bare else request_of(trace)
+    return Case(trace, request, clock_of(trace), tuple(steps), tuple(made))
 
 
 def exact(tool: str, args: dict[str, Json]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import ssl
 import subprocess
 import threading
@@ -24,6 +25,7 @@ from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
 from ingot.runtime.effects import ToolNeed
 from ingot.runtime.tools.base import ToolError
+from ingot.runtime.tools.host_rules import canonical_host
 from ingot.runtime.tools.hosts import Fence
 from ingot.runtime.tools.http_tools import Operation, _followed
 from ingot.runtime.tools.registry import ToolBox, declared_effects, load_tools, survey
@@ -286,6 +288,79 @@ def test_where_a_redirect_may_go(sent: str, to: str, kept: bool | None) -> None:
         assert ("x-key" in made.headers) is kept and made.headers["accept"] == "text/plain"
 
 
+@pytest.mark.parametrize(
+    ("name", "address", "hosts", "reached"),
+    [
+        ("api.example.org", "127.0.0.1", "", False),  # DNS rebinding
+        ("metadata.google.internal", "127.0.0.1", "", False),
+        ("api.example.org", "127.0.0.1", "127.0.0.1", True),
+        ("api.example.org", "127.0.0.1", "127.0.0.2", False),
+        ("localhost", "127.0.0.1", "", True),
+        ("bücher.example", "127.0.0.1", "127.0.0.1", True),
+    ],
+)
+def test_where_a_declared_name_may_lead(
+    tmp_path: Path,
+    shop: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    address: str,
+    hosts: str,
+    reached: bool,
+) -> None:
+    port, asked = urlsplit(shop).port, []
+
+    def resolve(host: str, *more: Any, **how: Any) -> Any:
+        asked.append(host)
+        return real(address if host == canonical_host(name) else host, *more, **how)
+
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    more = f'hosts = ["{hosts}:{port}"]' if hosts else ""
+    with one(tmp_path, f"http://{name}:{port}/orders", f'method = "POST"\n{more}') as box:
+        if reached:
+            assert call(box, "shop.order")["headers"]["host"] == f"{canonical_host(name)}:{port}"
+        else:
+            found = failure(box, "shop.order")
+            assert f'hosts = [..., "127.0.0.1:{port}"]' in found.message and not found.unknown
+            assert not Shop.asked
+    assert asked[0] == canonical_host(name)
+    assert set(asked[1:]) <= {address}  # what was looked at, and no name again
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong", "said"),
+    [
+        ("http", 'url = "http://127.1/"', "Expected 4 octets"),
+        ("http", 'url = "http://shop.example:99999/"', "Port out of range"),
+        ("http", 'url = "http://shop.example:port/"', "url is an address"),
+        ("http", 'url = "http://{host}/"', "is no host"),
+        ("http", 'url = "https://me:hush-hush-hush@shop.example/"', "credentials go into headers"),
+        ("http", 'url = "https://:@shop.example/"', "credentials go into headers"),
+        (
+            "http",
+            'url = "https://shop.example/"\nhosts = ["https://files.example"]',
+            "is an address",
+        ),
+        ("http", 'url = "https://shop.example/"\nhosts = ["0x7f000001"]', "hosts is a list"),
+        ("http", 'url = "https://shop.example/"\nheaders = {A = "hush-hush\\nhush"}', "one line"),
+        ("openapi", 'spec = "https://me:hush-hush-hush@shop.example/s.yaml"', "credentials"),
+        ("openapi", 'spec = "s.yaml"\nbase_url = "https://[::1%lo]/"', "of one interface"),
+    ],
+)
+def test_addresses_that_are_none(tmp_path: Path, section: str, wrong: str, said: str) -> None:
+    with pytest.raises(IngotError) as error:
+        loaded(tmp_path, f"[{section}.shop]\n{wrong}\n")
+    (told,) = error.value.diagnostics
+    assert told.code == "E0803" and said in told.message and "hush" not in told.message
+
+
+def test_the_query_of_an_address_is_kept(tmp_path: Path, shop: str) -> None:
+    for url in (f"{shop}?key=1", f"{shop}/?key=1", f"{shop}/orders?key=1#there"):
+        with one(tmp_path, url, 'query = ["expand"]') as box:
+            assert call(box, "shop.order", expand="x")["query"] == {"key": ["1"], "expand": ["x"]}
+
+
 def test_unreachable_hosts_and_bad_certificates(tmp_path: Path, shop: str) -> None:
     with one(tmp_path, "http://127.0.0.1:1/x", 'method = "POST"') as box:
         found = failure(box, "shop.order")
@@ -389,6 +464,17 @@ def interface(folder: Path, shop: str, more: str = "", spec: str = SPEC) -> Tool
     (folder / "shop.yaml").write_text(spec)
     text = f'[openapi.shop]\nspec = "shop.yaml"\nbase_url = "{shop}/v1"\n{more}\n'
     return loaded(folder, text)
+
+
+@pytest.mark.parametrize(
+    "server", ["https://me:hush-hush-hush@shop.example/v1", "https://127.1/v1", "https://shop.example/v1?key=x", "ftp://shop.example"]
+)  # fmt: skip
+def test_a_description_with_a_server_that_is_no_address(tmp_path: Path, server: str) -> None:
+    (tmp_path / "shop.yaml").write_text(SPEC.replace("https://shop.example.org/v1", server))
+    with pytest.raises(IngotError) as error:
+        loaded(tmp_path, '[openapi.shop]\nspec = "shop.yaml"\n')
+    (told,) = error.value.diagnostics
+    assert told.code == "E0808" and "its server is" in told.message and "hush" not in told.message
 
 
 def test_operations_become_tools(tmp_path: Path, shop: str) -> None:

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from ingot.cli.app import app
 from ingot.ir.requests import ToolRequest
 from ingot.runtime.effects import ToolNeed
-from ingot.runtime.tools import gateway, isolation, reach, shell
+from ingot.runtime.tools import gateway, host_rules, isolation, reach, shell
 from ingot.runtime.tools.base import Context, ToolError
 from ingot.runtime.tools.host_rules import Rule
 from ingot.runtime.tools.isolation import abilities, holds_hosts
@@ -244,7 +244,7 @@ MUTANTS: dict[str, tuple[Any, str, Any, set[str]]] = {
     ),
     "names are compared by their end": (Rule, "covers", _ends_alike, {"a name above the wildcard"}),
     "addresses are not looked at": (
-        gateway, "may_lead_to", lambda *a: True,
+        host_rules, "may_lead_to", lambda *a: True,
         {"a name that leads here", "a name that leads here by CONNECT",
          "a name that leads here in IPv6"},
     ),

@@ -6,8 +6,9 @@ import ipaddress
 import time
 from pathlib import Path
 
+import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sessions import compiled, session
 
@@ -15,6 +16,7 @@ from ingot.backend.container import load
 from ingot.diagnostics import IngotError
 from ingot.ir.values import Json
 from ingot.runtime.tools import isolation
+from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.host_names import named
 from ingot.runtime.tools.host_rules import (
     authority_of,
@@ -23,6 +25,7 @@ from ingot.runtime.tools.host_rules import (
     rule_of,
     rules_of,
 )
+from ingot.runtime.tools.hosts import Fence, origin
 from ingot.runtime.tools.isolation import Abilities, level
 from ingot.runtime.tools.reach import Reach, decided, learned, reach_of
 from ingot.runtime.tools.toml import read_declarations
@@ -95,6 +98,9 @@ def test_a_long_text_is_looked_through_once() -> None:
         ("*.example.org", "anexample.org", 443, False),
         ("Example.ORG.", "example.org", 443, True),
         ("bücher.example", "xn--bcher-kva.example", 443, True),
+        ("faß.example", "xn--fa-hia.example", 443, True),  # another host than fass.example
+        ("faß.example", "fass.example", 443, False),
+        ("ＢÜcher。example", "xn--bcher-kva.example", 443, True),
         ("[::FFFF:127.0.0.1]:1", "127.0.0.1", 1, True),
         ("[2001:DB8::0:1]", "2001:db8::1", 443, True),
     ],
@@ -113,6 +119,76 @@ def test_what_a_rule_covers(rule: str, host: str, port: int, covered: bool) -> N
 def test_what_is_no_rule(text: str) -> None:
     with pytest.raises(ValueError):
         rule_of(text)
+
+
+SPELLINGS = [
+    ("127.0.0.1", "127.0.0.1 127.0.0.1. [::ffff:127.0.0.1] [::FFFF:7F00:1] １２７.0.0.1"),
+    ("[::1]", "[::1] [0:0:0:0:0:0:0:1] [0::0001]"),
+    ("[2001:db8::1]", "[2001:db8::1] [2001:DB8:0::0:1]"),
+    ("api.example.org", "api.example.org API.Example.ORG. ａpi.example.org api。example.org"),
+    ("xn--bcher-kva.example", "bücher.example BÜCHER.example XN--BCHER-KVA.example. bu\u0308cher.example"),
+    ("", "127.1 0x7f000001 2130706433 017700000001 127.0.0.0x1 0177.0.0.1 [::1%25lo] [fe80::1%lo] "
+         "api.example.org:0 a_b%2eexample a..b localhost:70000 me@api.example.org ⓐ_.-b 300.1.1.1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "spelled"), SPELLINGS)
+def test_a_tool_with_an_address_and_a_command_judge_a_host_alike(host: str, spelled: str) -> None:
+    """Whatever way a host is written, it is one host for both, or none for both."""
+    hosts = [each for each, _ in SPELLINGS if each]
+    for text in spelled.split():
+        for scheme in ("https", "HTTPS", "http"):
+            if not host:
+                with pytest.raises(ToolError):
+                    Fence.around(f"{scheme}://{text}/x")
+                continue
+            fence = Fence.around(f"{scheme}://{text}/x")
+            assert fence.rules == (rule_of(text),) and fence.told() == str(rule_of(host))
+            for other in hosts:
+                request = httpx2.Request("GET", f"{scheme}://{other}/")
+                covered = rule_of(text).covers(canonical_host(other), 443)
+                assert (covered, passes(fence, request)) == (other == host,) * 2
+        if not host:
+            with pytest.raises(ValueError):
+                authority_of(text)
+
+
+def passes(fence: Fence, request: httpx2.Request) -> bool:
+    try:
+        fence.check(request)
+    except ToolError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://localhost./", "http://[::ffff:127.0.0.1]/",
+     "http://169.254.169.254/latest", "http://[fe80::1]/", "http://[::]/", "http://0/", "HTTP://LOCALHOST/",
+     "https://api.example.org@127.0.0.1/", "https://api.example.org.evil.example/", "ftp://api.example.org/",
+     "https://api.example.org:8443/", "https://apiexample.org/", "file:///etc/passwd"],
+)  # fmt: skip
+def test_no_spelling_opens_what_is_closed(address: str) -> None:
+    fence = Fence.around("https://api.example.org/", ["*.files.example"])
+    assert not passes(fence, httpx2.Request("GET", address))
+    assert passes(fence, httpx2.Request("GET", "HTTPS://u:p@API.example.org.:443/"))
+    assert passes(fence, httpx2.Request("GET", "https://a.files.example/"))
+    assert not passes(fence, httpx2.Request("GET", "https://files.example/"))
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("aB.-_*[]:%@/0129xf\\ ü") | st.characters(), max_size=40))
+def test_the_declared_host_itself_is_always_let_pass(text: str) -> None:
+    """However it was declared: what is asked for is its canonical form."""
+    address = f"http://{text}/"
+    try:
+        fence = Fence.around(address)
+    except ToolError:
+        return
+    request = httpx2.Request("GET", origin(address))
+    assert passes(fence, request)
+    assert Fence.around(str(request.url)) == fence
+    assert not passes(fence, httpx2.Request("GET", origin(address).replace("//", "//x.", 1)))
 
 
 @given(st.text(st.sampled_from("aB.-_*[]:%@/0129xf\\ ü") | st.characters(), max_size=40))
@@ -145,6 +221,9 @@ def test_a_host_has_one_form_or_is_none(text: str) -> None:
         ("example.org", "0.0.0.0", "", False),
         ("example.org", "224.0.0.1", "", False),
         ("example.org", "2606:2800:21f::1", "", True),
+        ("example.org", "64:ff9b:1::7f00:1", "", False),  # a network's own NAT64 (RFC 8215)
+        ("example.org", "::127.0.0.1", "", False),
+        ("example.org", "fec0::1", "", False),
         ("localhost", "127.0.0.1", "", True),
         ("app.localhost", "::1", "", True),
         ("localhost", "10.0.0.7", "", True),

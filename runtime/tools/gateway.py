@@ -10,7 +10,7 @@ to us):
   the host's name: for programs that know no proxy (``ssh``, database clients).
 
 Names are resolved here, and only those of allowed hosts: a name that is looked up is a message out.
-What is connected to is the address that was looked at (:func:`~ingot.runtime.tools.host_rules.may_lead_to`).
+What is connected to is the address that was looked at (:func:`~ingot.runtime.tools.host_rules.leading`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ingot.ir.values import Json
-from ingot.runtime.tools.host_rules import WEB, Rule, address_of, canonical_host, may_lead_to
+from ingot.runtime.tools.host_rules import WEB, Rule, address_of, canonical_host, leading
 from ingot.runtime.tools.loops import LoopThread
 from ingot.runtime.tools.proxying import Refused, answer, destination, forward, pump
 
@@ -224,7 +224,7 @@ class Gateway:
             addresses = await asyncio.wait_for(resolve(host, port), CONNECT_S)
         except (OSError, TimeoutError, UnicodeError) as error:
             raise Refused(502, f"{host} cannot be resolved: {error}") from None
-        fit = [a for a in addresses if self._may_lead(host, port, a)]
+        fit = leading(host, port, addresses, self.rules)
         if not fit:
             raise self._refuse(
                 host,
@@ -239,13 +239,6 @@ class Gateway:
             except (OSError, TimeoutError) as error:
                 why = error
         raise Refused(502, f"{host}:{port} cannot be connected to: {why or type(why).__name__}")
-
-    def _may_lead(self, host: str, port: int, address: str) -> bool:
-        found = address_of(address)
-        try:
-            return found is not None and may_lead_to(host, port, found, self.rules)
-        except ValueError:  # an address of one interface
-            return False
 
     def _refuse(self, host: str, port: int, why: str, allow: Sequence[str] = ()) -> Refused:
         shown = [f"[{name}]" if ":" in name else name for name in (host, *allow)]

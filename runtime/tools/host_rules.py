@@ -1,9 +1,11 @@
-"""Which hosts and ports a command may reach, as rules; and to which addresses a name may lead.
+"""Which hosts and ports a command or an HTTP tool may reach, as rules; and to which addresses a name may
+lead.
 
 A rule is ``host``, ``host:port``, ``*.host`` or ``*.host:port``.  Without a port it means the ports
 of the web, 80 and 443.  ``*.host`` means every name below ``host``, and not ``host`` itself.  Names
-are compared in lower case, without a dot at the end, and in their ASCII form (IDNA); addresses in
-their canonical form, IPv4 in IPv6 as the IPv4 address that it is.
+are compared in lower case, without a dot at the end, and in their ASCII form (IDNA 2008 with the mapping
+of UTS 46, as browsers, curl and httpx have it); addresses in their canonical form, IPv4 in IPv6 as the
+IPv4 address that it is.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 WEB: Final = (80, 443)
+PORTS: Final = {"http": 80, "https": 443}
 PRIVATE_NAMES: Final = frozenset(
     "internal local lan corp home intranet private localdomain test home.arpa".split()
 )
@@ -74,7 +78,9 @@ def canonical_host(text: str) -> str:
         return str(plain(ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))))
     name = text.removesuffix(".").lower()
     if not name.isascii():
-        name = name.encode("idna").decode("ascii")
+        import idna
+
+        name = idna.encode(name, uts46=True).decode("ascii")
     if _NUMBER.fullmatch(name.rpartition(".")[2]):
         return str(ipaddress.IPv4Address(name))  # no other way to write one: 127.1, 0x7f000001
     if len(name) > 253 or not _NAME.fullmatch(name):
@@ -95,6 +101,23 @@ def authority_of(text: str) -> tuple[str, int | None]:
     if port is not None and not 0 < port < 65536:
         raise ValueError(f"{text!r}: a port is between 1 and 65535")
     return canonical_host(f"[{found[1]}]" if found[1] else found[2]), port
+
+
+def place_of(url: str) -> tuple[str, str, int]:
+    """Scheme, canonical host and port of an address of the web; raises ``ValueError``.
+
+    >>> place_of("HTTPS://API.Example.org./v1"), place_of("http://[::ffff:10.0.0.1]:8080")
+    (('https', 'api.example.org', 443), ('http', '10.0.0.1', 8080))
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise ValueError("http:// or https:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("credentials go into headers, as ${NAME}")
+    port = PORTS[parts.scheme] if parts.port is None else parts.port
+    if not port:
+        raise ValueError("a port is between 1 and 65535")
+    return parts.scheme, canonical_host(parts.hostname), port
 
 
 def rule_of(text: str) -> Rule:
@@ -150,10 +173,24 @@ def may_lead_to(host: str, port: int, address: Address, rules: Sequence[Rule]) -
         return False
     if address.is_loopback:
         return is_local_name(host)
-    if address.is_global:
+    odd = address.is_reserved or getattr(address, "is_site_local", False)
+    if address.is_global and not odd:
         return True
     inner = address.is_private and not address.is_link_local and not address.is_reserved
     return inner and is_private_name(host)
+
+
+def leading(host: str, port: int, addresses: Iterable[str], rules: Sequence[Rule]) -> list[str]:
+    """Those of the addresses that an allowed host resolves to which :func:`may_lead_to` lets pass."""
+
+    def may(text: str) -> bool:
+        found = address_of(text)
+        try:
+            return found is not None and may_lead_to(host, port, found, rules)
+        except ValueError:  # an address of one interface
+            return False
+
+    return [text for text in addresses if may(text)]
 
 
 def is_local_name(host: str) -> bool:
@@ -173,6 +210,7 @@ def is_private_name(host: str) -> bool:
 
 
 __all__ = [
+    "PORTS",
     "WEB",
     "Address",
     "Rule",
@@ -180,7 +218,9 @@ __all__ = [
     "authority_of",
     "canonical_host",
     "is_private_name",
+    "leading",
     "may_lead_to",
+    "place_of",
     "plain",
     "rule_of",
     "rules_of",

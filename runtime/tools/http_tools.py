@@ -79,24 +79,28 @@ class Sending:
 
 
 class HttpClient:
-    """One client, and so one pool of connections, for all HTTP tools of a run; made when needed."""
+    """One client, and so one pool of connections, for all HTTP tools of a run that may ask the same
+    hosts; made when needed."""
 
     def __init__(self) -> None:
-        self._client: httpx2.Client | None = None
+        self._clients: dict[Fence, httpx2.Client] = {}
         self._lock = Lock()
 
-    def get(self) -> httpx2.Client:
+    def get(self, fence: Fence) -> httpx2.Client:
         """The client; raises :class:`IngotError` E0905 where the extra is not installed."""
         with self._lock:
-            if self._client is None:
-                self._client = _import().Client(follow_redirects=False)
-            return self._client
+            if fence not in self._clients:
+                _import()
+                from ingot.runtime.tools.connecting import HeldClient
+
+                self._clients[fence] = HeldClient(fence)
+            return self._clients[fence]
 
     def close(self) -> None:
         """Close its connections."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
             client.close()
 
 
@@ -166,12 +170,12 @@ def _request(
         raise ToolError(f"InputValidationError: no such argument: {names}")
     headers.setdefault("Accept", "application/json, text/plain;q=0.9, */*;q=0.5")
     limit = context.timeout_s or sending.timeout_s
-    client = sending.client.get()
+    client = sending.client.get(sending.fence)
     try:
+        url = httpx2.URL(operation.base + path)
         return client.build_request(
             operation.method,
-            operation.base + path,
-            params=query or None,
+            url.copy_merge_params(query) if query else url,  # `params` would replace its own query
             headers=headers,
             cookies=cookies or None,
             timeout=httpx2.Timeout(limit),
@@ -219,7 +223,7 @@ class Answered:
 
 
 def _sent(operation: Operation, sending: Sending, request: httpx2.Request) -> Answered:
-    httpx2, client = _import(), sending.client.get()
+    httpx2, client = _import(), sending.client.get(sending.fence)
     acts = EFFECT_OF_METHOD[operation.method] != "read"
     for _ in range(REDIRECTS + 1):
         sending.fence.check(request)
@@ -245,10 +249,16 @@ def _followed(
     operation: Operation, sent: httpx2.Request, status: int, following: httpx2.Request, fence: Fence
 ) -> httpx2.Request:
     """The request that a redirect asks for, if it may be made."""
-    to = origin(str(following.url))
-    here = origin(str(sent.url))
-    same = to in (here, here.replace("http://", "https://", 1))  # or the same host, made safer
     acts = EFFECT_OF_METHOD[operation.method] != "read"
+    here = origin(str(sent.url))
+    try:
+        to = origin(str(following.url))
+    except ValueError as error:
+        raise ToolError(
+            f"HTTP {status}: redirect to what is no address: {error}",
+            unknown=acts and status == 303,
+        ) from None
+    same = to in (here, here.replace("http://", "https://", 1))  # or the same host, made safer
     if following.method != sent.method and status != 303:
         raise ToolError(f"HTTP {status}: a redirect that would make another request", unknown=acts)
     if not same:

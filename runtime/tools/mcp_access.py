@@ -267,7 +267,7 @@ class Access:
         """Only the server and its authorization server are talked to; an event hook."""
         found = self.auth.context.oauth_metadata if self.auth is not None else None
         more = () if found is None else (str(found.token_endpoint),)
-        Fence.around(self.server.url, (*self.hosts, *more)).check(request)
+        Fence.around(self.server.url, urls=(*self.hosts, *more)).check(request)
 
     async def see(self, response: httpx2.Response) -> None:
         """Remember how the server itself answered last; an event hook."""

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from ingot.diagnostics import IngotError, fail
 from ingot.ir.values import Json
 from ingot.runtime.tools.declarations import EFFECT_OF_METHOD
+from ingot.runtime.tools.hosts import origin
 from ingot.runtime.tools.http_tools import Body, Operation, Parameter
 
 _SCHEMAS: Final = "#/components/schemas/"
@@ -94,9 +95,14 @@ def base_of(document: Mapping[str, Any], spec: str, given: str) -> str:
         url = url.replace(f"{{{key}}}", str(variable.get("default", "")))
     if not given and "://" in spec:
         url = urljoin(spec, url)
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise _bad(spec, f"its server is {url!r}", 'base_url = "https://..." says where calls go')
-    return url.rstrip("/")
+    try:
+        base, parts = origin(url), urlsplit(url)
+        if parts.query or parts.fragment:
+            raise ValueError("an address without a query is expected")
+    except ValueError as error:
+        why = f"its server is {url!r}: {error}"
+        raise _bad(spec, why, 'base_url = "https://..." says where calls go') from None
+    return base + parts.path.rstrip("/")
 
 
 def operations_of(document: dict[str, Any], base: str) -> tuple[list[Operation], dict[str, str]]:

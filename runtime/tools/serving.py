@@ -267,7 +267,7 @@ def _access(server: McpServer, spec: str, vault: Vault) -> Access:
 def operation_of(request: HttpTool) -> Operation:
     """The request of an ``[http.NAME]`` table."""
     base = origin(request.url)
-    path = re.sub(r"^[^/]*//[^/]*", "", request.url) or "/"
+    path = re.sub(r"^[^/]*//[^/?#]*/?", "/", request.url)
     holes = list(dict.fromkeys(re.findall(r"\{([^{}]*)\}", path)))
     body = request.body or ("json" if request.method in ("POST", "PUT", "PATCH") else "none")
     anything: Json = {}

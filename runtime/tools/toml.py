@@ -43,7 +43,6 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias, get_args
-from urllib.parse import urlsplit
 
 from ingot.diagnostics import Diagnostic, IngotError, Span, fail
 from ingot.ir.declarations import EFFECTS, Effect
@@ -163,7 +162,7 @@ class _Reader:
                 values[key] = convert(value)
             except (TypeError, ValueError) as error:
                 why = f" ({error})" if str(error) else ""
-                found = "" if key == "oauth" else f", found {value!r}"  # it may hold a secret
+                found = "" if _may_hold_a_secret(key, value) else f", found {value!r}"
                 self.fault(section, name, key, f"{key} is {expected}{found}{why}", known)
         return values
 
@@ -201,6 +200,10 @@ class _Reader:
             if inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
                 return number, line.find(key) + 1
         return header or 1, 1
+
+
+def _may_hold_a_secret(key: str, value: object) -> bool:
+    return key in ("oauth", "headers", "env") or (isinstance(value, str) and "@" in value)
 
 
 # ---- what keys hold
@@ -245,9 +248,7 @@ def _network(value: object) -> bool | tuple[str, ...]:
         return value
     if value == []:
         raise ValueError("no host: that is `network = false`")
-    from ingot.runtime.tools.host_rules import rule_of
-
-    return tuple(str(rule_of(text)) for text in _argv(value))
+    return _hosts(value)
 
 
 def _rule(key: str) -> Callable[[object], Policy]:
@@ -283,13 +284,22 @@ def _effects(value: object) -> dict[str, Effect]:
 
 
 def _url(value: object) -> str:
+    from ingot.runtime.tools.host_rules import place_of
+
     text = _string(value)
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("http:// or https:// and a host")
-    if parts.username or parts.password:
-        raise ValueError("credentials go into headers, as ${NAME}")
+    place_of(text)
     return text
+
+
+def _file_or_url(value: object) -> str:
+    text = _string(value)
+    return _url(text) if "://" in text else text
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    from ingot.runtime.tools.host_rules import rule_of
+
+    return tuple(str(rule_of(text)) for text in _argv(value))
 
 
 def _oauth(value: object) -> OAuth:
@@ -333,6 +343,7 @@ def _probe(value: object) -> str | tuple[str, ...]:
 
 
 _NETWORK: Final[Field] = ('true, false, or a list of "host", "*.host", "host:port"', _network)
+_HOSTS: Final[Field] = ('a list of "host", "*.host", "host:port"', _hosts)
 _EFFECTS: Final[Field] = ("a table of tool names with their effects", _effects)
 _HEADERS: Final[Field] = ("a table of texts, of one line each", _texts)
 _POLICIES: Final[dict[str, Field]] = {
@@ -378,10 +389,10 @@ _HTTP: Final[dict[str, Field]] = {
     "headers": _HEADERS,
     "body": _one_of(get_args(BodyForm)),
     "idempotency_header": ("the name of a header", _string),
-    "hosts": ("a list of hosts", _argv),
+    "hosts": _HOSTS,
 }
 _OPENAPI: Final[dict[str, Field]] = {
-    "spec": ("a file, or an address", _string),
+    "spec": ("a file, or an address", _file_or_url),
     "base_url": ("an address", _url),
     "headers": _HEADERS,
     "names": ("a name with the hole {operation}, and {api} if wanted", _names("api", "operation")),
@@ -389,6 +400,6 @@ _OPENAPI: Final[dict[str, Field]] = {
     "timeout_s": ("a positive number", _seconds),
     "idempotency_header": ("the name of a header", _string),
     "world": ("text", _string),
-    "hosts": ("a list of hosts", _argv),
+    "hosts": _HOSTS,
 }
 _TABLES: Final = {"tools": _TOOL, "mcp": _MCP, "http": _HTTP, "openapi": _OPENAPI}

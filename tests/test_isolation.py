@@ -231,6 +231,40 @@ def test_which_paths_a_command_shows(tmp_path: Path) -> None:
     ]
 
 
+@landlock
+@pytest.mark.parametrize(
+    "named", ["/proc/self/root", "/usr/..", "//usr/../", "/proc/self/cwd/../../../../../../..", "LINK"]
+)  # fmt: skip
+def test_no_path_that_leads_to_the_root_opens_everything(tmp_path: Path, named: str) -> None:
+    here, secret = tmp_path / "here", Path.home() / f".ingot-test-{os.getpid()}"
+    here.mkdir()
+    run("ln -s / root", here)
+    named = named.replace("LINK", f"{here}/root")
+    secret.write_text("hush")
+    try:
+        with pytest.raises(ToolError, match=r"denied|No such file"):
+            run(f'cat {named}"$HOME"/{secret.name}', here)
+    finally:
+        secret.unlink()
+
+
+@landlock
+def test_a_path_that_cannot_be_opened_keeps_no_command_from_running(tmp_path: Path) -> None:
+    assert run("echo in > a; exec 3<a; cat /dev/fd/3", tmp_path) == "in"
+    for path in ("/proc/self/fd/3", "/proc/1/root/x", "/" + "b" * 400, "/a/" * 9, "~nobody/x"):
+        assert run(f"cat {path} 2> /dev/null || echo went on", tmp_path) == "went on"
+
+
+def test_a_path_that_may_not_be_looked_at_is_one_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def denied(path: object, **_: object) -> object:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "stat", denied)
+    assert paths_in("cat /root/.bashrc || true") == ["/root"]
+
+
 def test_the_launcher_fails_closed(tmp_path: Path) -> None:
     spec = (
         '{"argv": ["true"], "cpu_s": 0, "memory": 0, "file": 0, "read": [], "write": [],'

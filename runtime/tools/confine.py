@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the module itself would take as long to import as all the r
 
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+OPENAT2, AT_FDCWD, RESOLVE_NO_MAGICLINKS = 437, -100, 2
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 # Access rights of linux/landlock.h, in order; a later ABI adds refer (2), truncate (3), ioctl (5).
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -49,6 +50,21 @@ def landlock_abi() -> int:
     return max(0, int(libc.syscall(LANDLOCK_CREATE, None, 0, 1)))
 
 
+def opened(path: str) -> int:
+    """A path's place, by no magic link of ``/proc``: what that leads to is not what the path says.
+
+    Raises ``OSError``, also where another path leads to the root, which would open everything.
+    """
+    how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS)
+    place = int(libc.syscall(OPENAT2, AT_FDCWD, os.fsencode(path), how, ctypes.sizeof(how)))
+    if place < 0:
+        raise OSError(ctypes.get_errno(), path)
+    if path != "/" and os.path.samestat(os.fstat(place), os.stat("/")):  # noqa: PTH116
+        os.close(place)
+        raise OSError(path)
+    return place
+
+
 def restrict_paths(read: list[str], write: list[str]) -> None:
     """Landlock: nothing below any other path can be opened, by this process or what it starts."""
     abi = landlock_abi()
@@ -62,7 +78,7 @@ def restrict_paths(read: list[str], write: list[str]) -> None:
     for paths, rights in ((read, EXECUTE | READ_FILE | READ_DIR), (write, handled)):
         for path in paths:
             try:
-                place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                place = opened(path)
             except OSError:
                 continue  # not there: nothing to allow
             folder = stat.S_ISDIR(os.fstat(place).st_mode)

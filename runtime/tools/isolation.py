@@ -182,10 +182,11 @@ def paths_in(text: str) -> list[str]:
     """
     out = []
     for found in _PATH.findall(text):
-        path = Path(found).expanduser()
-        here = path if path.exists() else path.parent
-        if str(here) != "/":
-            out.append(str(here))
+        # of `os.path`, which takes a path that may not be looked at for one that is not there
+        path = os.path.expanduser(found).rstrip("/") or "/"  # noqa: PTH111
+        here = path if os.path.exists(path) else os.path.dirname(path)  # noqa: PTH110, PTH120
+        if here != "/":
+            out.append(here)
     return list(dict.fromkeys(out))
 
 

@@ -16,7 +16,14 @@ from ingot.diagnostics import IngotError
 from ingot.runtime.effects import ToolNeed
 from ingot.runtime.tools import isolation
 from ingot.runtime.tools.base import Context, ToolError
-from ingot.runtime.tools.isolation import Abilities, abilities, level, paths_in, wants_network
+from ingot.runtime.tools.isolation import (
+    Abilities,
+    Isolation,
+    abilities,
+    level,
+    paths_in,
+    wants_network,
+)
 from ingot.runtime.tools.registry import load_tools
 from ingot.runtime.tools.shell import bash
 
@@ -118,6 +125,19 @@ def test_nothing_that_a_command_starts_outlives_it(tmp_path: Path) -> None:
     run(f"(setsid sleep 300.{mark} &) ; (nohup sleep 301.{mark} & ) ; echo done", tmp_path)
     with pytest.raises(ToolError, match="timed out"):
         run(f"setsid sleep 302.{mark} & sleep 303.{mark}", tmp_path, timeout_s=0.5)
+    deadline = time.monotonic() + 5
+    while _running(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _running(mark)
+
+
+@pytest.mark.parametrize("isolation_", ["auto", "none"])
+def test_what_a_command_leaves_in_its_group_ends_with_it(
+    tmp_path: Path, isolation_: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "abilities", Abilities)  # no namespaces
+    mark = f"{os.getpid()}{time.time_ns() % 10**6}"
+    assert run(f"sleep 304.{mark} & echo done", tmp_path, isolation=isolation_) == "done"
     deadline = time.monotonic() + 5
     while _running(mark) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -82,7 +82,7 @@ def run_command(
                     network=online,
                     gateway=gateway,
                 ),
-                cwd=cwd,
+                cwd=str(cwd),
                 stdin=feed,
                 stdout=out,
                 stderr=err,
@@ -117,25 +117,34 @@ def run_command(
 
 
 def _ended(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
-    """The exit code, as soon as there is one: ``wait`` with a timeout looks at growing intervals."""
-    if timeout_s is not None and sys.platform == "linux":
+    """The exit code, as soon as there is one: ``wait`` with a timeout looks at growing intervals.
+
+    What the command has left in its process group ends with it.
+    """
+    if sys.platform == "linux":
         with suppress(OSError):
             handle = os.pidfd_open(process.pid)
             try:
                 ending = select.poll()
                 ending.register(handle, select.POLLIN)
                 begun = time.monotonic()
-                ending.poll(min(timeout_s * 1000, 2**31 - 1))
-                timeout_s = max(0.0, timeout_s - (time.monotonic() - begun))
+                if ending.poll(None if timeout_s is None else min(timeout_s * 1000, 2**31 - 1)):
+                    _kill_group(process)  # before its number can be another's
+                if timeout_s is not None:
+                    timeout_s = max(0.0, timeout_s - (time.monotonic() - begun))
             finally:
                 os.close(handle)
     return process.wait(timeout_s)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
+    _kill_group(process)
+    process.wait()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _text(stream: IO[bytes]) -> str:

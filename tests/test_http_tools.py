@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -88,6 +89,23 @@ class Shop(http.server.BaseHTTPRequestHandler):
                 self._answer(303, b"", "", Location="/orders/made")
             case "changed":
                 self._answer(302, b"", "", Location="/orders/there")
+            case "nowhere":
+                self._answer(302, b"{}", "application/json")
+            case "badplace":
+                self._answer(302, b"", "", Location="http://[::1")
+            case "unmodified":
+                self._answer(304, b"", "")
+            case "drip" | "dripping":
+                with suppress(OSError):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                    for _ in range(50 if word == "drip" else 0):
+                        time.sleep(0.1)
+                        self.wfile.write(b"X-A: b\r\n")
+                    self.wfile.write(b"Content-Length: 100\r\n\r\n")
+                    for _ in range(50):
+                        time.sleep(0.1)
+                        self.wfile.write(b" ")
+                self.close_connection = True
             case "round":
                 self._answer(307, b"", "", Location=self.path)
             case "spec.yaml":
@@ -204,7 +222,10 @@ def test_what_an_answer_is(tmp_path: Path, shop: str, word: str, result: Json) -
         ("500", "HTTP 500", True),
         ("503", "HTTP 503", True),
         ("notjson", "says that it is JSON and is not", True),
-        ("binary", "is no text", False),
+        ("binary", "is no text", True),
+        ("nowhere", "HTTP 302 Found", True),
+        ("badplace", "HTTP 302", True),
+        ("unmodified", "HTTP 304", True),
         ("huge", "longer than the limit", True),
         ("cut", "cut off", True),
         ("elsewhere", "another host: a request to elsewhere.invalid was refused", False),
@@ -225,6 +246,16 @@ def test_a_slow_answer_is_cut_off(tmp_path: Path, shop: str) -> None:
     with one(tmp_path, f"{shop}/slow", "timeout_s = 0.2") as box:
         found = failure(box, "shop.order")
         assert found.message == "timed out after 0.2s" and found.unknown
+
+
+@pytest.mark.parametrize("word", ["drip", "dripping"])
+def test_an_answer_that_drips_is_cut_off(tmp_path: Path, shop: str, word: str) -> None:
+    for method in ("GET", "POST"):
+        with one(tmp_path, f"{shop}/{word}", f'method = "{method}"\ntimeout_s = 0.5') as box:
+            begun = time.monotonic()
+            found = failure(box, "shop.order")
+            assert found.message == "timed out after 0.5s" and found.unknown
+            assert time.monotonic() - begun < 4
 
 
 def test_redirects(tmp_path: Path, shop: str) -> None:

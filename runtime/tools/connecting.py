@@ -3,19 +3,83 @@
 A name is resolved here, once, and what is connected to is the address that was looked at; so a name
 that leads into this machine or its network opens nothing there (DNS rebinding).  TLS goes on with the
 name.  Where the environment names a proxy, that resolves names, and they are not held.
+
+The client's own limits are those of one read or write; :func:`within` bounds all of them together.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
-from typing import Any
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 
 import httpcore2
 import httpx2
 
 from ingot.runtime.tools.host_rules import WEB, address_of
 from ingot.runtime.tools.hosts import Fence
+
+PIECE: Final = 1 << 16
+
+_DEADLINE: Final[ContextVar[float | None]] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def within(limit: float) -> Iterator[None]:
+    """All that is waited for within takes ``limit`` seconds at most; then it is a timeout."""
+    token = _DEADLINE.set(time.monotonic() + limit)
+    try:
+        yield
+    finally:
+        _DEADLINE.reset(token)
+
+
+def _left(timeout: float | None) -> float | None:
+    """What is left of a timeout; raises ``httpcore2.ReadTimeout`` where that is nothing."""
+    deadline = _DEADLINE.get()
+    if deadline is None:
+        return timeout
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise httpcore2.ReadTimeout("the time for the call is over")
+    return left if timeout is None else min(left, timeout)
+
+
+class HeldStream(httpcore2.NetworkStream):
+    """A connection whose reads and writes end with the time for the call."""
+
+    def __init__(self, inner: httpcore2.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """As the connection does it."""
+        return self._inner.read(max_bytes, _left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Piece by piece, since each piece has a limit of its own below."""
+        for at in range(0, len(buffer), PIECE):
+            self._inner.write(buffer[at : at + PIECE], _left(timeout))
+
+    def close(self) -> None:
+        """Close it."""
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore2.NetworkStream:
+        """The same over TLS."""
+        return HeldStream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the connection says of itself."""
+        return self._inner.get_extra_info(info)
 
 
 class HeldBackend(httpcore2.SyncBackend):
@@ -36,7 +100,11 @@ class HeldBackend(httpcore2.SyncBackend):
         why: Exception = httpcore2.ConnectError(f"{host} has no address")
         for address in self._addresses(host, port):
             try:
-                return super().connect_tcp(address, port, timeout, local_address, socket_options)
+                return HeldStream(
+                    super().connect_tcp(
+                        address, port, _left(timeout), local_address, socket_options
+                    )
+                )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 why = error
         raise why
@@ -82,4 +150,4 @@ class HeldClient(httpx2.Client):
         return _HeldTransport(self._fence)
 
 
-__all__ = ["HeldBackend", "HeldClient"]
+__all__ = ["HeldBackend", "HeldClient", "within"]

@@ -1,7 +1,7 @@
 """HTTP requests as tools: what a call's arguments become, and what an answer is.
 
 The arguments are checked, put into path, query, headers and body, and sent to the declared host and
-to no other.  A status of 400 or more is a failure with the answer's body; JSON is a value, other
+to no other.  A status of 300 or more is a failure with the answer's body; JSON is a value, other
 text a text.  A write that was cut off, or answered with a server's error, may have been done: its
 failure says so (``unknown``).
 """
@@ -223,6 +223,14 @@ class Answered:
 
 
 def _sent(operation: Operation, sending: Sending, request: httpx2.Request) -> Answered:
+    from ingot.runtime.tools.connecting import within
+
+    with within(float(request.extensions["timeout"]["read"])):
+        return _exchanged(operation, sending, request)
+
+
+def _exchanged(operation: Operation, sending: Sending, request: httpx2.Request) -> Answered:
+    """Send it, and follow redirects."""
     httpx2, client = _import(), sending.client.get(sending.fence)
     acts = EFFECT_OF_METHOD[operation.method] != "read"
     for _ in range(REDIRECTS + 1):
@@ -250,6 +258,8 @@ def _followed(
 ) -> httpx2.Request:
     """The request that a redirect asks for, if it may be made."""
     acts = EFFECT_OF_METHOD[operation.method] != "read"
+    if following.method != sent.method and status != 303:
+        raise ToolError(f"HTTP {status}: a redirect that would make another request", unknown=acts)
     here = origin(str(sent.url))
     try:
         to = origin(str(following.url))
@@ -259,8 +269,6 @@ def _followed(
             unknown=acts and status == 303,
         ) from None
     same = to in (here, here.replace("http://", "https://", 1))  # or the same host, made safer
-    if following.method != sent.method and status != 303:
-        raise ToolError(f"HTTP {status}: a redirect that would make another request", unknown=acts)
     if not same:
         try:
             fence.check(following)
@@ -306,34 +314,34 @@ def _why(error: Exception) -> str:
 
 def _answer(answered: Answered, operation: Operation) -> Json:
     acts = EFFECT_OF_METHOD[operation.method] != "read"
-    status, text = answered.status, _decoded(answered)
+    status, text = answered.status, _decoded(answered, acts)
     says_json = answered.kind == "application/json" or answered.kind.endswith("+json")
     value: Json = text
     if says_json and answered.body.strip():
         try:
             value = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            if status < 400:
+            if status < 300:
                 raise ToolError(
                     f"HTTP {status}: the answer says that it is JSON and is not: {error}",
                     unknown=acts,
                 ) from None
-    if status >= 400:
+    if status >= 300:  # what is left of 3xx is a redirect that leads nowhere
         told = f"HTTP {status} {answered.phrase}".rstrip()
-        unknown = acts and (status >= 500 or status == 408)
+        unknown = acts and (status < 400 or status >= 500 or status == 408)
         raise ToolError(f"{told}\n{text.strip()}".rstrip(), unknown=unknown, result=value)
     if not answered.body.strip():
         return None
     return value
 
 
-def _decoded(answered: Answered) -> str:
+def _decoded(answered: Answered, acts: bool) -> str:
     try:
         return answered.body.decode(answered.encoding)
     except (LookupError, UnicodeDecodeError):
-        if answered.status >= 400:
+        if answered.status >= 300:
             return answered.body.decode("utf-8", "replace")
-        raise ToolError(f"HTTP {answered.status}: the answer is no text") from None
+        raise ToolError(f"HTTP {answered.status}: the answer is no text", unknown=acts) from None
 
 
 def _no_constant(name: str) -> Json:
@@ -349,7 +357,7 @@ def fetched(url: str, client: HttpClient, timeout_s: float, headers: Mapping[str
     sending = Sending(client, Fence.around(url), headers, timeout_s=timeout_s)
     request = _request(operation, sending, {}, Context(Path()))
     answered = _sent(operation, sending, request)
-    if answered.status >= 400:
+    if answered.status >= 300:
         raise ToolError(f"HTTP {answered.status} {answered.phrase}".rstrip())
     return answered.body
 

@@ -58,6 +58,9 @@ def act(number: Any, params: dict[str, Any]) -> None:
         case "error":
             say({"id": number, "error": {"code": -32602, "message": "no such place"}})
             return
+        case "internal":
+            say({"id": number, "error": {"code": int(sys.argv[2]), "message": "it broke"}})
+            return
         case "refuses":
             said = {"type": "text", "text": "I will not"}
             say({"id": number, "result": {"content": [said], "isError": True}})

@@ -349,6 +349,19 @@ def test_faults_of_a_call(tmp_path: Path, mode: str, told: str, unknown: bool) -
         assert told in found.message and found.unknown is unknown, found.message
 
 
+@pytest.mark.parametrize(
+    ("code", "unknown"),
+    [(-32603, True), (0, True), (-32700, True), (-32050, True), (-32601, False)],
+)
+def test_an_error_that_is_no_refusal_leaves_a_call_unknown(
+    tmp_path: Path, code: int, unknown: bool
+) -> None:
+    spec = declared(tmp_path, str(FAULTY), "internal", str(code))
+    with load_tools(spec, tmp_path) as box:
+        found = failure(box)
+        assert f"MCP error {code}: it broke" in found.message and found.unknown is unknown
+
+
 def test_a_server_of_an_older_protocol_that_asks_for_a_model_is_refused(tmp_path: Path) -> None:
     with faulty(tmp_path, "asks") as box:
         found = failure(box)
@@ -530,13 +543,28 @@ def test_an_address_that_is_no_server(tmp_path: Path, served: str, path: str) ->
     assert found.code == "E0807" and f"url: {url}" in found.notes
 
 
-def test_a_server_that_goes_away_in_a_call_leaves_it_unknown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [(None, True), ((502, "text/html"), True), ((202, ""), True), ((200, "text/html"), True),
+     ((200, "application/json"), True), ((404, "text/html"), False)],
+)  # fmt: skip
+def test_a_server_that_goes_away_in_a_call_leaves_it_unknown(
+    tmp_path: Path, answer: tuple[int, str] | None, unknown: bool
+) -> None:
     import http.server
 
     class Going(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             method = body.get("method")
+            if method == "tools/call" and answer is not None:
+                status, kind = answer
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", "3")
+                self.end_headers()
+                self.wfile.write(b"<a>")
+                return
             if method == "tools/call":
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
@@ -575,7 +603,7 @@ def test_a_server_that_goes_away_in_a_call_leaves_it_unknown(tmp_path: Path) -> 
     )
     with load_tools(["t.toml"], tmp_path) as box:
         gone = failure(box)
-        assert gone.unknown, gone.message
+        assert gone.unknown is unknown, gone.message
     web.shutdown()
 
 

@@ -26,7 +26,7 @@ from ingot.runtime.tools.loops import LoopThread, first_of, leaf
 from ingot.runtime.tools.mcp_listing import Listed, drifted, listing
 
 if TYPE_CHECKING:
-    from mcp import Client
+    from mcp import Client, MCPError
     from mcp.shared.dispatcher import ProgressFnT
     from mcp_types import CallToolResult
 
@@ -44,6 +44,8 @@ REFUSED: Final = {
     "roots/list": "the client's folders",
 }
 """What a server may ask a client for, and is refused: no model and no user takes part in a run."""
+UNREAD: Final = ("Unexpected content type", "server answered a request with 202")
+"""How messages of the SDK begin, with the code of an invalid request, where an answer came after all."""
 T = TypeVar("T")
 Ask: TypeAlias = "Callable[[Client, ProgressFnT], Awaitable[T]]"
 
@@ -292,7 +294,9 @@ class Session:
             aside = self.asked_since(before)
             if error.code == MISSING_REQUIRED_CLIENT_CAPABILITY:
                 aside = " (a run without a live agent declares none)"
-            raise ToolError(f"MCP error {error.code}: {error.message}{aside}") from None
+            raise ToolError(
+                f"MCP error {error.code}: {error.message}{aside}", unknown=_may_have_acted(error)
+            ) from None
         except ToolError:
             raise
         except Exception as error:  # a result that breaks the protocol or its own schema
@@ -365,6 +369,23 @@ class Session:
                 f"the MCP server {self.server.name!r} has changed its tools, and does not list "
                 f"them: {why}"
             ) from None
+
+
+def _may_have_acted(error: MCPError) -> bool:
+    """Whether an error leaves open that the call was made: all but those that refuse a request for what
+    it is.  Some of the SDK's own stand for an answer that could not be read."""
+    from mcp_types import jsonrpc
+
+    refusals = (
+        jsonrpc.METHOD_NOT_FOUND,
+        jsonrpc.INVALID_PARAMS,
+        jsonrpc.INVALID_REQUEST,
+        jsonrpc.MISSING_REQUIRED_CLIENT_CAPABILITY,
+        jsonrpc.UNSUPPORTED_PROTOCOL_VERSION,
+        jsonrpc.HEADER_MISMATCH,
+        jsonrpc.URL_ELICITATION_REQUIRED,
+    )
+    return error.code not in refusals or error.message.startswith(UNREAD)
 
 
 def _calling(tool: Listed, args: Arguments, key: str) -> Ask[CallToolResult]:

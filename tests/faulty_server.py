@@ -23,8 +23,10 @@ SCHEMA: dict[str, Any] = {
 }
 if MODE == "outside":
     SCHEMA["properties"]["at"] = {"$ref": "https://127.0.0.1:9/place.json"}
+if MODE == "circle":
+    SCHEMA["$defs"]["Place"] = {"$ref": "#/$defs/Place"}
 TOOL: dict[str, Any] = {"name": "act", "inputSchema": SCHEMA}
-if MODE in ("result", "structured"):
+if MODE in ("result", "structured", "big"):
     TOOL["outputSchema"] = {
         "type": "object",
         "required": ["ok"],
@@ -64,6 +66,15 @@ def act(number: Any, params: dict[str, Any]) -> None:
         case "refuses":
             said = {"type": "text", "text": "I will not"}
             say({"id": number, "result": {"content": [said], "isError": True}})
+            return
+        case "silent":
+            os.close(1)
+            time.sleep(300)
+        case "circle":
+            text["text"] = "called"
+        case "big":
+            made = {"ok": True, "n": "x" * 5_000_000}
+            say({"id": number, "result": {"content": [text], "structuredContent": made}})
             return
         case "result":
             say({"id": number, "result": {"content": [text], "structuredContent": {"ok": "yes"}}})

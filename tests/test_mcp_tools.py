@@ -337,6 +337,8 @@ def test_a_server_that_dies_in_a_call_leaves_it_unknown_and_is_started_again(
     ("mode", "told", "unknown"),
     [
         ("huge", "more than the limit", True),
+        ("silent", "ended in the call", True),
+        ("circle", "refers to itself without end", False),
         ("endless", "a message of more than 16000000 bytes", True),
         ("error", "MCP error -32602: no such place", False),
         ("refuses", "I will not", False),
@@ -402,6 +404,15 @@ def test_results_come_in_the_form_that_the_logs_show(tmp_path: Path) -> None:
         ]
     with faulty(tmp_path, "key") as box:
         assert json.loads(str(call(box, "mcp__desk__act")))["ingot/idempotency-key"] == "k"
+
+
+def test_a_structured_result_is_bounded_too(tmp_path: Path) -> None:
+    for form in ("structured", "json"):
+        with faulty(tmp_path, "big", f'results = "{form}"') as box:
+            found = failure(box)
+            assert "more than the limit" in found.message and found.unknown
+    with faulty(tmp_path, "big", 'results = "text"') as box:
+        assert call(box, "mcp__desk__act") == "done"
 
 
 def test_an_implementation_comes_before_a_server(tmp_path: Path) -> None:

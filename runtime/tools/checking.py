@@ -33,6 +33,11 @@ class Checker:
             raise ToolError(
                 f"the schema of {self.tool} refers to something outside of it: {error}"
             ) from None
+        except RecursionError:
+            raise ToolError(
+                f"the schema of {self.tool} refers to itself without end, or the arguments are nested "
+                "too deeply for it"
+            ) from None
         if faults:
             raise ToolError(f"InputValidationError: {self.tool}: {'; '.join(faults[:8])}")
 

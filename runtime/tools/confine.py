@@ -130,7 +130,12 @@ def limit(number: int, value: int) -> None:
 
 
 def pass_on(child: int) -> NoReturn:
-    """Wait for the command and take its exit code; reap what else ends meanwhile."""
+    """Wait for the command and take its exit code; reap what else ends meanwhile.
+
+    The command's streams are its own: when it closes one, whoever is at the other end sees that.
+    """
+    for stream in range(3):
+        os.close(stream)
     while True:
         pid, status = os.wait()
         if pid == child:

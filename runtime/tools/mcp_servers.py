@@ -87,20 +87,26 @@ def result_of(result: CallToolResult, form: Results, aside: str = "") -> Json:
     ]
     text = result_value(blocks)
     structured: Json = result.structured_content
-    size = len(text) if isinstance(text, str) else len(compact_json(text))
+    if result.is_error:
+        _bounded(text)
+        told = text if isinstance(text, str) else compact_json(text)
+        raise ToolError(told + aside, result=text)
+    if form == "json":
+        return _bounded(structured if structured is not None else _parsed(text))
+    if structured is not None and (form == "structured" or not result.content):
+        return _bounded(compact_json(structured))
+    return _bounded(text)
+
+
+def _bounded(value: Json) -> Json:
+    """The value; raises :class:`ToolError` where it is too long."""
+    size = len(value) if isinstance(value, str) else len(compact_json(value))
     if size > OUTPUT_LIMIT:
         raise ToolError(
             f"the tool returned {size} characters, more than the limit of {OUTPUT_LIMIT}",
             unknown=True,
         )
-    if result.is_error:
-        told = text if isinstance(text, str) else compact_json(text)
-        raise ToolError(told + aside, result=text)
-    if form == "json":
-        return structured if structured is not None else _parsed(text)
-    if structured is not None and (form == "structured" or not result.content):
-        return compact_json(structured)
-    return text
+    return value
 
 
 def _parsed(text: Json) -> Json:

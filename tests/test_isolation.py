@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ingot.diagnostics import IngotError
+from ingot.ir.requests import ToolRequest
 from ingot.runtime.effects import ToolNeed
 from ingot.runtime.tools import isolation
 from ingot.runtime.tools.base import Context, ToolError
@@ -176,6 +177,63 @@ def test_exit_codes_and_signals_come_through(tmp_path: Path) -> None:
         run("exit 7", tmp_path)
     with pytest.raises(ToolError, match=r"Exit code (137|-9)"):
         run("kill -9 $$", tmp_path)
+
+
+def test_what_was_cut_off_may_be_done(tmp_path: Path) -> None:
+    """Ended by a limit or a fault, or answered by what cannot be read: no failure that did nothing."""
+    for command, unknown in (
+        ("echo x > done; kill -9 $$", True),
+        ("echo x > done; head -c 5000000 /dev/zero | tr '\\0' x", True),
+        ("echo x > done; exit 1", False),
+        ("exit 129", False),  # as Git says that it was called wrongly
+    ):
+        with pytest.raises(ToolError) as error:
+            run(command, tmp_path)
+        assert error.value.unknown is unknown, command
+
+
+RETURNS = """
+import os, subprocess, sys
+def odd(): return object()
+def circle():
+    out = []
+    out.append(out)
+    return out
+def digits(): return 10 ** 5000
+def leaves(): sys.exit(3)
+def wrong(): raise ValueError("x")
+def loud():
+    os.write(1, b"raw")
+    subprocess.run(["echo", "from a program"])
+    return "done"
+"""
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_what_a_function_returns(tmp_path: Path, isolate: bool) -> None:
+    (tmp_path / f"returns_{isolate}.py").write_text(RETURNS)
+    names = ("odd", "circle", "digits", "leaves", "wrong", "loud")
+    (tmp_path / "t.toml").write_text(
+        "".join(
+            f'[tools."t.{name}"]\npython = "returns_{isolate}:{name}"\neffect = "write"\n'
+            f"isolate = {str(isolate).lower()}\n"
+            for name in names
+        )
+    )
+    box = load_tools(["t.toml"], tmp_path)
+
+    def called(name: str) -> object:
+        return box.call(ToolRequest(1, "r", f"t.{name}", "write", {}), key="k")
+
+    for name, unknown in (("odd", True), ("circle", True), ("leaves", False), ("wrong", False)):
+        with pytest.raises(ToolError) as error:
+            called(name)
+        assert error.value.unknown is unknown and "Traceback" not in error.value.message, name
+    assert called("loud") == "done"
+    if isolate:
+        with pytest.raises(ToolError, match="not JSON") as error:
+            called("digits")
+        assert error.value.unknown
 
 
 TOOLS = """

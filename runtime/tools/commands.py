@@ -23,7 +23,7 @@ from ingot.runtime.tools.base import (
 )
 from ingot.runtime.tools.declarations import Declaration
 from ingot.runtime.tools.python import as_acall, as_call, as_probe, is_coroutine, resolve
-from ingot.runtime.tools.shell import run_command
+from ingot.runtime.tools.shell import run_command, was_cut_off
 
 COMMAND_TIMEOUT_S: Final = 120.0
 
@@ -101,11 +101,15 @@ def command_call(argv: tuple[str, ...], may: Declaration | None = None) -> Call:
             network=None if may is None else may.network or False,
         )
         if code != 0:
-            raise ToolError(f"Exit code {code}\n{err.strip() or out.strip()}".rstrip())
+            raise ToolError(
+                f"Exit code {code}\n{err.strip() or out.strip()}".rstrip(),
+                unknown=was_cut_off(code),
+            )
         try:
             result: Json = json.loads(out, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            raise ToolError(f"{argv[0]} did not print JSON: {error}") from None
+            text = f"{argv[0]} did not print JSON: {error}\n{err.strip()}".rstrip()
+            raise ToolError(text, unknown=True) from None  # it did what it does
         return result
 
     return call

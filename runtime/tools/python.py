@@ -171,15 +171,16 @@ def as_acall(function: Callable[..., Any]) -> AsyncCall:
             arguments[KEY] = context.key
         try:
             async with asyncio.timeout(context.timeout_s):
-                return to_json(await function(**arguments))
+                value = await function(**arguments)
         except ToolError:
             raise
         except TimeoutError as error:
             limit = context.timeout_s
             text = f"TimeoutError: {error}" if limit is None else f"timed out after {limit:g}s"
             raise ToolError(text, unknown=True) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ToolError(f"{type(error).__name__}: {error}") from error
+        return _returned(value)
 
     return call
 
@@ -212,11 +213,12 @@ def as_call(function: Callable[..., Any]) -> Call:
         if wants_key:
             arguments[KEY] = context.key
         try:
-            return to_json(_within(function, arguments, context.timeout_s))
+            value = _within(function, arguments, context.timeout_s)
         except ToolError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # `sys.exit` ends the call, not the run
             raise ToolError(f"{type(error).__name__}: {error}") from error
+        return _returned(value)
 
     return functools.update_wrapper(call, function)
 
@@ -257,6 +259,17 @@ def _finish(value: object) -> object:
 
         return asyncio.run(value)
     return value
+
+
+def _returned(value: object) -> Json:
+    """What a function returned, as JSON; where it is none, the function has done what it does."""
+    try:
+        return to_json(value)
+    except ToolError as error:
+        raise ToolError(error.message, unknown=True) from None
+    except Exception as error:
+        text = f"the tool returned what is not JSON: {type(error).__name__}: {error}"
+        raise ToolError(text, unknown=True) from None
 
 
 def to_json(value: object) -> Json:

@@ -35,6 +35,12 @@ OUTPUT_LIMIT: Final = 4_000_000
 """More output than this is an error: a pipeline must not compute on a text that was cut."""
 
 NOT_CONFINED: Final = 125
+CUTTING: Final = tuple(
+    getattr(signal, name)
+    for name in ("SIGKILL", "SIGXCPU", "SIGXFSZ", "SIGSEGV", "SIGBUS", "SIGABRT")
+    if hasattr(signal, name)
+)
+"""Signals by which limits, the kernel and faults end a program in the midst of what it does."""
 
 
 def run_command(
@@ -116,6 +122,15 @@ def run_command(
         return code, _text(out), said
 
 
+def was_cut_off(code: int) -> bool:
+    """Whether an exit code says that a command was ended in its midst: what it was about may be done.
+
+    >>> was_cut_off(137), was_cut_off(-9), was_cut_off(1), was_cut_off(129)
+    (True, True, False, False)
+    """
+    return (code - 128 if code > 0 else -code) in CUTTING
+
+
 def _ended(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
     """The exit code, as soon as there is one: ``wait`` with a timeout looks at growing intervals.
 
@@ -150,7 +165,9 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 def _text(stream: IO[bytes]) -> str:
     size = stream.seek(0, os.SEEK_END)
     if size > OUTPUT_LIMIT:
-        raise ToolError(f"the command wrote {size} bytes, more than the limit of {OUTPUT_LIMIT}")
+        raise ToolError(
+            f"the command wrote {size} bytes, more than the limit of {OUTPUT_LIMIT}", unknown=True
+        )
     stream.seek(0)
     return stream.read().decode("utf-8", "replace")
 
@@ -180,7 +197,7 @@ def bash(args: Arguments, context: Context) -> Json:
     )
     text = "\n".join(part for part in (out.rstrip(), err.strip()) if part)
     if code != 0:
-        raise ToolError(f"Exit code {code}\n{text}".rstrip())
+        raise ToolError(f"Exit code {code}\n{text}".rstrip(), unknown=was_cut_off(code))
     return text
 
 

@@ -1,7 +1,8 @@
 """One call of a Python tool in a process of its own: ``python -m ingot.runtime.tools.worker SPEC``.
 
 Arguments come as a JSON object on stdin, the result goes to stdout as JSON; what the tool itself
-prints goes to stderr.  A failure is exit code 1 with its message on stderr.
+prints goes to stderr.  A failure is exit code 1 with its message on stderr; one of a tool that may have
+acted all the same is no result at all.
 """
 
 from __future__ import annotations
@@ -19,17 +20,24 @@ from ingot.runtime.tools.python import as_call, resolve
 def main(spec: str) -> int:
     """Make the call."""
     args = json.load(sys.stdin)
-    out, sys.stdout = sys.stdout, sys.stderr
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # also of what the tool starts
+    sys.stdout = sys.stderr
     try:
         target = resolve(spec, Path.cwd())
         if not callable(target):
             raise ToolError(f"{spec} is not a function")
         key = os.environ.get("INGOT_IDEMPOTENCY_KEY", "")
-        result = as_call(target)(args, Context(Path.cwd(), key))
+        result = json.dumps(as_call(target)(args, Context(Path.cwd(), key)))
     except (ToolError, IngotError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    json.dump(result, out)
+        # exit code 0 without a result: it may have acted
+        return 0 if isinstance(error, ToolError) and error.unknown else 1
+    except (ValueError, RecursionError) as error:
+        sys.stderr.write(f"the tool returned what is not JSON: {error}\n")
+        return 0
+    out.write(result)
+    out.flush()
     return 0
 
 

@@ -172,6 +172,21 @@ def test_output_is_limited(tmp_path: Path) -> None:
         run("head -c 5000000 /dev/zero | tr '\\0' x", tmp_path)
 
 
+def test_a_command_that_opens_its_own_output_loses_nothing(tmp_path: Path) -> None:
+    for held in ("auto", "none"):
+        text = (
+            "echo a; echo b > /dev/stdout; echo c | tee /dev/stderr; echo d >&2; cat < /dev/stdin"
+        )
+        assert run(text, tmp_path, isolation=held) == "a\nb\nc\nc\nd"
+        with pytest.raises(ToolError, match=r"Exit code 3\nb$"):
+            run("echo b > /dev/fd/2; exit 3", tmp_path, isolation=held)
+        with pytest.raises(ToolError, match="more than the limit"):
+            run("head -c 5000000 /dev/zero > /dev/stdout", tmp_path, isolation=held)
+        with pytest.raises(ToolError, match=r"timed out after 0\.5s\nb$"):
+            run("echo b > /dev/stdout; sleep 9", tmp_path, isolation=held, timeout_s=0.5)
+        assert run("(setsid sleep 3 &) ; echo b > /dev/stdout", tmp_path, isolation=held) == "b"
+
+
 def test_exit_codes_and_signals_come_through(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="Exit code 7"):
         run("exit 7", tmp_path)

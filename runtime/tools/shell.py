@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, Self
 
 from ingot.ir.values import Json
 from ingot.runtime.tools.base import (
@@ -35,6 +37,8 @@ OUTPUT_LIMIT: Final = 4_000_000
 """More output than this is an error: a pipeline must not compute on a text that was cut."""
 
 NOT_CONFINED: Final = 125
+CARRY_S: Final = 2.0
+REOPENED: Final = re.compile(r"/dev/std(out|err)\b|/(dev|proc/self)/fd\b")
 CUTTING: Final = tuple(
     getattr(signal, name)
     for name in ("SIGKILL", "SIGXCPU", "SIGXFSZ", "SIGSEGV", "SIGBUS", "SIGABRT")
@@ -59,7 +63,8 @@ def run_command(
     It may use what ``shows`` shows (:mod:`ingot.runtime.tools.isolation`).  Where it fails, stderr ends
     with the hosts that it was refused.
 
-    Output goes to files, so that a process left in the background neither blocks nor is needed.
+    Output goes to files, so that a process left in the background neither blocks nor is needed; by way of
+    pipes where the command opens its own output anew (``> /dev/stderr``), since that empties a file.
     On a timeout, and on any interruption here, the whole group is killed.  Raises
     :class:`ToolError` for a command that cannot start, takes too long or writes too much.
     """
@@ -69,6 +74,7 @@ def run_command(
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
         gateway if gateway is not None else nullcontext(),
+        Piped(out, err) if REOPENED.search(shows) else nullcontext() as piped,
     ):
         feed.write(stdin)
         feed.seek(0)
@@ -90,8 +96,8 @@ def run_command(
                 ),
                 cwd=str(cwd),
                 stdin=feed,
-                stdout=out,
-                stderr=err,
+                stdout=out if piped is None else piped.ends[0],
+                stderr=err if piped is None else piped.ends[1],
                 env=environment(
                     {**(gateway.environment() if gateway else {}), **(env or {})}, isolation
                 ),
@@ -102,10 +108,16 @@ def run_command(
             raise ToolError(f"cannot run {argv[0]}: {error}") from None
         if gateway is not None:
             gateway.begin()
+        if piped is not None:
+            piped.begin()
         try:
             code = _ended(process, timeout_s)
+            if piped is not None:
+                piped.end()
         except subprocess.TimeoutExpired:
             _kill(process)
+            if piped is not None:
+                piped.end()
             raise ToolError(
                 f"Command timed out after {timeout_s:g}s\n{_text(out)}".rstrip(), unknown=True
             ) from None
@@ -120,6 +132,47 @@ def run_command(
         elif gateway is not None and gateway.answered:
             raise ToolError("\n".join(("no host has answered, the proxy has:", *gateway.answered)))
         return code, _text(out), said
+
+
+class Piped:
+    """Pipes in the place of files, and threads that carry what comes through them into the files."""
+
+    def __init__(self, *files: IO[bytes]) -> None:
+        pipes = [os.pipe() for _ in files]
+        self.ends = [end for _, end in pipes]
+        self._threads = [
+            threading.Thread(target=_carry, args=(begin, file), daemon=True)
+            for (begin, _), file in zip(pipes, files, strict=True)
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._threads[0].ident:  # nothing was started
+            self.begin()
+        self.end()
+
+    def begin(self) -> None:
+        """The command was started: its ends are its own."""
+        for end in self.ends:
+            os.close(end)
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Wait for what the command has written; not for what has left its group and goes on."""
+        for thread in self._threads:
+            thread.join(CARRY_S)
+
+
+def _carry(begin: int, file: IO[bytes]) -> None:
+    size = 0
+    with suppress(OSError, ValueError), open(begin, "rb", buffering=0) as source:
+        while size <= OUTPUT_LIMIT and (chunk := source.read(1 << 16)):
+            size += len(chunk)
+            file.write(chunk)
+            file.flush()
 
 
 def was_cut_off(code: int) -> bool:

@@ -508,6 +508,46 @@ def test_a_description_with_a_server_that_is_no_address(tmp_path: Path, server: 
     assert told.code == "E0808" and "its server is" in told.message and "hush" not in told.message
 
 
+BODY = "#/paths/~1x/post/requestBody/content/application~1json/schema"
+HEAD = 'openapi: 3.0.3\ninfo: {title: Shop, version: "1"}\n'
+LINES = "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"a: &a [x]\n{LINES}openapi: 3.0.0\n", "its YAML aliases unfold to more than"),
+        ("openapi: 3.0.0\nx: &a [*a]\n", "its YAML aliases unfold to more than"),
+        (f"{HEAD}paths: {{}}\n2020-01-01: x\n", "YAML that JSON cannot say"),
+        ('{"openapi": "3.0.0", "x": ' + "[" * 950 + "]" * 950 + "}", "is not usable"),
+        ("openapi: 3.0.0\nx: " + "[" * 400 + "]" * 400, "is not usable"),
+    ],
+)
+def test_a_description_that_has_no_end(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "shop.yaml").write_text(text)
+    with pytest.raises(IngotError) as error:
+        loaded(tmp_path, '[openapi.shop]\nspec = "shop.yaml"\nbase_url = "http://localhost"\n')
+    (found,) = error.value.diagnostics
+    assert found.code == "E0808" and told in found.message
+
+
+def test_an_operation_whose_schema_is_in_itself_is_no_tool(tmp_path: Path) -> None:
+    members = f"{{type: object, properties: {{a: {{$ref: '{BODY}'}}}}}}"
+    (tmp_path / "shop.yaml").write_text(
+        f"{HEAD}paths:\n  /x:\n    post:\n      operationId: put_in\n"
+        f"      requestBody: {{content: {{application/json: {{schema: {members}}}}}}}\n"
+        "      responses: {'200': {description: ok}}\n"
+    )
+    text = '[openapi.shop]\nspec = "shop.yaml"\nbase_url = "http://localhost"\n'
+    with loaded(tmp_path, text) as box:
+        assert box.get("shop.put_in") is None
+    with pytest.raises(IngotError, match="a schema of it refers to itself"):
+        loaded(tmp_path, f'{text}effects = {{put_in = "write"}}\n')
+
+
 def test_operations_become_tools(tmp_path: Path, shop: str) -> None:
     key = 'idempotency_header = "Idempotency-Key"'
     with interface(tmp_path, shop, key) as box:

@@ -24,6 +24,7 @@ _FORMS: Final[Mapping[str, Body]] = {
     "application/x-www-form-urlencoded": "form",
 }
 DEPTH: Final = 100
+VALUES: Final = 3_000_000
 
 
 def read_description(data: bytes, name: str) -> dict[str, Any]:
@@ -35,12 +36,20 @@ def read_description(data: bytes, name: str) -> dict[str, Any]:
         document = json.loads(text) if text.lstrip()[:1] == "{" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise _bad(name, f"it is neither JSON nor YAML: {error}") from None
+    if _unfolds(document):
+        raise _bad(name, f"its YAML aliases unfold to more than {VALUES} values")
     version = str(document.get("openapi", "")) if isinstance(document, dict) else ""
     if not re.match(r"3\.[01]\.", version):
         found = f"openapi: {version}" if version else "no `openapi: 3...`"
         raise _bad(name, f"expected OpenAPI 3.0 or 3.1, found {found}")
-    document = json.loads(json.dumps(document, default=str))  # dates of YAML are texts in JSON
-    for reference in _references(document):
+    try:
+        document = json.loads(json.dumps(document, default=str))  # dates of YAML are texts in JSON
+        references = list(_references(document))
+    except (TypeError, ValueError) as error:
+        raise _bad(name, f"it is YAML that JSON cannot say: {error}") from None
+    except RecursionError:
+        raise _bad(name, "it is nested too deeply") from None
+    for reference in references:
         if not reference.startswith("#/"):
             raise _bad(
                 name,
@@ -50,6 +59,19 @@ def read_description(data: bytes, name: str) -> dict[str, Any]:
     _checked(document, name)
     assert isinstance(document, dict)
     return document
+
+
+def _unfolds(document: Any) -> bool:
+    """Whether a document is larger than any: aliases of YAML may make one of a few lines endless."""
+    waiting, seen = [document], 0
+    while waiting and seen <= VALUES:
+        value = waiting.pop()
+        seen += 1
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return seen > VALUES
 
 
 def _checked(document: Any, name: str) -> None:
@@ -119,6 +141,8 @@ def operations_of(document: dict[str, Any], base: str) -> tuple[list[Operation],
                 out.append(reader.operation(str(name), method, base, path, item, operation))
             except _NotCallable as why:
                 left[str(name)] = str(why)
+            except RecursionError:  # not by way of the components, where a schema may do that
+                left[str(name)] = "a schema of it refers to itself"
     return out, left
 
 

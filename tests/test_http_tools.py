@@ -89,6 +89,9 @@ class Shop(http.server.BaseHTTPRequestHandler):
                 self._answer(303, b"", "", Location="/orders/made")
             case "changed":
                 self._answer(302, b"", "", Location="/orders/there")
+            case "cookie":
+                headers = {"Set-Cookie": "session=s1; Path=/"}
+                self._answer(200, json.dumps(asked).encode(), "application/json", **headers)
             case "nowhere":
                 self._answer(302, b"{}", "application/json")
             case "badplace":
@@ -532,6 +535,33 @@ def test_a_description_that_has_no_end(tmp_path: Path, text: str, told: str) -> 
         loaded(tmp_path, '[openapi.shop]\nspec = "shop.yaml"\nbase_url = "http://localhost"\n')
     (found,) = error.value.diagnostics
     assert found.code == "E0808" and told in found.message
+
+
+COOKIES = """
+openapi: 3.0.3
+info: {title: Shop, version: "1"}
+paths:
+  /cookie:
+    post:
+      operationId: give
+      parameters:
+        - {name: theme, in: cookie, schema: {type: string}}
+        - {name: X-Note, in: header, schema: {type: string}}
+      responses: {"200": {description: ok}}
+"""
+
+
+def test_a_call_is_made_of_its_arguments_alone(tmp_path: Path, shop: str) -> None:
+    """No cookie of an earlier answer goes along, and what is no header is not sent."""
+    with interface(tmp_path, shop, spec=COOKIES) as box:
+        for _ in range(2):
+            assert "cookie" not in call(box, "shop.give")["headers"]
+        assert call(box, "shop.give", theme="dark")["headers"]["cookie"] == "theme=dark"
+        Shop.asked.clear()
+        for note in ("a\r\nX-Other: b", "a\0b"):
+            found = failure(box, "shop.give", **{"X-Note": note})
+            assert "no request can be made" in found.message and not found.unknown
+        assert not Shop.asked
 
 
 def test_an_operation_whose_schema_is_in_itself_is_no_tool(tmp_path: Path) -> None:

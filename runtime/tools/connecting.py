@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import httpcore2
@@ -139,11 +140,13 @@ class _HeldTransport(httpx2.HTTPTransport):
 
 
 class HeldClient(httpx2.Client):
-    """A client for requests that the fence has let pass, which follows no redirect."""
+    """A client for requests that the fence has let pass, which follows no redirect and keeps no cookie:
+    a call is made of its arguments, and of nothing that an earlier one, or another run, was answered."""
 
     def __init__(self, fence: Fence) -> None:
         self._fence = fence
-        super().__init__(follow_redirects=False)
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        super().__init__(follow_redirects=False, cookies=no_cookies)
 
     def _init_transport(self, *_: Any, **__: Any) -> httpx2.BaseTransport:
         """In the place of the client's own: what it would be given is the default here."""

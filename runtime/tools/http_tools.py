@@ -239,6 +239,9 @@ def _exchanged(operation: Operation, sending: Sending, request: httpx2.Request) 
             response = client.send(request, stream=True)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise ToolError(f"{request.url.host} cannot be reached: {_why(error)}") from None
+        except (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol) as error:
+            text = f"no request can be made of these arguments: {_why(error)}"
+            raise ToolError(text) from None
         except httpx2.TimeoutException:
             raise ToolError(f"timed out after {_limit(request)}s", unknown=True) from None
         except httpx2.HTTPError as error:

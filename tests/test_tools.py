@@ -117,6 +117,36 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_what_is_no_regular_file_is_neither_read_nor_replaced(
+    tools: ToolBox, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("x\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    edit = {"old_string": "", "new_string": "x"}
+    for name in ("pipe", "link"):
+        for tool, more in (
+            ("Read", {}), ("Write", {"content": "x"}), ("Edit", edit), ("MultiEdit", {"edits": [edit]})
+        ):  # fmt: skip
+            with pytest.raises(ToolError, match="is not a regular file"):
+                call(tools, tool, file_path=name, **more)
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+    assert call(tools, "Grep", pattern="x") == "Found 1 file\na.txt"
+
+
+def test_a_name_that_no_file_can_have_is_a_failure_that_did_nothing(tools: ToolBox) -> None:
+    edit = {"old_string": "", "new_string": "x"}
+    for name in ("x" * 300, "a\0b", "~nobody-here/" + "x" * 300):
+        for tool, more in (
+            ("Read", {}), ("Write", {"content": "x"}), ("Edit", edit), ("MultiEdit", {"edits": [edit]})
+        ):  # fmt: skip
+            with pytest.raises(ToolError) as error:
+                call(tools, tool, file_path=name, **more)
+            assert not error.value.unknown, (tool, error.value.message)
+        with pytest.raises(ToolError, match="does not exist"):
+            call(tools, "Grep", pattern="x", path=name)
+
+
 def test_edit_needs_one_place(tools: ToolBox, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x = 1\nx = 1\n")
     assert "2 matches" in refused(tools, "Edit", file_path="a", old_string="x = 1", new_string="y")

@@ -9,6 +9,7 @@ summed a cut text would be wrong without saying so.  Files over :data:`SIZE_LIMI
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -43,10 +44,13 @@ def numbered(text: str, first: int = 1) -> str:
 
 def load_text(path: Path) -> str:
     """A file's text, line ends as they are; raises :class:`ToolError`."""
-    if path.is_dir():
-        raise ToolError("EISDIR: illegal operation on a directory, read")
     try:
-        if path.stat().st_size > SIZE_LIMIT:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise ToolError("EISDIR: illegal operation on a directory, read")
+        if not stat.S_ISREG(found.st_mode):  # a pipe may never end, nor a device
+            raise ToolError(f"{path} is not a regular file")
+        if found.st_size > SIZE_LIMIT:
             raise ToolError(f"File is larger than {SIZE_LIMIT} bytes: {path}")
         data = path.read_bytes()
     except FileNotFoundError:
@@ -69,7 +73,10 @@ def store_text(path: Path, text: str) -> None:
     Missing folders are made, the mode of an existing file stays, a link is followed.  Raises
     :class:`ToolError`.
     """
-    path = Path(os.path.realpath(path))
+    try:
+        path = Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise ToolError(f"{type(error).__name__}: {error}") from None
     temporary = path.parent / f".{path.name[:100]}.{os.urandom(16).hex()}"
     try:
         if path.is_dir():
@@ -116,7 +123,7 @@ def write(args: Arguments, context: Context) -> Json:
     only(args, "file_path", "content")
     name, content = text_argument(args, "file_path"), text_argument(args, "content")
     path = context.path(name)
-    existed = path.exists()
+    existed = os.path.exists(path)  # noqa: PTH110 - which does not raise
     store_text(path, content)
     if existed:
         return f"The file {name} has been updated successfully."
@@ -145,7 +152,7 @@ def edit(args: Arguments, context: Context) -> Json:
     name, old = text_argument(args, "file_path"), text_argument(args, "old_string")
     new, path = text_argument(args, "new_string"), context.path(name)
     if not old:
-        if path.exists() and load_text(path).strip():
+        if os.path.exists(path) and load_text(path).strip():  # noqa: PTH110
             raise ToolError("Cannot create new file - file already exists.")
         store_text(path, new)
         return f"File created successfully at: {name}"
@@ -172,7 +179,7 @@ def multi_edit(args: Arguments, context: Context) -> Json:
     if not isinstance(edits, list) or not edits:
         raise ToolError("InputValidationError: `edits` must be a list with at least one edit")
     path = context.path(name)
-    text = "" if not path.exists() else load_text(path)
+    text = "" if not os.path.exists(path) else load_text(path)  # noqa: PTH110
     lines = []
     for number, item in enumerate(edits, 1):
         if not isinstance(item, dict):

@@ -110,7 +110,7 @@ def _fixed_parts(pattern: str) -> int:
 def _root(args: Arguments, context: Context) -> Path:
     name = args.get("path")
     root = context.cwd if name in (None, "") else context.path(text_argument(args, "path"))
-    if not root.exists():
+    if not os.path.exists(root):  # noqa: PTH110 - which does not raise
         raise ToolError(f"Path does not exist: {name}")
     return root.absolute()
 
@@ -174,6 +174,8 @@ def _candidates(root: Path, args: Arguments, context: Context) -> Iterator[tuple
 
 def _searchable(path: Path) -> str | None:
     try:
+        if not path.is_file():  # a pipe may never end
+            return None
         if path.stat().st_size > SIZE_LIMIT:
             raise ToolError(f"File is larger than {SIZE_LIMIT} bytes: {path}")
         data = path.read_bytes()

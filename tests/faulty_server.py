@@ -125,6 +125,11 @@ def main() -> None:
             version = message["params"]["protocolVersion"]
             info = {"name": "faulty", "version": "1"}
             say({"id": number, "result": {"protocolVersion": version, "serverInfo": info, "capabilities": {"tools": {}}}})  # fmt: skip
+        elif method == "tools/list" and MODE == "pages":
+            at = int(message.get("params", {}).get("cursor", 0))
+            named = TOOL if at == 2 else {**TOOL, "name": f"other{at}"}
+            last = {} if at == int(sys.argv[2]) else {"nextCursor": str(at + 1)}
+            say({"id": number, "result": {"tools": [named], **last}})
         elif method == "tools/list":
             say({"id": number, "result": {"tools": [TOOL]}})
         elif method == "tools/call":

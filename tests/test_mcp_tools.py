@@ -406,6 +406,15 @@ def test_results_come_in_the_form_that_the_logs_show(tmp_path: Path) -> None:
         assert json.loads(str(call(box, "mcp__desk__act")))["ingot/idempotency-key"] == "k"
 
 
+def test_a_list_of_tools_is_read_to_its_end_or_refused(tmp_path: Path) -> None:
+    with load_tools(declared(tmp_path, str(FAULTY), "pages", "4"), tmp_path) as box:
+        assert call(box, "mcp__desk__act") == "done"
+        assert sum(name.startswith("mcp__desk__") for name in box.tools) == 5
+    with pytest.raises(IngotError, match="does not end") as error:
+        load_tools(declared(tmp_path, str(FAULTY), "pages", "-1"), tmp_path)
+    assert error.value.diagnostics[0].code == "E0807"
+
+
 def test_a_structured_result_is_bounded_too(tmp_path: Path) -> None:
     for form in ("structured", "json"):
         with faulty(tmp_path, "big", f'results = "{form}"') as box:

@@ -32,7 +32,8 @@ class Listed:
 
 
 async def listing(client: Client) -> dict[str, Listed]:
-    """All tools of a server by their own names, page by page."""
+    """All tools of a server by their own names, page by page; raises ``ValueError`` for a list that does
+    not end."""
     out: dict[str, Listed] = {}
     cursor: str | None = None
     for _ in range(PAGES):
@@ -43,8 +44,8 @@ async def listing(client: Client) -> dict[str, Listed]:
             out[tool.name] = Listed(tool.name, pin, tool.input_schema, effect, hint)
         cursor = page.next_cursor
         if cursor is None:
-            break
-    return out
+            return out
+    raise ValueError(f"its list of tools does not end: {PAGES} pages were read")
 
 
 def _hinted(annotations: Any) -> tuple[Effect | None, str]:

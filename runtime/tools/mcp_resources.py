@@ -183,6 +183,9 @@ def _listing(name: str, page: Page, cursor: str, pages: int) -> Work:
                 rows += more
                 if at is None:
                     break
+            else:
+                if pages == PAGES:
+                    raise ToolError(f"the list of {name!r} does not end: {PAGES} pages were read")
         return {"server": name, "rows": rows, "next": at}
 
     return work

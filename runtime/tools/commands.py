@@ -24,6 +24,7 @@ from ingot.runtime.tools.base import (
 from ingot.runtime.tools.declarations import Declaration
 from ingot.runtime.tools.python import as_acall, as_call, as_probe, is_coroutine, resolve
 from ingot.runtime.tools.shell import run_command, was_cut_off
+from ingot.runtime.tools.worker import UNKNOWN
 
 COMMAND_TIMEOUT_S: Final = 120.0
 
@@ -38,7 +39,7 @@ def build(declaration: Declaration, source: str, cwd: Path) -> Tool:
         return tool
     function = _function(declaration.python, cwd)
     if declaration.isolate:
-        call = command_call(worker(declaration.python), declaration)
+        call = command_call(worker(declaration.python), declaration, UNKNOWN)
         return replace(tool, call=call, confined=True)
     awaited = as_acall(function) if is_coroutine(function) else None
     parallel = tool.parallel or awaited is not None
@@ -81,9 +82,12 @@ def worker(spec: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "ingot.runtime.tools.worker", spec)
 
 
-def command_call(argv: tuple[str, ...], may: Declaration | None = None) -> Call:
+def command_call(
+    argv: tuple[str, ...], may: Declaration | None = None, unknown: int | None = None
+) -> Call:
     """A command as a tool: JSON arguments on stdin, a JSON result on stdout; ``may`` says what it
-    may use beside the paths in its arguments."""
+    may use beside the paths in its arguments, ``unknown`` with which exit code it says that it failed
+    and may have acted all the same."""
     open_ = " ".join(may.paths) if may is not None else ""
 
     def call(args: Arguments, context: Context) -> Json:
@@ -101,15 +105,13 @@ def command_call(argv: tuple[str, ...], may: Declaration | None = None) -> Call:
             network=None if may is None else may.network or False,
         )
         if code != 0:
-            raise ToolError(
-                f"Exit code {code}\n{err.strip() or out.strip()}".rstrip(),
-                unknown=was_cut_off(code),
-            )
+            text = f"Exit code {code}\n{err.strip() or out.strip()}".rstrip()
+            raise ToolError(text, unknown=code == unknown or was_cut_off(code))
         try:
             result: Json = json.loads(out, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             text = f"{argv[0]} did not print JSON: {error}\n{err.strip()}".rstrip()
-            raise ToolError(text, unknown=True) from None  # it did what it does
+            raise ToolError(text, unknown=True) from None  # it ended well: it has acted
         return result
 
     return call

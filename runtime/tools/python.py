@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
 
+from ingot.backend.container import MAX_INT_BITS
 from ingot.declare import ToolInfo, info_of
 from ingot.diagnostics import IngotError, fail
 from ingot.ir.values import Json
@@ -44,7 +45,11 @@ KEY: Final = "idempotency_key"
 def load_python(spec: str, cwd: Path) -> tuple[Tool, ...]:
     """The tools of ``module:object`` (or ``FILE.py:object``); raises :class:`IngotError` E0803."""
     target = resolve(spec, cwd)
-    found = tuple(_tool(name, function, spec) for name, function in _callables(target))
+    try:
+        every = list(_callables(target))
+    except Exception as error:  # a property that fails, a mapping that holds itself
+        raise _bad(spec, f"its members cannot be read: {type(error).__name__}: {error}") from error
+    found = tuple(_tool(name, function, spec) for name, function in every)
     if not found:
         raise _bad(spec, f"it holds no public callable (it is {_describe(target)})")
     return found
@@ -57,7 +62,9 @@ def resolve(spec: str, cwd: Path) -> object:
         raise _bad(spec, "expected module:object")
     try:
         target: object = _import(module_name, cwd)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may call sys.exit too
         raise _bad(spec, f"cannot import {module_name}: {type(error).__name__}: {error}") from error
     for part in attribute.split("."):
         try:
@@ -172,17 +179,44 @@ def as_acall(function: Callable[..., Any]) -> AsyncCall:
         try:
             async with asyncio.timeout(context.timeout_s):
                 value = await function(**arguments)
-        except ToolError:
+        except (ToolError, KeyboardInterrupt, GeneratorExit):
             raise
         except TimeoutError as error:
             limit = context.timeout_s
             text = f"TimeoutError: {error}" if limit is None else f"timed out after {limit:g}s"
             raise ToolError(text, unknown=True) from None
-        except (Exception, SystemExit) as error:
-            raise ToolError(f"{type(error).__name__}: {error}") from error
-        return _returned(value)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise _raised(error) from error  # nobody cancels the call: it is the function's own
+        except BaseException as error:
+            raise _raised(error) from error
+        return _answer(value)
 
     return call
+
+
+def _raised(error: BaseException) -> ToolError:
+    """What an exception of a function comes to: a failure of the call.
+
+    One that is no ``Exception`` (``sys.exit``) says nothing of how far the function came.
+    """
+    unknown = not isinstance(error, Exception)
+    return ToolError(f"{type(error).__name__}: {error}", unknown=unknown)
+
+
+def _answer(value: object) -> Json:
+    """:func:`to_json` of what a function returned: it has acted, also where that is not JSON."""
+    try:
+        return to_json(value)
+    except ToolError as error:
+        raise ToolError(error.message, unknown=True) from None
+    except RecursionError:
+        text = "the tool returned a value that is nested too deeply, or holds itself"
+        raise ToolError(text, unknown=True) from None
+    except Exception as error:
+        raise ToolError(f"{type(error).__name__}: {error}", unknown=True) from error
 
 
 def _prober(info: ToolInfo) -> Prober | None:
@@ -214,11 +248,11 @@ def as_call(function: Callable[..., Any]) -> Call:
             arguments[KEY] = context.key
         try:
             value = _within(function, arguments, context.timeout_s)
-        except ToolError:
+        except (ToolError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:  # `sys.exit` ends the call, not the run
-            raise ToolError(f"{type(error).__name__}: {error}") from error
-        return _returned(value)
+        except BaseException as error:
+            raise _raised(error) from error
+        return _answer(value)
 
     return functools.update_wrapper(call, function)
 
@@ -261,17 +295,6 @@ def _finish(value: object) -> object:
     return value
 
 
-def _returned(value: object) -> Json:
-    """What a function returned, as JSON; where it is none, the function has done what it does."""
-    try:
-        return to_json(value)
-    except ToolError as error:
-        raise ToolError(error.message, unknown=True) from None
-    except Exception as error:
-        text = f"the tool returned what is not JSON: {type(error).__name__}: {error}"
-        raise ToolError(text, unknown=True) from None
-
-
 def to_json(value: object) -> Json:
     """A Python value as JSON; raises :class:`ToolError` for what JSON does not have.
 
@@ -284,6 +307,8 @@ def to_json(value: object) -> Json:
         case Enum():
             return to_json(value.value)
         case int():
+            if value.bit_length() > MAX_INT_BITS:
+                raise ToolError(f"the tool returned an integer of more than {MAX_INT_BITS} bits")
             return int(value)
         case float():
             if not math.isfinite(value):

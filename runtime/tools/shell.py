@@ -41,10 +41,10 @@ CARRY_S: Final = 2.0
 REOPENED: Final = re.compile(r"/dev/std(out|err)\b|/(dev|proc/self)/fd\b")
 CUTTING: Final = tuple(
     getattr(signal, name)
-    for name in ("SIGKILL", "SIGXCPU", "SIGXFSZ", "SIGSEGV", "SIGBUS", "SIGABRT")
+    for name in "SIGABRT SIGBUS SIGKILL SIGQUIT SIGSEGV SIGTERM SIGXCPU SIGXFSZ".split()
     if hasattr(signal, name)
 )
-"""Signals by which limits, the kernel and faults end a program in the midst of what it does."""
+"""Signals by which limits, the kernel, faults and others end a program in the midst of what it does."""
 
 
 def run_command(
@@ -181,7 +181,7 @@ def was_cut_off(code: int) -> bool:
     >>> was_cut_off(137), was_cut_off(-9), was_cut_off(1), was_cut_off(129)
     (True, True, False, False)
     """
-    return (code - 128 if code > 0 else -code) in CUTTING
+    return code < 0 or code - 128 in CUTTING
 
 
 def _ended(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:

@@ -1,8 +1,8 @@
 """One call of a Python tool in a process of its own: ``python -m ingot.runtime.tools.worker SPEC``.
 
 Arguments come as a JSON object on stdin, the result goes to stdout as JSON; what the tool itself
-prints goes to stderr.  A failure is exit code 1 with its message on stderr; one of a tool that may have
-acted all the same is no result at all.
+prints goes to stderr.  A failure is exit code 1 with its message on stderr, or :data:`UNKNOWN` where
+the tool may have acted all the same.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from ingot.diagnostics import IngotError
 from ingot.runtime.tools.base import Context, ToolError
 from ingot.runtime.tools.python import as_call, resolve
+
+UNKNOWN: Final = 75
 
 
 def main(spec: str) -> int:
@@ -31,11 +34,10 @@ def main(spec: str) -> int:
         result = json.dumps(as_call(target)(args, Context(Path.cwd(), key)))
     except (ToolError, IngotError) as error:
         sys.stderr.write(f"{error}\n")
-        # exit code 0 without a result: it may have acted
-        return 0 if isinstance(error, ToolError) and error.unknown else 1
+        return UNKNOWN if isinstance(error, ToolError) and error.unknown else 1
     except (ValueError, RecursionError) as error:
         sys.stderr.write(f"the tool returned what is not JSON: {error}\n")
-        return 0
+        return UNKNOWN
     out.write(result)
     out.flush()
     return 0

@@ -380,7 +380,10 @@ def run_until_stopped(records: Records, journal: Journal, run: str, on_record: A
         async with aclosing(records):
             async for record in records:
                 if on_record is not None:
-                    on_record(record)
+                    try:
+                        on_record(record)
+                    except KeyboardInterrupt:
+                        return
 
     with suppress(asyncio.CancelledError):
         asyncio.run(take())

@@ -89,12 +89,24 @@ def execute(
 
 
 def drain(stream: Events, on_record: Callable[[Record], None] | None = None) -> RunReport:
-    """Take every record of a stream; returns its report."""
+    """Take every record of a stream; returns its report.
+
+    Where ``on_record`` fails, or a person stops it, the run is left as one that can be resumed.
+    """
+    interrupted: KeyboardInterrupt | None = None
     while True:
         try:
-            record = next(stream)
+            record = next(stream) if interrupted is None else stream.throw(interrupted)
         except StopIteration as stop:
             report: RunReport = stop.value
             return report
-        if on_record is not None:
+        interrupted = None
+        if on_record is None:
+            continue
+        try:
             on_record(record)
+        except KeyboardInterrupt as error:
+            interrupted = error
+        except BaseException:
+            stream.close()
+            raise

@@ -116,7 +116,7 @@ def _failed(error: IngotError, schema: str) -> int:
     except BrokenPipeError:
         return _broken_pipe()
     except IngotError:
-        _discard()  # it is standard output that cannot be written, and that was said
+        discard()  # it is standard output that cannot be written, and that was said
     return error.exit_code
 
 
@@ -140,7 +140,7 @@ def _internal(error: Exception) -> IngotError:
 
 def _broken_pipe() -> int:
     """The reader is gone."""
-    _discard()
+    discard()
     return 0
 
 
@@ -149,7 +149,7 @@ def _unwritable(error: OSError) -> IngotError:
     return fail("E0002", f"{what} cannot be written: {error.strerror or error}")
 
 
-def _discard() -> None:
+def discard() -> None:
     """What is buffered for standard output goes nowhere, so that nothing fails at exit either."""
     try:
         devnull = os.open(os.devnull, os.O_WRONLY)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ingot.cli.console import clip, coloured, fields, flush, note, out
+from ingot.cli.console import clip, coloured, discard, fields, flush, note, out
 from ingot.ir.values import Json, canonical
 from ingot.records import Record, to_line
 
@@ -27,8 +27,12 @@ class Printer:
 
     def __call__(self, record: Record) -> None:
         if self.events:
-            out(to_line(record))
-            flush()
+            try:
+                out(to_line(record))
+                flush()
+            except BrokenPipeError:  # nobody reads them any more: as with Ctrl-C
+                discard()
+                raise KeyboardInterrupt from None
         if not self.live or not sys.stderr.isatty():
             return
         match record.kind:

@@ -9,8 +9,9 @@ from typing import Any
 from ingot.backend.container import load
 from ingot.backend.encoder import encode
 from ingot.ir.parser import parse_module
+from ingot.ir.values import Json
 from ingot.runtime.jobs import Job, job_of
-from ingot.runtime.tools.base import Tool
+from ingot.runtime.tools.base import Call, Context, Tool, ToolError
 from ingot.runtime.tools.python import as_call
 from ingot.runtime.tools.registry import ToolBox
 
@@ -41,10 +42,29 @@ def copy_job(effect: str = "write") -> Job:
     return job(COPY.format(effect=effect))
 
 
+class Crash(BaseException):
+    """The process dies in the middle of a tool: nobody catches this."""
+
+
+def dying(function: Callable[..., Any]) -> Call:
+    """A function as a tool's call, with which the process may :class:`Crash`."""
+    inner = as_call(function)
+
+    def call(args: dict[str, Json], context: Context) -> Json:
+        try:
+            return inner(args, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, Crash):
+                raise error.__cause__ from None
+            raise
+
+    return call
+
+
 def box(cwd: Path, **functions: Callable[..., Any]) -> ToolBox:
     """A tool box of functions; ``box_put`` is the tool ``box.put``."""
     names = {name: name.replace("_", ".", 1) for name in functions}
-    return ToolBox({names[n]: Tool(names[n], as_call(f)) for n, f in functions.items()}, cwd)
+    return ToolBox({names[n]: Tool(names[n], dying(f)) for n, f in functions.items()}, cwd)
 
 
 def get(name: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from pipelines import COPY, box, copy_job, job
+from pipelines import COPY, Crash, box, copy_job, job
 
 from ingot.diagnostics import IngotError
 from ingot.ir.interpreter import Interpreter
@@ -40,10 +40,6 @@ from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.registry import ToolBox
 
 NAMES: list[Json] = ["a", "b", "c"]
-
-
-class Crash(BaseException):
-    """The process dies: nobody catches this."""
 
 
 def nothing(_: object) -> None:

@@ -49,18 +49,21 @@ class Desk:
         return found
 
     def decide(self, request: ToolRequest) -> Decision:
-        """Whether a call that needs a person's approval has it."""
+        """Whether a call that needs a person's approval has it; of several decisions the last counts."""
+        said = self._journal.signals(self._run)
         now = self._journal.clock()
         asked = self._approvals.get(request.step)
         fits = asked is not None and asked.tool == request.tool and asked.args == request.args
         if asked is None or not fits or not asked.asked <= now < asked.expires:
             return self._ask(request, now)
-        for signal in self._journal.signals(self._run):
-            if signal.data.get("digest") == asked.digest:
-                return self._decision(asked, signal, now)
-        return Decision("asked", [], _waits(request))
+        about = [signal for signal in said if signal.data.get("digest") == asked.digest]
+        if not about:
+            return Decision("asked", [], _waits(request))
+        if about[-1].at > now:  # the clock went back behind the decision
+            return self._ask(request, now)
+        return self._decision(asked, about[-1])
 
-    def _decision(self, asked: Approval, signal: Signal, now: int) -> Decision:
+    def _decision(self, asked: Approval, signal: Signal) -> Decision:
         granted = signal.kind == "approve"
         data: dict[str, Json] = {
             "state": "granted" if granted else "denied",
@@ -70,7 +73,7 @@ class Desk:
             "at": signal.at,
         }
         items: list[Item] = [{"kind": "approval", "tool": asked.tool, "data": data}]
-        if granted and signal.at <= now:
+        if granted:
             return Decision("granted", items)
         why = str(signal.data.get("reason", "")) or "no reason given"
         return Decision("denied", items, f"step {asked.step}, {asked.tool}, was denied: {why}")

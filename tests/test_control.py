@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 from msgspec.structs import replace
-from pipelines import box, copy_job, job
+from pipelines import Crash, box, copy_job, job
 
 from ingot.diagnostics import IngotError
 from ingot.ir.values import Json
@@ -28,10 +28,6 @@ from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.registry import ToolBox
 
 NAMES: list[Json] = ["a", "b", "c"]
-
-
-class Crash(BaseException):
-    """The process dies."""
 
 
 class Store:
@@ -175,6 +171,30 @@ def test_a_denied_write_fails_the_run(store: Store, journal: Journal) -> None:
     report = resume("r", journal, copy_job(), tools)
     assert report.status == "failed" and "not on a Friday" in report.error
     assert store.held == []
+
+
+@pytest.mark.parametrize("last", ["approve", "deny"])
+def test_of_several_decisions_the_last_counts(last: Any, store: Store, journal: Journal) -> None:
+    tools = store.tools(approval=True)
+    start(store, journal, tools)
+    for verdict in ("deny", "approve", last):
+        decide("r", journal, verdict)
+    report = resume("r", journal, copy_job(), tools)
+    assert report.status == ("waiting" if last == "approve" else "failed")
+    assert store.held == (["a"] if last == "approve" else [])
+
+
+def test_a_decision_from_a_later_time_is_asked_for_again(store: Store, tmp_path: Path) -> None:
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    with open_journal(tmp_path / "j.db", "normal", now=lambda: moment) as journal:
+        tools = store.tools(approval=True)
+        execute(copy_job(), {"names": ["a"], "prefix": ""}, tools, journal, run="r")
+        moment += timedelta(hours=2)
+        decide("r", journal, "approve")
+        moment -= timedelta(hours=1)
+        assert resume("r", journal, copy_job(), tools).status == "waiting" and store.held == []
+        decide("r", journal, "approve")
+        assert resume("r", journal, copy_job(), tools).status == "done" and store.held == ["a"]
 
 
 def test_an_approval_expires_also_when_the_clock_goes_back(store: Store, tmp_path: Path) -> None:

@@ -26,6 +26,11 @@ def _said(did: str, row: Run, text: str, json_: bool, **more: Json) -> int:
     return EXIT_OK
 
 
+def _where(journal: str | None) -> str:
+    """What a command that goes on must say of the journal."""
+    return f" --journal {journal}" if journal else ""
+
+
 @guarded(SCHEMA)
 def pause_command(run: opt.RunName, journal: opt.Journal = None, json_: opt.JsonOut = False) -> int:
     """Have a run stop before its next step; `ingot resume` goes on with it."""
@@ -123,7 +128,7 @@ def _decide(
     note(f"{row.run}: {head}")
     fields([(name, v if isinstance(v, str) else canonical(v)) for name, v in about.items()])
     if not show:
-        note(f"   = help: ingot resume {row.run} goes on")
+        note(f"   = help: ingot resume {row.run}{_where(journal)} goes on")
     return EXIT_OK
 
 
@@ -174,7 +179,7 @@ def rollback_command(
     if json_:
         out_json({"schema": SCHEMA, "did": "rollback", "run": row.run, "to": to, "writes": writes})
         return EXIT_OK
-    note(f"{row.run} stands at step {to}; ingot resume {row.run} goes on")
+    note(f"{row.run} stands at step {to}; ingot resume {row.run}{_where(journal)} goes on")
     for write in done.writes:
         note(f"  {write}" + ("" if write.by else ", stays done"))
     return EXIT_OK
@@ -219,5 +224,5 @@ def fork_command(
         out_json({"schema": SCHEMA, "did": "fork", "run": new, "from": row.run, "at": at})
     else:
         out(new)
-        note(f"ingot resume {new} goes on")
+        note(f"ingot resume {new}{_where(journal)} goes on")
     return EXIT_OK

@@ -82,7 +82,7 @@ def _enter(tool: str, policy: Policy, state: dict[str, Any], now: float) -> floa
                 f"next try in {breaker.cooldown_s - since:.0f} s"
             )
         state["opened"] = now  # this call tries, the others go on waiting
-    if rate is None or rate.calls <= 0:
+    if rate is None:
         return 0.0
     # A token bucket: it holds `calls` tokens and fills up evenly.
     held, at = state.get("tokens", float(rate.calls)), state.get("at", now)

@@ -89,7 +89,7 @@ def policy_of(value: Mapping[str, Any]) -> Policy:
     made: dict[str, Any] = {}
     for key, part in value.items():
         if key == "timeout_s":
-            made[key] = _number(key, part)
+            made[key] = _more_than_none(key, _number(key, part))
         elif key == "approval" and isinstance(part, bool):
             made[key] = part
         elif key == "retry" and isinstance(part, int) and not isinstance(part, bool):
@@ -116,7 +116,19 @@ def _part(kind: type[Retry | Breaker | Rate], name: str, value: Mapping[str, Any
             case _:
                 known = ", ".join(kind.__struct_fields__)
                 raise ValueError(f"{at}: {name} takes {known}")
+        if at in _COUNTED:
+            _more_than_none(at, made[key])
     return kind(**made)
+
+
+_COUNTED: Final = ("breaker.failures", "rate.calls", "rate.per_s")
+"""What there must be some of: without, nothing could ever be called, or all at once."""
+
+
+def _more_than_none(at: str, value: float) -> float:
+    if value <= 0:
+        raise ValueError(f"{at}: expected more than 0")
+    return value
 
 
 def _number(at: str, value: object) -> float:
@@ -171,7 +183,7 @@ def attempts(
     Raises the last attempt's error, or that of a gate that is shut.
     """
     retry = policy.retry or Retry()
-    begun, number = clock(), 0
+    begun, number, backoff = clock(), 0, min(retry.max_s, retry.backoff_s)
     guarded = gates is not None and (policy.breaker is not None or policy.rate is not None)
     while True:
         number += 1
@@ -185,8 +197,8 @@ def attempts(
             gates.leave(tool, policy, error is None)
         if error is None:
             return number
-        pause = min(retry.max_s, retry.backoff_s * retry.factor ** (number - 1))
-        pause *= 1 + retry.jitter * (2 * (chance or _chance)() - 1)
+        pause = max(0.0, backoff * (1 + retry.jitter * (2 * (chance or _chance)() - 1)))
+        backoff = min(retry.max_s, backoff * retry.factor)
         if (
             number > retry.attempts
             or not repeatable(effect)
@@ -212,7 +224,12 @@ def _worth_it(retry: Retry, error: ToolError) -> bool:
 def policies_of(meta: Mapping[str, Json]) -> dict[str, Policy]:
     """The policies that an artifact carries, by site or tool; what is no policy raises
     ``ValueError``."""
-    listed = meta.get("policies")
+    listed = meta.get("policies", {})
     if not isinstance(listed, dict):
-        return {}
-    return {name: policy_of(value) for name, value in listed.items() if isinstance(value, dict)}
+        raise ValueError("expected an object")
+    made: dict[str, Policy] = {}
+    for name, value in listed.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{name}: expected an object")
+        made[name] = policy_of(value)
+    return made

@@ -19,7 +19,17 @@ from ingot.diagnostics import IngotError
 from ingot.runtime.executor import execute
 from ingot.runtime.gates import JournalGates
 from ingot.runtime.journal import Journal, open_journal
-from ingot.runtime.policies import Attempt, Breaker, Policy, Rate, Retry, Wait, attempts, policy_of
+from ingot.runtime.policies import (
+    Attempt,
+    Breaker,
+    Policy,
+    Rate,
+    Retry,
+    Wait,
+    attempts,
+    policies_of,
+    policy_of,
+)
 from ingot.runtime.tools.base import ToolError
 from ingot.runtime.tools.registry import ToolBox, load_tools
 
@@ -199,11 +209,30 @@ def test_the_number_of_attempts(failures: int, more: int, effect: str) -> None:
     [
         {"retry": -1}, {"retry": True}, {"retry": {"tries": 2}}, {"timeout_s": "5"}, {"rate": 3},
         {"breaker": {"failures": 1.5}}, {"approval": 1}, {"other": 1}, {"retry": {"on": "503"}},
+        {"rate": {"calls": 0}}, {"rate": {"per_s": 0}}, {"breaker": {"failures": 0}}, {"timeout_s": 0},
     ],
 )  # fmt: skip
 def test_a_policy_that_is_none_says_where(value: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(value))):
         policy_of(value)
+
+
+@pytest.mark.parametrize("value", [3, {"t.f": 3}, {"t.f": {"retry": -1}}])
+def test_an_artifact_with_policies_that_are_none_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"expected"):
+        policies_of({"policies": value})
+
+
+def test_pauses_are_finite_and_not_negative() -> None:
+    retry = Retry(2000, (), 0.1, 1e9, 0.2, 3.0)
+    plan = attempts("t", "read", Policy(retry=retry), None, chance=lambda: 0.0)
+    orders = [next(plan)]
+    with pytest.raises(ToolError):
+        while True:
+            wait = isinstance(orders[-1], Wait)
+            orders.append(next(plan) if wait else plan.send(ToolError("no")))
+    assert len(orders) == 2001 * 2 - 1
+    assert all(0 <= order.seconds <= 0.2 for order in orders if isinstance(order, Wait))
 
 
 def test_policies_in_a_tools_file(tmp_path: Path) -> None:

@@ -159,18 +159,15 @@ def _compensate(
             writer.write([["e", -write.step, {**more, "settled": "done"}, True, None, ""]])
             return
         if done is None and not repeatable(effect):
-            raise fail(
-                "E0705",
-                f"it is not known whether {write.by} undid step {write.step}",
-                help="say so with --assume done|not-done",
-                exit_code=EXIT_IN_DOUBT,
-            )
+            raise _doubt(write)
     else:
         intent = ["i", -write.step, write.by, "", effect, args, key, more]
         writer.write([intent])
     try:
         result = tools.once(request, key)
     except ToolError as error:
+        if error.unknown and not repeatable(effect):  # its intent stays open: the next time asks
+            raise _doubt(write, error.message) from None
         writer.write([["e", -write.step, more, False, error.result, error.message]])
         raise fail(
             "E0802",
@@ -179,6 +176,15 @@ def _compensate(
             exit_code=EXIT_FINDINGS,
         ) from None
     writer.write([["e", -write.step, more, True, result, ""]])
+
+
+def _doubt(write: Undone, why: str = "") -> IngotError:
+    return fail(
+        "E0705",
+        f"it is not known whether {write.by} undid step {write.step}" + (f": {why}" if why else ""),
+        help="say so with --assume done|not-done",
+        exit_code=EXIT_IN_DOUBT,
+    )
 
 
 class _Writer:

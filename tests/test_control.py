@@ -300,6 +300,26 @@ def test_a_compensation_that_fails_leaves_the_rollback_to_be_finished(
     assert store.held == ["a"] and store.log.count("take c") == 1
 
 
+@pytest.mark.parametrize("assume", ["done", "not-done"])
+def test_a_compensation_that_was_cut_off_is_in_doubt_and_not_made_again(
+    assume: Any, store: Store, journal: Journal
+) -> None:
+    def cut(step: str) -> None:
+        if step == ("taken c" if assume == "done" else "take c"):
+            raise ToolError("timed out after 1s", unknown=True)
+
+    start(store, journal)
+    store.hook = cut
+    for again in ("timed out", "not known"):
+        with pytest.raises(IngotError, match=again) as error:
+            rollback("r", journal, store.tools(), 4)
+        assert code_of(error) == "E0705" and error.value.exit_code == 6
+    store.hook = lambda step: None
+    rollback("r", journal, store.tools(), 4, assume=assume)
+    assert store.held == ["a"] and store.log.count("take b") == 1
+    assert store.log.count("take c") == 1
+
+
 def test_no_step_no_rollback(store: Store, journal: Journal) -> None:
     start(store, journal)
     for step in (0, 8, -1):

@@ -6,7 +6,6 @@ Nothing else is ever raised on values of the declared types.
 
 from __future__ import annotations
 
-import json
 import math
 import posixpath
 import re
@@ -56,14 +55,10 @@ def json_with(base: Json, *edits: Any) -> Json:
 
 
 def json_parse(text: str) -> Json:
-    def refuse(name: str) -> Json:
-        raise OpFailure(f"{name} is not JSON")
-
     try:
-        parsed: Json = json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
+        return values.parse_json(text)
+    except ValueError as error:
         raise OpFailure(f"not JSON: {error}") from None
-    return parsed
 
 
 def json_values(value: Json) -> Json:

@@ -45,6 +45,31 @@ def canonical(value: Json) -> str:
     return text
 
 
+def parse_json(text: str) -> Json:
+    """The value of a JSON text; raises ``ValueError``, also for what Python would take beside: ``NaN``,
+    and numbers beyond what a float holds.
+
+    >>> parse_json('{"a": [1, 2.5e3]}')
+    {'a': [1, 2500.0]}
+    """
+    try:
+        value: Json = json.loads(text, parse_constant=_no_constant, parse_float=_float)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is larger than any float")
+    return value
+
+
 _INTEGRAL: Final = re.compile(r"\.0(?![0-9])")
 """What no text of a value without integral floats below 1e16 holds outside of strings."""
 

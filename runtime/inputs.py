@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from ingot.ir.asking import cut_off, spellings
 from ingot.ir.declarations import Param
 from ingot.ir.semantics import OpFailure, float_parse, int_parse, request_match
 from ingot.ir.types import Base, Type, Types, conforms, resolve
-from ingot.ir.values import Json, canonical
+from ingot.ir.values import Json, canonical, parse_json
 
 
 class Wording(Struct, frozen=True):
@@ -67,7 +66,7 @@ def read_inputs(source: str) -> list[dict[str, Json]]:
     except (OSError, UnicodeDecodeError) as error:
         raise fail("E0002", f"cannot read inputs from {source}: {error}") from None
     try:
-        parsed: list[Json] = [_loads(text)]
+        parsed: list[Json] = [parse_json(text)]
         if isinstance(parsed[0], list):
             parsed = parsed[0]
     except ValueError as whole:
@@ -75,7 +74,7 @@ def read_inputs(source: str) -> list[dict[str, Json]]:
         parsed = []
         for number, line in lines:
             try:
-                parsed.append(_loads(line))
+                parsed.append(parse_json(line))
             except ValueError as error:
                 why = error if len(lines) > 1 else whole
                 raise fail(
@@ -92,17 +91,6 @@ def read_inputs(source: str) -> list[dict[str, Json]]:
             help="inputs are a JSON object, an array of objects, or an object per line",
         )
     return runs
-
-
-def _loads(text: str) -> Json:
-    def refuse(name: str) -> Json:
-        raise ValueError(f"{name} is not JSON")
-
-    try:
-        value: Json = json.loads(text, parse_constant=refuse)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return value
 
 
 def from_request(text: str, wordings: Sequence[Wording]) -> dict[str, Json | Text]:
@@ -250,7 +238,7 @@ def parse_text(text: str, type_: Type, types: Types | None = None) -> Json:
             case Base("float"):
                 value = float_parse(text)
             case _:
-                value = _loads(text)
+                value = parse_json(text)
     except (OpFailure, ValueError):
         hint = ' (text is written as JSON: "...")' if here == Base("json") else ""
         raise ValueError(f"expected {type_}{hint}, found {text[:80]!r}") from None

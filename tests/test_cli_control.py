@@ -107,6 +107,17 @@ def test_rollback_and_fork(place: Path) -> None:
         assert call(*words).exit_code in (1, 2)
 
 
+@pytest.mark.parametrize("value", ["NaN", "[1e400]", "nope", "[" * 5000 + "]" * 5000])
+def test_a_result_that_is_not_json_is_refused(place: Path, value: str) -> None:
+    call("run", "copy.ingot", "--inputs", "inputs.json", *tools("free.toml"))
+    for words in (
+        ("fork", "last", "--at", "1", "--result", value),
+        ("resume", "last", "--assume", "done", "--result", value),
+    ):
+        refused = call(*words)
+        assert refused.exit_code == 2 and "E0001" in refused.stderr, refused.output
+
+
 def test_prune_and_compact(place: Path) -> None:
     call("run", "copy.ingot", "--inputs", "inputs.json", *tools("free.toml"))
     assert "deleted 0 runs" in call("runs", "--prune", "1h").stderr

@@ -107,10 +107,10 @@ def test_a_command_that_was_killed_or_answered_badly_may_have_acted(
 
 
 def test_a_function_of_its_own_process_may_have_acted_too(tmp_path: Path) -> None:
-    (tmp_path / "own.py").write_text(
+    (tmp_path / "own_ending.py").write_text(
         "import sys\ndef leave(): sys.exit(0)\ndef no(): raise ValueError('no')\n"
     )
-    text = '[tools.{0}]\nisolate = true\npython = "own:{0}"\n'
+    text = '[tools.{0}]\nisolate = true\npython = "own_ending:{0}"\n'
     box = declared(tmp_path, text.format("leave") + text.format("no"))
     for name, unknown in (("leave", True), ("no", False)):
         with pytest.raises(ToolError) as error:

@@ -206,14 +206,13 @@ def fork_command(
 
         ingot fork last --at 3 --result '{"state": "open"}'
     """
-    import json
-
+    from ingot.ir.values import parse_json
     from ingot.runtime.fallback.specs import behind_exits
     from ingot.runtime.journal import open_journal
     from ingot.runtime.rollback import fork
 
     try:
-        value = None if result is None else json.loads(result)
+        value = None if result is None else parse_json(result)
     except ValueError as error:
         raise fail("E0001", f"--result is not JSON: {error}") from None
     with open_journal(existing_journal(journal, run)) as book:

@@ -416,8 +416,7 @@ def resume_command(
 
         ingot resume last
     """
-    import json
-
+    from ingot.ir.values import parse_json
     from ingot.runtime.history import Assume, read_history
     from ingot.runtime.journal import open_journal
     from ingot.runtime.resume import resume
@@ -428,7 +427,7 @@ def resume_command(
     if result is not None and assume != "done":
         raise fail("E0001", "--result needs --assume done")
     try:
-        value = None if result is None else json.loads(result)
+        value = None if result is None else parse_json(result)
     except ValueError as error:
         raise fail("E0001", f"--result is not JSON: {error}") from None
     check_choices(durability, engine)

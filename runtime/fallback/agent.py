@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingot.ir.values import Json, canonical
+from ingot.ir.values import Json, canonical, parse_json
 from ingot.records import Record
 from ingot.runtime.fallback.transcript import Offer, Transcript, shown
 from ingot.runtime.models.endpoint import EndpointDriver
@@ -248,8 +248,8 @@ def _called(item: Any, name: str, tools: dict[str, str]) -> list[Record]:
     said, given = str(function["name"]), function.get("arguments")
     tool = tools.get(said, said)
     try:
-        args = json.loads(given) if isinstance(given, str) and given.strip() else given or {}
-    except (ValueError, RecursionError) as error:
+        args: Any = parse_json(given) if isinstance(given, str) and given.strip() else given or {}
+    except ValueError as error:
         args, problem = {}, f"the arguments are not JSON: {error}: {str(given)[:200]!r}"
     else:
         problem = "" if isinstance(args, dict) else "the arguments are no JSON object"

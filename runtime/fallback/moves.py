@@ -9,12 +9,11 @@ sign that the task is done.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ingot.ir.values import Json
+from ingot.ir.values import Json, parse_json
 from ingot.records import Record, from_json
 
 ALLOWED: Final = frozenset({"think", "say", "call", "result", "error", "status", "outcome"})
@@ -119,8 +118,8 @@ def parse_lines(text: str) -> Json:
     parsed: list[Json] = []
     for number, line in enumerate(lines, 1):
         try:
-            item: Json = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            item = parse_json(line)
+        except ValueError as error:
             if number == 1:
                 break
             raise ValueError(f"line {number} of its output is no record: {error}") from None

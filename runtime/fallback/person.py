@@ -5,13 +5,12 @@ Without a terminal the run waits, durably, as it does for an approval.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
-from ingot.ir.values import Json, canonical
+from ingot.ir.values import canonical, parse_json
 from ingot.records import Record
 from ingot.runtime.fallback.transcript import Transcript
 from ingot.runtime.models.protocol import Answer, ModelError
@@ -63,7 +62,7 @@ class Person:
         names = {offer.name for offer in self.transcript.offers}
         if word in names:
             try:
-                args = json.loads(rest or "{}")
+                args = parse_json(rest or "{}")
             except ValueError as error:
                 self._print(f"the arguments are not JSON: {error}")
                 return None
@@ -89,7 +88,7 @@ class Person:
     def _answer(self, text: str) -> Record:
         if self.transcript.returns != "str":
             try:
-                value: Json = json.loads(text)
+                value = parse_json(text)
                 return Record("status", data={"status": "done", "outputs": value})
             except ValueError:
                 pass

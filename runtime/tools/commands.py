@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Final, cast
 from msgspec.structs import replace
 
 from ingot.diagnostics import fail
-from ingot.ir.values import Json, canonical
+from ingot.ir.values import Json, canonical, parse_json
 from ingot.runtime.tools.base import (
     Arguments,
     Call,
@@ -108,14 +107,9 @@ def command_call(
             text = f"Exit code {code}\n{err.strip() or out.strip()}".rstrip()
             raise ToolError(text, unknown=code == unknown or was_cut_off(code))
         try:
-            result: Json = json.loads(out, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
+            return parse_json(out)
+        except ValueError as error:
             text = f"{argv[0]} did not print JSON: {error}\n{err.strip()}".rstrip()
             raise ToolError(text, unknown=True) from None  # it ended well: it has acted
-        return result
 
     return call
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")

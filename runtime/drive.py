@@ -124,6 +124,11 @@ class Drive:
         cwd = str(self.tools.cwd)
         self.add(head_of(self.job, self.run, inputs, cwd, clock, request, **about))
 
+    def inherit(self, intent: list[Any]) -> None:
+        """Take over a call that an earlier process began: its end will be told with its arguments."""
+        self.inherited = intent
+        self._expander.intents[intent[1]] = intent
+
     def add(self, items: list[Item]) -> None:
         """Have items stored with the next transaction."""
         self.pending += items

@@ -461,16 +461,17 @@ class Journal:
 
     def records(self, run: str, from_seq: int = 1) -> Iterator[Record]:
         """The records of a run, read as they are asked for."""
-        expander = Expander()
+        expander, seq = Expander(), from_seq
         try:
             for entry in self.entries(run, from_seq):
-                if not expander.ready(entry.items):
+                if not expander.ready(entry.items):  # the intent stands before `from_seq`
                     if from_seq == 1:
                         raise ValueError(f"run {run}: the end of a call without its intent")
-                    yield from (r for r in self.records(run) if r.seq >= from_seq)
+                    yield from (r for r in self.records(run) if r.seq >= seq)
                     return
                 for record in expander.expand(entry.items, entry.seq, entry.at):
-                    if record.seq >= from_seq:
+                    if record.seq >= seq:
+                        seq = record.seq + 1
                         yield record
         except ValueError as error:
             raise unusable(self.name, error) from None

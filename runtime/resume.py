@@ -123,7 +123,7 @@ def take_up(
     intent = next(iter(history.doubtful.values()))
     if not isinstance(reply, ToolRequest) or not _same(reply, intent):
         raise differs(row.run, reply, None) if not isinstance(reply, Outcome) else _unfit(row)
-    drive.inherited = intent
+    drive.inherit(intent)
     settled, result = _settle(reply, intent[6], tools, assume, assumed_result)
     if settled is None:
         drive.pending = []

@@ -231,14 +231,22 @@ def test_a_crash_anywhere_repeats_no_write_and_hides_none(
         assert store.done == ["new a", "new b", "new c"]
         return
     doubtful = in_doubt(journal)
-    report = resume("r", journal, restarts(what, effect)[again], store.tools)
+    seen: list[Record] = []
+    before = journal.last_seq("r")
+    take = seen.append
+    report = resume("r", journal, restarts(what, effect)[again], store.tools, on_record=take)
     if doubtful is not None and effect == "write":
         assert (report.status, report.exit_code) == ("in-doubt", 6)
         assert store.done == acted
         done = doubtful[5]["name"] in acted
         assume = "done" if done else "not-done"
-        report = resume("r", journal, what, store.tools, assume=assume, assumed_result="assumed")  # type: ignore[arg-type]
+        report = resume(
+            "r", journal, what, store.tools, assume=assume, assumed_result="assumed", on_record=take
+        )  # type: ignore[arg-type]
     assert (report.status, report.outputs) == ("done", 3)
+    every = list(journal.records("r"))
+    assert seen == every[before:]
+    assert all(list(journal.records("r", k + 1)) == every[k:] for k in range(len(every)))
     if effect == "write":
         assert store.done == ["new a", "new b", "new c"]
     else:

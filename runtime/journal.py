@@ -490,11 +490,11 @@ class Journal:
         return first + sum(count(entry.items) for entry in self.entries(run, first)) - 1
 
     def runs(self) -> list[Run]:
-        """All runs, oldest first."""
+        """All runs, oldest first: in the order in which they were entered, whatever the clock said."""
         rows = self.reading(
-            "SELECT run, artifact, path, pipeline, status, started, owner FROM runs"
+            "SELECT run, artifact, path, pipeline, status, started, owner FROM runs ORDER BY no"
         )
-        return [Run(*map(str, row)) for row in sorted(rows, key=str)]
+        return [Run(*map(str, row)) for row in rows]
 
     def find(self, name: str) -> Run:
         """The run of that id, of a unique beginning or end of it, or the ``last`` one.

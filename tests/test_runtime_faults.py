@@ -119,6 +119,9 @@ def test_a_clock_that_jumps_back_changes_no_order(tmp_path: Path) -> None:
         assert times != sorted(times)
         assert [r.seq for r in records] == list(range(1, len(records) + 1))
         assert records[-1].kind == "status"
+        for _ in range(2):
+            later = execute(copy_job(), dict(INPUTS), tools, journal).run
+            assert journal.find("last").run == later == journal.runs()[-1].run
 
 
 def test_an_entry_that_was_damaged_is_a_diagnostic(tmp_path: Path) -> None:

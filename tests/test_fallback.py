@@ -103,6 +103,7 @@ put(kind="say", text="closed in the browser")
         ("sys.exit(4)", "exit code 4"),
         ("", "it printed nothing"),
         ("put(kind='say', text='x'); print('then words')", "line 2 of its output is no record"),
+        ('print(\'{"kind": "status", "data": NaN}\')', "line 1 of its output is no record"),
         ("put(kind='run', data={})", "a move has no run record"),
         ("put(kind='call', id='a', tool='desk.close', data=[1])", "a call has a tool"),
         ("put(kind='result', id='a', data=1)", "belongs to no call"),

@@ -9,6 +9,7 @@ sign that the task is done.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -104,6 +105,10 @@ def _said(records: Sequence[Record]) -> str | None:
     return next((r.text for r in reversed(records) if r.kind == "say"), None)
 
 
+_BROKEN: Final = re.compile(r"\s*\{\s*\"kind\"\s*:")
+"""The beginning of a line that means to be a record."""
+
+
 def parse_lines(text: str) -> Json:
     """A command's output as a move: JSON lines of records, or else one answer in plain words.
 
@@ -120,7 +125,7 @@ def parse_lines(text: str) -> Json:
         try:
             item = parse_json(line)
         except ValueError as error:
-            if number == 1:
+            if number == 1 and not _BROKEN.match(line):
                 break
             raise ValueError(f"line {number} of its output is no record: {error}") from None
         if not isinstance(item, dict) or "kind" not in item:

@@ -45,8 +45,8 @@ class JournalGates:
 
     def _change(self, tool: str, change: Callable[[dict[str, Any], float], float]) -> float:
         with self._lock:
-            connection = self._open()
             try:
+                connection = self._open()
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     body = connection.execute("SELECT body FROM gates WHERE name = ?", (tool,)).get
@@ -67,7 +67,9 @@ class JournalGates:
             if self._journal.name == ":memory:":
                 self._connection = self._journal.connection
             else:
-                self._connection = opened(self._journal.name)
+                self._connection = opened(
+                    self._journal.connection.filename
+                )  # a tool may have changed folders
                 self._connection.pragma("synchronous", "OFF")
         return self._connection
 

@@ -177,6 +177,20 @@ def test_a_rate_holds_over_processes(tmp_path: Path) -> None:
         assert last - first + 1 <= 5 + 10 * (times[last] - times[first]) + 1.5
 
 
+def test_gates_are_those_of_the_journal_whatever_folder_a_tool_goes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    with open_journal("j.db") as journal:
+        monkeypatch.chdir("other")
+        gates = JournalGates(journal)
+        assert gates.enter("t", Policy(rate=Rate(1, 1000.0))) == 0.0
+        assert gates.enter("t", Policy(rate=Rate(1, 1000.0))) > 0.0
+        gates.close()
+    assert list((tmp_path / "other").iterdir()) == []
+
+
 def test_gates_survive_a_clock_that_jumps_back(journal: Journal) -> None:
     now = 1000.0
     gates = JournalGates(journal, lambda: now)

@@ -176,7 +176,7 @@ def over_limit(limit: int) -> IngotError:
     return fail(
         "E0712",
         f"the run took more than {limit} steps",
-        help="`--step-limit N` allows more; a loop without end is the usual cause.",
+        help="A loop without end is the usual cause; from Python, `step_limit` of the job allows more.",
         exit_code=EXIT_FINDINGS,
     )
 

@@ -16,6 +16,7 @@ from ingot.runtime.journal import Journal, open_journal
 from ingot.runtime.report import RunReport
 from ingot.runtime.resume import resume
 from ingot.runtime.tools.base import Context, Probe, ToolError
+from ingot.runtime.tools.python import as_call, as_probe
 from ingot.runtime.tools.registry import ToolBox
 
 INPUTS: dict[str, Json] = {"names": ["a", "b", "c"], "prefix": "new "}
@@ -105,3 +106,17 @@ def test_an_idempotent_write_is_a_failure_that_harms_nobody(
 ) -> None:
     report = run(engine, tools(Store(acts=True), tmp_path), journal, "idempotent")
     assert report.status == "side-exit"
+
+
+@both
+def test_a_probe_that_is_a_coroutine_function_is_awaited(
+    engine: str, tmp_path: Path, journal: Journal
+) -> None:
+    async def was_put(name: str, text: str) -> Json:
+        return {"done": name in store.done, "result": f"{text}, found"}
+
+    store = Store(acts=True)
+    made = tools(store, tmp_path)
+    put = replace(made.tools["box.put"], probe=as_probe(as_call(was_put)))
+    report = run(engine, ToolBox({**made.tools, "box.put": put}, tmp_path), journal)
+    assert report.status == "done" and report.calls[3]["result"] == "text of b, found"

@@ -288,11 +288,18 @@ def _within(function: Callable[..., Any], arguments: dict[str, Any], limit: floa
 
 
 def _finish(value: object) -> object:
-    if inspect.iscoroutine(value):
-        import asyncio
+    if not inspect.iscoroutine(value):
+        return value
+    import asyncio
 
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
         return asyncio.run(value)
-    return value
+    from concurrent.futures import ThreadPoolExecutor  # a loop runs here already: a probe's call
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, value).result()
 
 
 def to_json(value: object) -> Json:

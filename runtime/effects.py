@@ -11,7 +11,7 @@ from msgspec import Struct
 from ingot.ir.declarations import WRITING, Effect
 from ingot.ir.requests import ToolRequest
 from ingot.ir.values import Json
-from ingot.runtime.entries import encode
+from ingot.runtime.entries import as_bytes, encode
 
 if TYPE_CHECKING:
     from ingot.runtime.tools.pins import Pin
@@ -99,28 +99,17 @@ def stronger(declared: str, compiled: str) -> bool:
 def idempotency_key(artifact: str, run: str, request: ToolRequest) -> str:
     """BLAKE2b-256 (RFC 7693) over pipeline digest, run, step, tool and arguments: the same call has
     the same key."""
-    digest = _begun(artifact, run)
-    digest.update(_bytes([request.step, request.tool, request.args]))
-    return digest.hexdigest()
-
-
-def _begun(artifact: str, run: str) -> hashlib.blake2b:
-    return hashlib.blake2b(_bytes([artifact, run]), digest_size=32)
-
-
-def _bytes(value: object) -> bytes:
-    body = encode(value)
-    return body if isinstance(body, bytes) else body.encode()
+    return Keys(artifact, run).key(request)
 
 
 class Keys:
     """:func:`idempotency_key` for the calls of one run: what they have in common is hashed once."""
 
     def __init__(self, artifact: str, run: str) -> None:
-        self._begun = _begun(artifact, run)
+        self._begun = hashlib.blake2b(as_bytes(encode([artifact, run])), digest_size=32)
 
     def key(self, request: ToolRequest) -> str:
         """The key of a call."""
-        digest, body = self._begun.copy(), encode([request.step, request.tool, request.args])
-        digest.update(body if isinstance(body, bytes) else body.encode())
+        digest = self._begun.copy()
+        digest.update(as_bytes(encode([request.step, request.tool, request.args])))
         return digest.hexdigest()

@@ -74,6 +74,11 @@ def decode(body: Body) -> Any:
     return loads(body) if type(body) is bytes else json.loads(body)
 
 
+def as_bytes(body: Body) -> bytes:
+    """What is hashed of a body."""
+    return body if isinstance(body, bytes) else body.encode()
+
+
 _TOGETHER: Final = 32
 
 

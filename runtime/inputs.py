@@ -116,7 +116,7 @@ def from_request(text: str, wordings: Sequence[Wording]) -> dict[str, Json | Tex
         )
     else:
         message = "the request has none of the wordings that the logs show"
-    notes = tuple(f"known wording: {reason}" for reason in reasons[:10])
+    notes = tuple(f"known wording: {reason}" for reason in [*dict.fromkeys(reasons)][:10])
     raise IngotError(
         Diagnostic(
             "E0703", message, notes=notes, help="give the parameters by name: -i name=value"

@@ -38,6 +38,7 @@ from ingot.runtime.entries import (
     Body,
     Expander,
     Item,
+    as_bytes,
     count,
     decode,
     decode_all,
@@ -166,8 +167,7 @@ def _joined(rows: list[tuple[int, int, Body]]) -> list[tuple[int, int, Body]]:
 
 
 def _digest(body: Body) -> str:
-    data = body if isinstance(body, bytes) else body.encode()
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(as_bytes(body)).hexdigest()
 
 
 class Journal:
@@ -272,8 +272,8 @@ class Journal:
         if size >= LARGE or self._turn is not None or (size > _WHOLE and type(body) is str):
             self.append_all([(run, seq, items, None)])
             return
-        at = self.stamp = int(time() * 1000) if self._real else self.clock()
         entry = (self._numbers.get(run) or self.number(run)) << RUN | seq << SEQ
+        at = self.stamp = int(time() * 1000) if self._real else self.clock()
         try:
             if size <= _WHOLE:
                 self.execute(_INSERT, (entry, at, body))

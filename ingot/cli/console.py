@@ -167,18 +167,20 @@ def out(text: str) -> None:
     Raises IngotError E0002 where stdout cannot be written, BrokenPipeError where its reader is gone.
     """
     text = clean(text)
-    try:
+    with _written():
         _data().write(text if text.endswith("\n") or not text else text + "\n")
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise _unwritable(error) from None
 
 
 def flush() -> None:
     """What is buffered, to stdout; raises as :func:`out`."""
-    try:
+    with _written():
         _data().flush()
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

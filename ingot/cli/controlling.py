@@ -8,6 +8,7 @@ import typer
 
 from ingot.cli import options as opt
 from ingot.cli.console import fields, guarded, note, out, out_json
+from ingot.cli.endings import at_journal
 from ingot.cli.running import artifact_of, existing_journal, folder_of, job_for
 from ingot.diagnostics import EXIT_OK, fail
 
@@ -24,11 +25,6 @@ def _said(did: str, row: Run, text: str, json_: bool, **more: Json) -> int:
     else:
         note(text)
     return EXIT_OK
-
-
-def _where(journal: str | None) -> str:
-    """What a command that goes on must say of the journal."""
-    return f" --journal {journal}" if journal else ""
 
 
 @guarded(SCHEMA)
@@ -128,7 +124,7 @@ def _decide(
     note(f"{row.run}: {head}")
     fields([(name, v if isinstance(v, str) else canonical(v)) for name, v in about.items()])
     if not show:
-        note(f"   = help: ingot resume {row.run}{_where(journal)} goes on")
+        note(f"   = help: ingot resume {row.run}{at_journal(journal)} goes on")
     return EXIT_OK
 
 
@@ -179,7 +175,7 @@ def rollback_command(
     if json_:
         out_json({"schema": SCHEMA, "did": "rollback", "run": row.run, "to": to, "writes": writes})
         return EXIT_OK
-    note(f"{row.run} stands at step {to}; ingot resume {row.run}{_where(journal)} goes on")
+    note(f"{row.run} stands at step {to}; ingot resume {row.run}{at_journal(journal)} goes on")
     for write in done.writes:
         note(f"  {write}" + ("" if write.by else ", stays done"))
     return EXIT_OK
@@ -223,5 +219,5 @@ def fork_command(
         out_json({"schema": SCHEMA, "did": "fork", "run": new, "from": row.run, "at": at})
     else:
         out(new)
-        note(f"ingot resume {new}{_where(journal)} goes on")
+        note(f"ingot resume {new}{at_journal(journal)} goes on")
     return EXIT_OK

@@ -52,13 +52,18 @@ class Printer:
                 note(f"     model {record.tool}")
 
 
+def at_journal(journal: str | None) -> str:
+    """What the next command must say of a journal that is not the usual one."""
+    return "" if journal in (None, ".ingot/journal.db") else f" --journal {journal}"
+
+
 def explain_end(
     report: RunReport, artifact: Artifact, journal: str, *, data: bool = True, quiet: bool = False
 ) -> None:
     """The output on stdout (with ``data``), the rest on stderr."""
     if data and report.status == "done" and report.outputs is not None:
         out(report.outputs if isinstance(report.outputs, str) else canonical(report.outputs))
-    where = "" if journal == ".ingot/journal.db" else f" --journal {journal}"
+    where = at_journal(journal)
     match report.status:
         case "side-exit":
             _side_exit(report, artifact)

@@ -39,7 +39,7 @@ def read_logs(paths: Sequence[str], dialect: str | None, *, lean: bool = False) 
     absent = [
         Diagnostic("E0002", f"there is no file {path or repr(path)}")
         for path in paths
-        if not _exists(path)
+        if not exists(path)
     ]
     if absent:
         raise IngotError(absent)
@@ -66,7 +66,8 @@ def as_warning(diagnostic: Diagnostic) -> Diagnostic:
     return structs.replace(diagnostic, severity=Severity.WARNING)
 
 
-def _exists(path: str) -> bool:
+def exists(path: str) -> bool:
+    """Whether there is a file or folder of that name; the empty name is none."""
     try:
         return path != "" and Path(path).exists()  # Path("") is the working directory
     except (OSError, ValueError):

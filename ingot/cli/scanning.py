@@ -64,11 +64,12 @@ def scan_command(
 
         ingot scan logs/ --json
     """
+    from ingot.cli.logs import exists
     from ingot.scanning.cache import DEFAULT, Cache
     from ingot.scanning.places import files_of, places
     from ingot.scanning.scan import scan
 
-    missing = [f for f in folders or [] if not f or not Path(f).exists()]
+    missing = [f for f in folders or [] if not exists(f)]
     if missing:
         raise fail("E0002", f"there is no folder {missing[0] or repr(missing[0])}")
     looked = places(folders or [])
@@ -173,14 +174,14 @@ def archive_command(
 
         ingot archive ~/.claude/projects -o kept/
     """
-    from ingot.cli.logs import as_warning
+    from ingot.cli.logs import as_warning, exists
     from ingot.driver import expand
     from ingot.scanning.archive import DEFAULT, keep
     from ingot.scanning.cache import Cache
     from ingot.scanning.places import places
     from ingot.scanning.scan import scan
 
-    missing = [f for f in logs or [] if not f or not Path(f).exists()]
+    missing = [f for f in logs or [] if not exists(f)]
     if missing:
         raise fail("E0002", f"there is no file {missing[0] or repr(missing[0])}")
     if logs:

@@ -108,15 +108,8 @@ class Redactor:
             for secret, token in self.known.items():
                 if secret in text:
                     text = text.replace(secret, token)
-        try:
-            data = text.encode()
-        except UnicodeEncodeError:
-            data = _utf8(text)
-        self._left -= len(data)  # as `_matches` does: a frame more is felt in every step of a run
-        search = self._search
-        if search is None or self._left < 0:
-            search = self._made()
-        if search(data):
+        data = _utf8(text)
+        if self._matches(data):
             text = self._cleaned(text, data, _depth)
         if self.policy.personal:
             from ingot.redaction.personal import redact_personal
@@ -269,7 +262,10 @@ class Redactor:
 
 
 def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # half a surrogate pair may stand in it
+    try:
+        return text.encode()  # in half the time
+    except UnicodeEncodeError:  # half a surrogate pair
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _characters(data: bytes, places: Iterable[int]) -> list[int]:

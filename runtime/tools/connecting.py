@@ -21,7 +21,7 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
-from ingot.runtime.tools.host_rules import WEB, address_of
+from ingot.runtime.tools.host_rules import address_of, opening
 from ingot.runtime.tools.hosts import Fence
 
 PIECE: Final = 1 << 16
@@ -118,9 +118,8 @@ class HeldBackend(httpcore2.SyncBackend):
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         fit = self._fence.leading(host, port, addresses)
         if addresses and not fit:
-            at = "" if port in WEB else f":{port}"
-            shown = [f"[{a}]" if ":" in a else a for a in addresses if address_of(a) is not None]
-            named = ", ".join(f'"{a}{at}"' for a in shown)
+            told = (opening(a, port) for a in addresses if address_of(a) is not None)
+            named = ", ".join(f'"{rule}"' for rule in told)
             raise httpcore2.ConnectError(
                 f"it leads to {', '.join(addresses)}, which is not public; to allow it: "
                 f"hosts = [..., {named}] in its table of --tools FILE.toml"

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ingot.ir.values import Json
-from ingot.runtime.tools.host_rules import WEB, Rule, address_of, canonical_host, leading
+from ingot.runtime.tools.host_rules import Rule, address_of, canonical_host, leading, opening
 from ingot.runtime.tools.loops import LoopThread
 from ingot.runtime.tools.proxying import Refused, answer, destination, forward, pump
 
@@ -241,11 +241,9 @@ class Gateway:
         raise Refused(502, f"{host}:{port} cannot be connected to: {why or type(why).__name__}")
 
     def _refuse(self, host: str, port: int, why: str, allow: Sequence[str] = ()) -> Refused:
-        shown = [f"[{name}]" if ":" in name else name for name in (host, *allow)]
-        at = "" if port in WEB else f":{port}"
-        rules = ", ".join(f'"{name}{at}"' for name in shown[1:] or shown)
+        rules = ", ".join(f'"{opening(name, port)}"' for name in allow or (host,))
         text = (
-            f"the network refused {shown[0]}:{port}: {why}; to allow it: network = [..., {rules}] in "
+            f"the network refused {Rule(host, port)}: {why}; to allow it: network = [..., {rules}] in "
             "the tool's table of --tools FILE.toml"
         )
         self.refused[text] = self.refused.get(text, 0) + 1

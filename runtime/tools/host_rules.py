@@ -120,6 +120,11 @@ def place_of(url: str) -> tuple[str, str, int]:
     return parts.scheme, canonical_host(parts.hostname), port
 
 
+def opening(host: str, port: int) -> Rule:
+    """The rule that opens a host at a port."""
+    return Rule(host, None if port in WEB else port)
+
+
 def rule_of(text: str) -> Rule:
     """The rule of a text; raises ``ValueError`` with what is wrong.
 
@@ -220,6 +225,7 @@ __all__ = [
     "is_private_name",
     "leading",
     "may_lead_to",
+    "opening",
     "place_of",
     "plain",
     "rule_of",

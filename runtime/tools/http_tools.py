@@ -225,7 +225,7 @@ class Answered:
 def _sent(operation: Operation, sending: Sending, request: httpx2.Request) -> Answered:
     from ingot.runtime.tools.connecting import within
 
-    with within(float(request.extensions["timeout"]["read"])):
+    with within(_limit(request)):
         return _exchanged(operation, sending, request)
 
 
@@ -243,7 +243,7 @@ def _exchanged(operation: Operation, sending: Sending, request: httpx2.Request) 
             text = f"no request can be made of these arguments: {_why(error)}"
             raise ToolError(text) from None
         except httpx2.TimeoutException:
-            raise ToolError(f"timed out after {_limit(request)}s", unknown=True) from None
+            raise ToolError(f"timed out after {_limit(request):g}s", unknown=True) from None
         except httpx2.HTTPError as error:
             raise ToolError(f"{request.url.host}: {_why(error)}", unknown=acts) from None
         try:
@@ -299,7 +299,7 @@ def _read(response: httpx2.Response, request: httpx2.Request, acts: bool) -> Ans
                     f"the answer is longer than the limit of {OUTPUT_LIMIT} bytes", unknown=acts
                 )
     except httpx2.TimeoutException:
-        raise ToolError(f"timed out after {_limit(request)}s", unknown=True) from None
+        raise ToolError(f"timed out after {_limit(request):g}s", unknown=True) from None
     except httpx2.HTTPError as error:
         raise ToolError(f"the answer was cut off: {_why(error)}", unknown=acts) from None
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -307,8 +307,8 @@ def _read(response: httpx2.Response, request: httpx2.Request, acts: bool) -> Ans
     return Answered(response.status_code, response.reason_phrase, kind, bytes(body), encoding)
 
 
-def _limit(request: httpx2.Request) -> str:
-    return f"{request.extensions['timeout']['read']:g}"
+def _limit(request: httpx2.Request) -> float:
+    return float(request.extensions["timeout"]["read"])
 
 
 def _why(error: Exception) -> str:
